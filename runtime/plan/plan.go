@@ -1,0 +1,315 @@
+// Package plan is the compiled form of an MCP server: what will be done for
+// every tool call, resolved and total. The compiler builds it, the runtime
+// executes it, the generator prints it; it knows nothing of HCL or OpenAPI and
+// holds no positions.
+//
+// A plan is plain data: it imports the standard library only, compares with
+// reflect.DeepEqual, prints as JSON, and is never changed after it was built.
+// Empty slices and maps are nil. It holds references to secrets, never secrets.
+package plan
+
+import "time"
+
+// Format is the version of this package's types. A stored plan of another
+// format is not read.
+const Format = 1
+
+// Server is a whole MCP server.
+type Server struct {
+	Name         string // identifies the server to clients
+	Title        string
+	Version      string
+	Instructions string // for the model
+	Listen       string // host:port the spec asks for; "" is stdio
+	Upstreams    []Upstream
+	Tools        []Tool // in listing order
+	Coverage     []Coverage
+}
+
+// Coverage accounts for the operations of one API.
+type Coverage struct {
+	Upstream string
+	Source   string // the document, as the author named it
+	Declared int    // operations in the document
+	Selected int    // of those, how many the author exposes
+	Served   int    // of those, how many are tools
+	Skipped  []Skip
+}
+
+// Skip is an operation that is not served although it was selected.
+type Skip struct {
+	Operation string
+	Reason    string
+}
+
+// Upstream is an HTTP service behind the server.
+type Upstream struct {
+	Name           string
+	BaseURL        string  // absolute, without a trailing slash; "" when none is known: its calls fail with advice
+	Headers        []Param // sent with every request; values without arguments
+	Credentials    []Credential
+	Timeout        time.Duration // of a whole call, retries included
+	ConnectTimeout time.Duration // of TCP and TLS
+	Retry          Retry
+	MaxResponse    int64 // bytes read of a response body
+}
+
+// Retry says when a request is sent again. Only GET, HEAD and OPTIONS are
+// retried unless Methods says otherwise.
+type Retry struct {
+	Attempts int   // in all; 1 is never again
+	On       []int // HTTP status codes; connect failures always count
+	Methods  []string
+}
+
+// Credential is one way to authenticate to an upstream.
+type Credential struct {
+	Name     string // of the security scheme
+	Kind     string // "bearer", "basic" or "apiKey"
+	In       string // of an apiKey: "header", "query" or "cookie"
+	Param    string // of an apiKey: its name there
+	Username *Expr  // of basic; nil: the secret holds "user:password"
+	Value    Expr   // the token, password or key; usually a secret
+}
+
+// Secret refers to a secret. The first source that yields a value wins.
+type Secret struct {
+	Name string   // for messages and overrides; unique within the server
+	Env  []string // environment variables, in order
+	File string   // path; a trailing line end is cut
+}
+
+// Tool is one MCP tool.
+type Tool struct {
+	Name        string
+	Title       string
+	Description string
+	Hints       Hints
+	Input       Schema // root type object
+	Output      Schema // root type object; "" when none is declared
+	Request     Request
+	Response    Response
+	Origin      Origin
+}
+
+// Hints are MCP's tool annotations; all four are always sent.
+type Hints struct {
+	ReadOnly    bool
+	Destructive bool
+	Idempotent  bool
+	OpenWorld   bool
+}
+
+// Origin says where a tool comes from.
+type Origin struct {
+	Kind      string // "openapi" or "hcl"
+	API       string // upstream's name
+	Operation string // operation id; "" for a hand-written tool
+	Source    string // file:line:col or URL
+	// Deprecated and Tags are the document's word.
+	Deprecated bool
+	Tags       []string
+}
+
+// Schema is a JSON Schema 2020-12 as compact JSON text. Every Schema in a plan
+// compiles and refers to nothing outside itself. In arguments, property keys
+// are the model's; [Shape] maps them to the wire.
+type Schema string
+
+// MarshalJSON writes the schema itself, not a string.
+func (s Schema) MarshalJSON() ([]byte, error) {
+	if s == "" {
+		return []byte("null"), nil
+	}
+	return []byte(s), nil
+}
+
+// UnmarshalJSON is the reverse of MarshalJSON.
+func (s *Schema) UnmarshalJSON(b []byte) error {
+	*s = Schema(b)
+	if string(b) == "null" {
+		*s = ""
+	}
+	return nil
+}
+
+// Request says how arguments become an HTTP request.
+type Request struct {
+	Upstream string
+	Server   string // absolute base URL of this request instead of the upstream's; "" mostly
+	Method   string
+	Path     []Segment
+	Query    []Param
+	// RawQuery is the argument that holds a whole query string (OpenAPI 3.2's
+	// in: querystring); nil mostly.
+	RawQuery *Param
+	Header   []Param
+	Cookie   []Param
+	Body     *Body // nil: none
+	Accept   string
+	// Security lists alternatives of credential names. The first alternative
+	// whose credentials are all at hand is used; none at hand: the request goes
+	// out without, and a 401 says what to set. Nil: no credential is sent.
+	Security [][]string
+}
+
+// Segment is a piece of a path: literal text, already percent-encoded, or one
+// parameter. Pieces are simply joined; slashes are part of literals.
+type Segment struct {
+	Literal string
+	Param   *Param // nil for a literal
+}
+
+// Param is one parameter on the wire.
+type Param struct {
+	Name          string // on the wire
+	Arg           string // the argument it takes; "" when Value is set
+	Value         *Expr  // what is sent instead; nil: the argument
+	Required      bool   // missing is refused before anything is sent
+	Style         Style
+	Explode       bool
+	AllowReserved bool
+	AllowEmpty    bool   // send "name=" for an empty value
+	Media         string // of a `content` parameter: the value is encoded so; "" mostly
+	Shape         *Shape // keys of an object parameter, where they differ on the wire
+}
+
+// Style is how arrays and objects are written in a parameter, in OpenAPI's
+// words.
+type Style string
+
+// Styles. TabDelimited is Swagger 2.0's tsv. StyleCookie is OpenAPI 3.2's.
+const (
+	Simple         Style = "simple"
+	Label          Style = "label"
+	Matrix         Style = "matrix"
+	Form           Style = "form"
+	SpaceDelimited Style = "spaceDelimited"
+	PipeDelimited  Style = "pipeDelimited"
+	TabDelimited   Style = "tabDelimited"
+	DeepObject     Style = "deepObject"
+	StyleCookie    Style = "cookie"
+)
+
+// Codec is how a body is written.
+type Codec string
+
+// Codecs of bodies.
+const (
+	JSON      Codec = "json"      // also every +json type
+	FormCodec Codec = "form"      // application/x-www-form-urlencoded
+	Multipart Codec = "multipart" // multipart/form-data and multipart/mixed
+	XML       Codec = "xml"
+	Text      Codec = "text"
+	Bytes     Codec = "bytes" // the argument is base64 or a data URI
+	NDJSON    Codec = "ndjson"
+)
+
+// Body is the body of a request.
+type Body struct {
+	Arg      string // the argument that holds it; "" when Value is set
+	Value    *Expr  // what is sent instead; nil: the argument
+	Required bool
+	Media    string // the Content-Type sent; for multipart without a boundary
+	Codec    Codec
+	Shape    *Shape  // nil: the JSON value is written as it is
+	Fields   []Field // form and multipart: what differs from the default, per property
+}
+
+// Field is the encoding of one property of a form or multipart body.
+type Field struct {
+	Name          string // on the wire
+	Media         string // Content-Type of a part; "" is the default for its type
+	Style         Style  // of a form field
+	Explode       bool
+	AllowReserved bool
+	Binary        bool    // base64 or data URI; sent decoded, as a file part in multipart
+	Header        []Param // of a part; constants only
+}
+
+// Shape maps a JSON value to the wire where the value alone does not say how:
+// renamed keys, XML names, element types. It is a graph over Nodes, so that a
+// recursive schema stays finite. Values without a node are written as they are.
+type Shape struct {
+	Nodes []ShapeNode // the root is the first
+}
+
+// Node returns node n, counted from 1, or nil for 0: no node.
+func (s *Shape) Node(n int) *ShapeNode {
+	if s == nil || n <= 0 || n > len(s.Nodes) {
+		return nil
+	}
+	return &s.Nodes[n-1]
+}
+
+// ShapeNode is one place in a [Shape]. Node numbers count from 1; 0 is none.
+type ShapeNode struct {
+	Type  string      // JSON type: object, array, string, number, integer, boolean; "" when open
+	Props []ShapeProp // members, in the schema's order
+	Items int         // node of the elements of an array
+	Extra int         // node of members that are not in Props
+	XML   *XMLName
+}
+
+// ShapeProp is a member of an object.
+type ShapeProp struct {
+	Key  string // in arguments
+	Wire string // on the wire
+	Node int
+}
+
+// XMLName is OpenAPI's xml object of one place.
+type XMLName struct {
+	Name      string // element or attribute name; "" is the wire key
+	Namespace string
+	Prefix    string
+	Attribute bool
+	Wrapped   bool // of an array: one element around the items
+	Text      bool // OpenAPI 3.2 nodeType text or cdata: the element's own text
+	None      bool // OpenAPI 3.2 nodeType none
+}
+
+// Response says how an answer becomes a tool result. What a body is, its
+// Content-Type says; Kind only forces it.
+type Response struct {
+	Kind  string // "" by Content-Type; "json", "xml", "text", "bytes", … forces
+	Wrap  bool   // the result is {"result": value}, because the value is not an object
+	Shape *Shape // for XML answers: names, arrays and types
+}
+
+// ExprOp is what an [Expr] does.
+type ExprOp string
+
+// Operations of expressions; see [Expr].
+const (
+	OpConst    ExprOp = "const"
+	OpArg      ExprOp = "arg"
+	OpGet      ExprOp = "get"
+	OpIndex    ExprOp = "index"
+	OpTemplate ExprOp = "template"
+	OpCall     ExprOp = "call"
+	OpCond     ExprOp = "cond"
+	OpObject   ExprOp = "object"
+	OpList     ExprOp = "list"
+	OpSecret   ExprOp = "secret"
+)
+
+// Expr is an expression evaluated for every call.
+//
+//	const     Const, JSON text
+//	arg       the argument Name, null when not given
+//	get       member Name of Args[0], null when absent
+//	index     Args[0][Args[1]]; null when absent
+//	template  the Args as text, joined
+//	call      function or operator Name over Args
+//	cond      Args[0] ? Args[1] : Args[2]
+//	object    Args: key, value, key, value …; members with null values stay
+//	list      Args
+//	secret    the value of Secret
+type Expr struct {
+	Op     ExprOp
+	Const  string
+	Name   string
+	Args   []Expr
+	Secret *Secret
+}

@@ -1,0 +1,189 @@
+package specs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+// DefaultMaxBytes is the size limit of one input.
+const DefaultMaxBytes = 64 << 20
+
+// Reader reads everything a document is made of, once, and remembers what it
+// read. What it remembers decides whether a stored compilation still holds.
+// The zero Reader reads files and http(s) URLs.
+type Reader struct {
+	Client   *http.Client        // nil: one with a 30 s limit
+	Getenv   func(string) string // nil: os.Getenv
+	Stdin    io.Reader           // read for the location "-"
+	MaxBytes int64               // of one input; 0: DefaultMaxBytes
+
+	mu      sync.Mutex
+	sources map[string]*diag.Source
+	inputs  map[string]Input
+}
+
+// Input is something a compilation depends on.
+type Input struct {
+	Kind   string // "file", "url", "env" or "dir"
+	Name   string
+	Digest string // hex SHA-256 of the content; "" when it did not exist
+}
+
+// IsURL reports whether a location is an http or https URL.
+func IsURL(location string) bool {
+	return strings.HasPrefix(location, "http://") || strings.HasPrefix(location, "https://")
+}
+
+// Read returns the text at a path or URL.
+func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error) {
+	r.mu.Lock()
+	s := r.sources[location]
+	r.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	limit := r.MaxBytes
+	if limit == 0 {
+		limit = DefaultMaxBytes
+	}
+	kind, name := "file", location
+	var b []byte
+	var err error
+	switch {
+	case location == "-" && r.Stdin != nil:
+		kind, name = "stdin", "<stdin>"
+		b, err = readLimited(r.Stdin, limit)
+	case IsURL(location):
+		kind = "url"
+		b, err = r.fetch(ctx, location, limit)
+	default:
+		var f *os.File
+		if f, err = os.Open(location); err == nil {
+			b, err = readLimited(f, limit)
+			f.Close()
+		}
+	}
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	s = &diag.Source{Name: name, Text: b}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sources == nil {
+		r.sources = map[string]*diag.Source{}
+	}
+	r.sources[location] = s
+	r.note(Input{Kind: kind, Name: location, Digest: Digest(b)})
+	return s, nil
+}
+
+// Env returns an environment variable and remembers that it was looked at.
+func (r *Reader) Env(name string) string {
+	get := r.Getenv
+	if get == nil {
+		get = os.Getenv
+	}
+	v := get(name)
+	in := Input{Kind: "env", Name: name}
+	if v != "" {
+		in.Digest = Digest([]byte(v))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(in)
+	return v
+}
+
+// Dir lists the names in a directory, sorted, and remembers the list.
+func (r *Reader) Dir(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(Input{Kind: "dir", Name: path, Digest: Digest([]byte(strings.Join(names, "\n")))})
+	return names, nil
+}
+
+// Inputs returns what was read so far, sorted.
+func (r *Reader) Inputs() []Input {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []Input
+	for _, k := range slices.Sorted(maps.Keys(r.inputs)) {
+		list = append(list, r.inputs[k])
+	}
+	return list
+}
+
+func (r *Reader) note(in Input) {
+	if r.inputs == nil {
+		r.inputs = map[string]Input{}
+	}
+	r.inputs[in.Kind+" "+in.Name] = in
+}
+
+// Digest is the hex SHA-256 of b.
+func Digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func (r *Reader) fetch(ctx context.Context, location string, limit int64) ([]byte, error) {
+	c := r.Client
+	if c == nil {
+		c = &http.Client{Timeout: 30 * time.Second}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json, application/yaml, text/yaml, */*;q=0.5")
+	res, err := c.Do(req)
+	if err != nil {
+		var ue *url.Error
+		if errors.As(err, &ue) { // its text repeats the URL, user information included
+			err = ue.Err
+		}
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %s", res.Status)
+	}
+	return readLimited(res.Body, limit)
+}
+
+func readLimited(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("larger than %d bytes", limit)
+	}
+	return b, nil
+}

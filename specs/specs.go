@@ -1,0 +1,300 @@
+// Package specs is the declared model: what the author of a spec wrote, and
+// where. Front-ends (openapi, hclspec) produce a [Document]; the compiler turns
+// it into a plan. Nothing here knows how a call is made.
+//
+// Two words carry the model. An [Operation] is what an API offers. A [Tool] is
+// what the model sees. OpenAPI yields operations; HCL yields both.
+//
+// Dialects end in the front-ends: every schema in this package is JSON Schema
+// 2020-12, whatever the document was written in, and every expression is an
+// [Expr].
+package specs
+
+import "github.com/mcpc-dev/mcpc/specs/diag"
+
+// Document is one target, read completely: an OpenAPI document alone, or all
+// .hcl files of a directory with the OpenAPI documents they name.
+type Document struct {
+	Server Server
+	APIs   []*API
+	Tools  []*Tool // written out in HCL, in source order
+}
+
+// Text is a string with its place. A nil *Text is an attribute not written.
+type Text struct {
+	Value string
+	Range diag.Range
+}
+
+// Flag is a boolean with its place. A nil *Flag is an attribute not written.
+type Flag struct {
+	Value bool
+	Range diag.Range
+}
+
+// Server is what the MCP server says of itself.
+type Server struct {
+	Name         string // identifies the server to clients
+	Title        string
+	Version      string // of the described service, not of MCP
+	Instructions string // for the model
+	Listen       *Text  // host:port of `listen "http"`, or nil
+	NamePrefix   *Text  // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
+	Range        diag.Range
+}
+
+// API is one upstream service.
+type API struct {
+	Name string
+	// Title, Version and Description are the info object of the document.
+	Title, Version, Description string
+
+	Range   diag.Range
+	BaseURL *Text       // written by the author; wins over Servers
+	Servers []ServerURL // of the document, in order; see [ServerURL]
+
+	// Operations of the OpenAPI document, in document order. Empty for an API
+	// described by hand.
+	Operations []*Operation
+	// Schemas are the named schemas that "$ref": "#/$defs/NAME" inside any
+	// schema of this API points to. They may refer to each other in cycles.
+	Schemas map[string]*Node
+	Schemes []*Scheme // security schemes the document declares
+
+	// Auth is the author's credential for the whole API, from HCL. When set it
+	// takes the place of Schemes for all operations but those that declare that
+	// they need none.
+	Auth    *Credential
+	Headers []NamedExpr // sent with every request
+
+	Timeout        *Text // of one call, Go duration
+	ConnectTimeout *Text
+	Retry          *Retry
+	MaxResponse    *Text // bytes, "10MB" or "4MiB"
+
+	// ExposeAll is set for a document given directly: every operation becomes a
+	// tool. Inside HCL only Expose and tools select.
+	ExposeAll bool
+	Expose    []*Expose
+	Overrides []*Override
+
+	// Declared is the number of operations the document declares, skipped ones
+	// included; len(Operations) + len(Skipped) equals it.
+	Declared int
+	Skipped  []*Skipped
+	Source   string // path or URL of the OpenAPI document, as given; "" by hand
+}
+
+// Skipped is an operation the front-end or the compiler had to leave out.
+type Skipped struct {
+	Operation string // "GET /pets/{id}" or its operationId
+	Reason    string
+	Range     diag.Range
+}
+
+// Retry overrides the default retry rule of an API.
+type Retry struct {
+	Attempts int   // calls in all, the first included; 1 switches retries off
+	On       []int // HTTP status codes
+	Range    diag.Range
+}
+
+// Expose selects operations of an API and says how their tools are named.
+type Expose struct {
+	Operations []Text // globs over operation ids; empty: all
+	Exclude    []Text
+	Tags       []Text
+	Methods    []Text
+	Paths      []Text // globs over paths
+	Name       *Expr  // a template over operation.id, .method, .path, .tag; nil: the id
+	Deprecated bool   // include deprecated operations too
+	Range      diag.Range
+}
+
+// Override changes tools in bulk; later ones win.
+type Override struct {
+	Pattern     Text // glob over operation ids
+	Description *Text
+	Title       *Text
+	Hints       Hints
+	Inputs      []*Input
+	Range       diag.Range
+}
+
+// Hints are the author's word on MCP's tool annotations; nil leaves what the
+// HTTP method says.
+type Hints struct {
+	ReadOnly, Destructive, Idempotent, OpenWorld *Flag
+}
+
+// Operation is one method on one path of an API.
+type Operation struct {
+	// ID is the operationId as written, or "METHOD /path" when there is none.
+	// It is unique within the API: a duplicate keeps its id only at the first
+	// place; the others get "METHOD /path".
+	ID          string
+	Method      string // upper case
+	Path        string // template, without the server's path
+	Summary     string
+	Description string
+	Tags        []string
+	Deprecated  bool
+	Params      []*Param // path-item parameters merged in, document order
+	Body        *Body    // nil: takes none
+	Responses   []*Response
+	// Security lists alternatives; within one all schemes are needed. Nil: the
+	// operation declares no need. An empty alternative allows anonymous calls.
+	Security [][]SchemeUse
+	Servers  []ServerURL // of the operation or path item; empty: those of the API
+	Range    diag.Range
+}
+
+// SchemeUse names a security scheme and the scopes an operation needs.
+type SchemeUse struct {
+	Scheme string
+	Scopes []string
+}
+
+// ServerURL is an entry of an OpenAPI `servers` list with its variables already
+// replaced by their defaults (or by what the author gave).
+type ServerURL struct {
+	URL         string // absolute, or relative to the document; may be ""
+	Description string
+	Range       diag.Range
+}
+
+// In is the place of a parameter.
+type In string
+
+// Places of parameters. QueryString is OpenAPI 3.2's `in: querystring`.
+const (
+	InPath        In = "path"
+	InQuery       In = "query"
+	InHeader      In = "header"
+	InCookie      In = "cookie"
+	InQueryString In = "querystring"
+)
+
+// Param is one parameter of an operation.
+type Param struct {
+	Name            string // on the wire
+	In              In
+	Required        bool
+	Style           string // OpenAPI's word: simple, label, matrix, form, spaceDelimited, pipeDelimited, tabDelimited, deepObject, cookie; defaults filled in
+	Explode         bool
+	AllowReserved   bool
+	AllowEmptyValue bool
+	Media           string // of a `content` parameter, e.g. application/json; "" otherwise
+	Description     string
+	Deprecated      bool
+	Schema          *Node // never nil
+	Range           diag.Range
+}
+
+// Body is the request body of an operation.
+type Body struct {
+	Required    bool
+	Description string
+	Media       []*Media // in document order
+	Range       diag.Range
+}
+
+// Media is one media type of a body or response.
+type Media struct {
+	Type     string // as written, e.g. "application/json; charset=utf-8" or "*/*"
+	Schema   *Node  // nil: not described
+	Encoding map[string]*Encoding
+	Range    diag.Range
+}
+
+// Encoding is OpenAPI's encoding object for one property of a form or
+// multipart body.
+type Encoding struct {
+	ContentType   string
+	Style         string // "" when not written
+	Explode       *bool
+	AllowReserved bool
+	Headers       []*Param // static headers of the part; only those with a const or default are sent
+}
+
+// Response describes one answer of an operation.
+type Response struct {
+	Status      string // "200", "2XX" or "default"
+	Description string
+	Media       []*Media
+	Range       diag.Range
+}
+
+// Scheme is a security scheme of an OpenAPI document.
+type Scheme struct {
+	Name        string // its key in the document
+	Kind        string // apiKey, basic, bearer, oauth2, openIdConnect, mutualTLS; other http schemes as "http:NAME"
+	In          In     // of an apiKey
+	Param       string // name of the header, query parameter or cookie of an apiKey
+	Description string
+	Range       diag.Range
+}
+
+// Credential is how an API is authenticated to, as written in HCL.
+type Credential struct {
+	Kind     string // bearer, basic, apiKey
+	In       In     // of an apiKey: header, query or cookie
+	Param    string // of an apiKey
+	Username *Expr  // of basic
+	Value    *Expr  // token, password or key
+	Range    diag.Range
+}
+
+// Tool is a tool written out in HCL: either derived from an operation or
+// described by hand with a request.
+type Tool struct {
+	Name        string
+	Title       *Text
+	Description *Text
+	Hints       Hints
+	Operation   *OperationRef // derived
+	API         *Text         // of a hand-written request; nil when only one API exists
+	Request     *Request      // hand-written
+	Inputs      []*Input
+	Range       diag.Range
+}
+
+// OperationRef is `api.NAME["id"]`.
+type OperationRef struct {
+	API, ID string
+	Range   diag.Range // of the whole reference
+}
+
+// Input is an argument of a tool: declared (hand-written tools) or adjusted
+// (derived tools and overrides).
+type Input struct {
+	// Path names the argument: "owner", or "body.title" for a field of the body.
+	Path        string
+	Schema      *Node // the complete schema of a declared input; for an adjusted one only the keywords that change, or nil
+	Description *Text
+	Optional    *Flag // nil: required unless it has a default
+	Default     *Node // sent when the argument is not given; nil: none
+	Value       *Expr // fixed: always sent, hidden from the model
+	Hide        *Flag
+	Wire        *Expr // what is sent instead of the argument
+	Range       diag.Range
+}
+
+// Request is a hand-written HTTP request.
+type Request struct {
+	Method  string
+	Path    string      // "{name}" takes the argument of that name as one encoded segment
+	Query   []NamedExpr // a null value is left out; a list repeats the name
+	Headers []NamedExpr
+	JSON    *Expr // at most one of JSON and Form
+	Form    []NamedExpr
+	Range   diag.Range
+	PathAt  diag.Range
+}
+
+// NamedExpr is one entry of an object in source order.
+type NamedExpr struct {
+	Name  string
+	Value *Expr
+	Range diag.Range // of the name
+}
