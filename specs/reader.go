@@ -33,11 +33,11 @@ type Reader struct {
 
 	mu      sync.Mutex
 	sources map[string]*diag.Source
-	inputs  map[string]Input
+	deps    map[string]Dependency
 }
 
-// Input is something a compilation depends on.
-type Input struct {
+// Dependency is something a compilation depends on.
+type Dependency struct {
 	Kind   string // "file", "url", "env" or "dir"
 	Name   string
 	Digest string // hex SHA-256 of the content; "" when it did not exist
@@ -91,7 +91,7 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 		r.sources = map[string]*diag.Source{}
 	}
 	r.sources[location] = s
-	r.note(Input{Kind: kind, Name: location, Digest: Digest(b)})
+	r.note(Dependency{Kind: kind, Name: location, Digest: Digest(b)})
 	return s, nil
 }
 
@@ -102,7 +102,7 @@ func (r *Reader) Env(name string) string {
 		get = os.Getenv
 	}
 	v := get(name)
-	in := Input{Kind: "env", Name: name}
+	in := Dependency{Kind: "env", Name: name}
 	if v != "" {
 		in.Digest = Digest([]byte(v))
 	}
@@ -124,26 +124,26 @@ func (r *Reader) Dir(path string) ([]string, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note(Input{Kind: "dir", Name: path, Digest: Digest([]byte(strings.Join(names, "\n")))})
+	r.note(Dependency{Kind: "dir", Name: path, Digest: Digest([]byte(strings.Join(names, "\n")))})
 	return names, nil
 }
 
-// Inputs returns what was read so far, sorted.
-func (r *Reader) Inputs() []Input {
+// Dependencies returns what was read so far, sorted.
+func (r *Reader) Dependencies() []Dependency {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []Input
-	for _, k := range slices.Sorted(maps.Keys(r.inputs)) {
-		list = append(list, r.inputs[k])
+	var list []Dependency
+	for _, k := range slices.Sorted(maps.Keys(r.deps)) {
+		list = append(list, r.deps[k])
 	}
 	return list
 }
 
-func (r *Reader) note(in Input) {
-	if r.inputs == nil {
-		r.inputs = map[string]Input{}
+func (r *Reader) note(in Dependency) {
+	if r.deps == nil {
+		r.deps = map[string]Dependency{}
 	}
-	r.inputs[in.Kind+" "+in.Name] = in
+	r.deps[in.Kind+" "+in.Name] = in
 }
 
 // Digest is the hex SHA-256 of b.
