@@ -69,6 +69,10 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 		b, err = readLimited(r.Stdin, limit)
 	case IsURL(location):
 		kind = "url"
+		if u, perr := url.Parse(location); perr == nil && u.User != nil {
+			// The location is printed in diagnostics and remembered.
+			return nil, fmt.Errorf("read %s: a URL with a user name or password is not accepted; download the document and name the file", u.Redacted())
+		}
 		b, err = r.fetch(ctx, location, limit)
 	default:
 		var f *os.File

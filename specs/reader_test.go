@@ -1,0 +1,79 @@
+package specs
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestReaderRemembersWhatItRead(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.yaml")
+	if err := os.WriteFile(file, []byte("x: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/doc" {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprint(w, "remote")
+	}))
+	defer site.Close()
+
+	r := &Reader{Getenv: func(k string) string { return map[string]string{"SET": "1"}[k] }}
+	ctx := context.Background()
+	first, err := r.Read(ctx, file)
+	if err != nil || string(first.Text) != "x: 1\n" {
+		t.Fatalf("first read: %v", err)
+	}
+	if again, _ := r.Read(ctx, file); again != first {
+		t.Error("a second read made a second source")
+	}
+	if s, err := r.Read(ctx, site.URL+"/doc"); err != nil || string(s.Text) != "remote" {
+		t.Errorf("%v", err)
+	}
+	r.Env("SET")
+	r.Env("UNSET")
+	if _, err := r.Dir(dir); err != nil {
+		t.Error(err)
+	}
+	var got []string
+	for _, d := range r.Dependencies() {
+		got = append(got, fmt.Sprint(d.Kind, " ", strings.NewReplacer(dir, "DIR", site.URL, "SITE").Replace(d.Name), " ", d.Digest != ""))
+	}
+	want := "dir DIR true|env SET true|env UNSET false|file DIR/a.yaml true|url SITE/doc true"
+	if strings.Join(got, "|") != want {
+		t.Errorf("dependencies\n got %s\nwant %s", strings.Join(got, "|"), want)
+	}
+}
+
+func TestReaderSaysWhatItCouldNotRead(t *testing.T) {
+	site := httptest.NewServer(http.NotFoundHandler())
+	defer site.Close()
+	dir := t.TempDir()
+	big := filepath.Join(dir, "big")
+	if err := os.WriteFile(big, make([]byte, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for location, want := range map[string]string{
+		filepath.Join(dir, "absent"): "no such file or directory",
+		big:                          "larger than 64 bytes",
+		dir:                          "is a directory",
+		site.URL + "/x":              "the server answered 404 Not Found",
+		strings.Replace(site.URL, "http://", "http://user:secret@", 1) + "/x": "user name or password is not accepted",
+	} {
+		_, err := (&Reader{MaxBytes: 64}).Read(context.Background(), location)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "read ") {
+			t.Errorf("%s: %v, want %q", location, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error tells the password: %v", err)
+		}
+	}
+}
