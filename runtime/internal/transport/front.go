@@ -1,0 +1,280 @@
+// Package transport speaks MCP to clients: Streamable HTTP and stdio, in the
+// stateless revision 2026-07-28 and in the older ones with a handshake, side by
+// side.
+//
+// A message goes one way: it is read once ([decode]), its era is found from
+// what it carries, and then either answered here or by mcp-go. Calls and lists
+// of tools are answered here, from bytes to bytes, because they are the traffic;
+// everything else goes through mcp-go's HandleMessage, whose word on versions and
+// capabilities is therefore ours. mcp-go never sees a client's id nor a
+// notification: ids are echoed byte for byte, and a cancellation could there
+// end another client's call.
+//
+// The transport knows nothing of upstreams; what a tool does, a [Caller] does.
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// Caller runs tools.
+type Caller interface {
+	// CallTool runs a tool and appends its CallToolResult object to b, with
+	// modern members (resultType, _meta) when e asks for them. arguments are the
+	// client's bytes and may be kept. The error is [ErrUnknownTool] or nil:
+	// everything else that can go wrong is a result.
+	CallTool(ctx context.Context, who principal.Principal, tool string, arguments []byte, e Era, b []byte) ([]byte, error)
+}
+
+// ErrUnknownTool is returned for a tool that does not exist.
+var ErrUnknownTool = errors.New("unknown tool")
+
+// Options configure a [Front]. The zero value works.
+type Options struct {
+	Logger         *slog.Logger  // nil: nothing is logged
+	AllowedHosts   []string      // values of Host besides the loopback names; "*" is any
+	AllowedOrigins []string      // values of Origin besides loopback ones; "*" is any
+	Drain          time.Duration // for calls in flight when the server ends; 0 is 10 s
+}
+
+// Front answers MCP messages of one server.
+type Front struct {
+	tools    []plan.Tool
+	params   map[string]*mcp.Tool // tools with x-mcp-header parameters
+	caller   Caller
+	mcp      *server.MCPServer
+	complete []byte // the members of every modern result
+	versions struct{ http, all []string }
+	lists    [2]list // by Era
+	log      *slog.Logger
+	drain    time.Duration
+	hosts    allowList
+	origins  allowList
+	serving  serving
+}
+
+// New returns a front for the tools of a plan.
+func New(p *plan.Server, c Caller, o Options) *Front {
+	f := &Front{tools: p.Tools, caller: c, log: o.Logger, drain: o.Drain}
+	if f.log == nil {
+		f.log = slog.New(slog.DiscardHandler)
+	}
+	if f.drain <= 0 {
+		f.drain = 10 * time.Second
+	}
+	f.serving.idle = make(chan struct{}, 1)
+	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
+	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
+
+	// Tools are ours; only that there are some is said.
+	f.mcp = server.NewMCPServer(p.Name, p.Version,
+		server.WithToolCapabilities(false),
+		server.WithInstructions(p.Instructions),
+		server.WithTitle(p.Title))
+	info := appendString([]byte(`{"name":`), p.Name)
+	info = appendString(append(info, `,"version":`...), p.Version)
+	if p.Title != "" {
+		info = appendString(append(info, `,"title":`...), p.Title)
+	}
+	f.complete = fmt.Appendf(nil, `"resultType":"complete","_meta":{%q:%s}}`, mcp.MetaKeyServerInfo, info)
+
+	for i := range p.Tools {
+		// Bindings are looked for once; mcp-go would parse the schema per call.
+		if t := &p.Tools[i]; strings.Contains(string(t.Input), `"x-mcp-header"`) {
+			tool := &mcp.Tool{Name: t.Name, RawInputSchema: json.RawMessage(t.Input)}
+			if len(mcp.ExtractParamHeaderBindings(tool)) > 0 {
+				if f.params == nil {
+					f.params = map[string]*mcp.Tool{}
+				}
+				f.params[t.Name] = tool
+			}
+		}
+	}
+	return f
+}
+
+// Complete returns the members every modern result begins with:
+// "resultType":"complete" and _meta with who the server is.
+func (f *Front) Complete() []byte { return f.complete }
+
+// reply is a response ready to be written: its parts follow one another.
+type reply struct {
+	head  []byte // everything, mostly
+	body  []byte // shared with other replies and never changed
+	tail  string
+	fault *fault // what it tells of; nil for a result
+}
+
+func (r *reply) size() int { return len(r.head) + len(r.body) + len(r.tail) }
+
+func (r *reply) appendTo(b []byte) []byte {
+	return append(append(append(b, r.head...), r.body...), r.tail...)
+}
+
+// answer answers a request. The head of the reply is appended to b, which must
+// be empty.
+func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string, b []byte) (out reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			id := correlation()
+			f.log.ErrorContext(ctx, "panic while answering", "method", m.method, "correlation", id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			bad := faultf(mcp.INTERNAL_ERROR, 0, "internal error; its correlation id in the log is %s", id)
+			out = reply{head: appendFault(nil, m.id, bad), fault: bad}
+		}
+	}()
+	fail := func(f *fault) reply { return reply{head: appendFault(b[:0], m.id, f), fault: f} }
+	switch m.method {
+	case methodCall:
+		if !m.hasName || m.name == "" {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.name must be the name of a tool"))
+		}
+		if k := m.arguments.Kind(); m.arguments != nil && k != '{' && k != 'n' {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.arguments must be an object"))
+		}
+		arguments := m.arguments
+		if arguments.Kind() == 'n' {
+			arguments = nil
+		}
+		b = appendHead(b, m.id)
+		called, err := f.caller.CallTool(ctx, principal.Principal{}, m.name, arguments, e, b)
+		if err != nil {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)))
+		}
+		return reply{head: append(called, '}')}
+	case methodList:
+		if k := m.cursor.Kind(); m.cursor != nil && k != 'n' && string(m.cursor) != `""` {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "the cursor is not one of this server's: the list has one page"))
+		}
+		return reply{head: appendHead(b, m.id), body: f.listResult(e), tail: "}"}
+	case "ping":
+		if e == Legacy {
+			return reply{head: append(appendHead(b, m.id), "{}}"...)}
+		}
+	case "subscriptions/listen":
+		// Nothing this server offers changes while it runs, which is what
+		// server/discover says, so there is nothing to listen to.
+		return fail(faultf(mcp.METHOD_NOT_FOUND, 404, "nothing here can be subscribed to"))
+	}
+	result, bad := f.handle(ctx, m, versions)
+	if bad != nil {
+		return fail(bad)
+	}
+	return reply{head: appendHead(b, m.id), body: result, tail: "}"}
+}
+
+// handle gives a request to mcp-go and returns the result.
+func (f *Front) handle(ctx context.Context, m *message, versions []string) ([]byte, *fault) {
+	// mcp-go reads with encoding/json, which takes the last of two members and
+	// folds case; what it gets is therefore written anew, with an id of ours,
+	// and params in which no member comes twice.
+	text := appendString([]byte(`{"jsonrpc":"2.0","id":1,"method":`), m.method)
+	if m.params != nil {
+		if !m.params.IsValid() {
+			return nil, faultf(mcp.INVALID_PARAMS, 400, "a member of params comes twice")
+		}
+		text = append(append(text, `,"params":`...), m.params...)
+	}
+	text = append(text, '}')
+	switch r := f.mcp.HandleMessage(server.WithSupportedProtocolVersions(ctx, versions), text).(type) {
+	case mcp.JSONRPCResponse:
+		b, err := json.Marshal(r.Result)
+		if err != nil {
+			return nil, faultf(mcp.INTERNAL_ERROR, 0, "the result cannot be written as JSON")
+		}
+		return b, nil
+	case mcp.JSONRPCError:
+		bad := &fault{code: r.Error.Code, message: r.Error.Message}
+		if r.Error.Data != nil {
+			if b, err := json.Marshal(r.Error.Data); err == nil {
+				bad.data = string(b)
+			}
+		}
+		switch bad.code {
+		case mcp.METHOD_NOT_FOUND:
+			bad.status = 404
+			bad.message = fmt.Sprintf("the method %q does not exist here: %s", clip(m.method), bad.message)
+		case mcp.INVALID_PARAMS, mcp.INVALID_REQUEST, mcp.UNSUPPORTED_PROTOCOL_VERSION, mcp.HEADER_MISMATCH, mcp.MISSING_REQUIRED_CLIENT_CAPABILITY:
+			bad.status = 400
+		}
+		return nil, bad
+	default:
+		return nil, faultf(mcp.INTERNAL_ERROR, 0, "the request has no answer")
+	}
+}
+
+// batch answers several messages at once, as 2025-03-26 allowed: it is the array
+// of what the parts yield, or nil when none yields an answer.
+func batch(parts []func() []byte) []byte {
+	answers := make([][]byte, len(parts))
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		if part != nil {
+			wg.Go(func() { answers[i] = part() })
+		}
+	}
+	wg.Wait()
+	var b []byte
+	for _, a := range answers {
+		switch {
+		case a == nil:
+			continue
+		case b == nil:
+			b = append(b, '[')
+		default:
+			b = append(b, ',')
+		}
+		b = append(b, a...)
+	}
+	if b != nil {
+		b = append(b, ']')
+	}
+	return b
+}
+
+// appendHead appends a response up to its result.
+func appendHead(b []byte, id jsontext.Value) []byte {
+	b = append(b, `{"jsonrpc":"2.0","id":`...)
+	b = append(b, id...)
+	return append(b, `,"result":`...)
+}
+
+// appendFault appends an error response. Without an id it is null, as JSON-RPC
+// has it for a message whose id could not be read.
+func appendFault(b []byte, id jsontext.Value, f *fault) []byte {
+	b = append(b, `{"jsonrpc":"2.0","id":`...)
+	if id == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, id...)
+	}
+	b = strconv.AppendInt(append(b, `,"error":{"code":`...), int64(f.code), 10)
+	b = appendString(append(b, `,"message":`...), f.message)
+	if f.data != "" {
+		b = append(append(b, `,"data":`...), f.data...)
+	}
+	return append(b, "}}"...)
+}
+
+// clip bounds a client's text that is repeated in a message.
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}

@@ -1,0 +1,534 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// Limits of the HTTP front.
+const (
+	maxBody       = 4 << 20          // bytes of a request; also of a line of stdio
+	maxHeaders    = 64 << 10         // bytes
+	headerTimeout = 5 * time.Second  // for the headers of a request
+	readTimeout   = 30 * time.Second // for a whole request
+	idleTimeout   = 2 * time.Minute  // of a connection between requests
+	writeTimeout  = time.Minute      // for an answer larger than sockets buffer, and for an event
+	bufferedBytes = 64 << 10         // what sockets buffer: writing it cannot block for long
+)
+
+// Values of headers that are the same in every answer. net/http only reads
+// them.
+var (
+	typeJSON   = []string{"application/json"}
+	typeEvents = []string{"text/event-stream"}
+)
+
+// serving counts the requests in flight and says when the server ends.
+type serving struct {
+	draining atomic.Bool
+	inFlight atomic.Int64
+	idle     chan struct{} // gets a value when the last request leaves a draining server
+}
+
+// enter counts a request in; it is false when no more are taken.
+func (s *serving) enter() bool {
+	s.inFlight.Add(1)
+	if s.draining.Load() {
+		s.leave()
+		return false
+	}
+	return true
+}
+
+func (s *serving) leave() {
+	if s.inFlight.Add(-1) == 0 && s.draining.Load() {
+		select {
+		case s.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// endpoint is a [Front] behind the host names of one listener.
+type endpoint struct {
+	*Front
+	hosts allowList
+}
+
+// Handler serves Streamable HTTP at /mcp, and /healthz and /readyz. A caller
+// that puts it into a server of its own sets the time limits there.
+func (f *Front) Handler() http.Handler { return &endpoint{f, f.hosts} }
+
+// Serve serves l until ctx ends, and then drains: readiness ends first, new
+// calls are refused, those in flight have the drain time to finish, and
+// only then the listener closes. It returns nil after that, whether or not
+// some call had to be cut off.
+func (f *Front) Serve(ctx context.Context, l net.Listener) error {
+	hosts := f.hosts
+	if host, _, err := net.SplitHostPort(l.Addr().String()); err == nil {
+		// An address that was bound explicitly is a name of this server; the
+		// unspecified one is not a name of anything.
+		if a, err := netip.ParseAddr(host); err == nil && !a.IsUnspecified() {
+			hosts = hosts.with(host)
+		}
+	}
+	s := &http.Server{
+		Handler:           &endpoint{f, hosts},
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaders,
+		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
+		// Not ctx itself: its end must not cancel the calls that may finish.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.drain)
+	defer cancel()
+	f.serving.draining.Store(true)
+	if n := f.serving.inFlight.Load(); n > 0 {
+		f.log.InfoContext(ctx, "draining", "in_flight", n, "deadline", f.drain)
+		select {
+		case <-f.serving.idle:
+		case <-deadline.Done():
+		}
+	}
+	if err := s.Shutdown(deadline); err != nil {
+		f.log.WarnContext(ctx, "calls were cut off by the end of the server", "in_flight", f.serving.inFlight.Load())
+		_ = s.Close() // what it would report, Shutdown already has
+	}
+	<-ended
+	return nil
+}
+
+func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/mcp":
+		f.serveMCP(w, r)
+	case "/healthz":
+		plain(w, http.StatusOK, "alive")
+	case "/readyz":
+		if f.serving.draining.Load() {
+			plain(w, http.StatusServiceUnavailable, "draining")
+			return
+		}
+		plain(w, http.StatusOK, "ready")
+	default:
+		plain(w, http.StatusNotFound, "the MCP endpoint is /mcp")
+	}
+}
+
+func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
+	// A web page must not reach a server on its visitor's machine: neither
+	// under a name that it made resolve to it (Host) nor directly (Origin).
+	if !f.hosts.host(r.Host) {
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)))
+		return
+	}
+	if origin := r.Header["Origin"]; len(origin) > 0 {
+		if !f.origins.origin(origin[0]) {
+			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])))
+			return
+		}
+		if f.origins.names(strings.ToLower(origin[0])) && f.crossOrigin(w, r, origin[0]) {
+			return
+		}
+	}
+	if r.Method != http.MethodPost {
+		// No stream of its own (GET) and no session to end (DELETE): every
+		// answer, and what belongs to it, comes with its request.
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusMethodNotAllowed, "this endpoint takes POST only"))
+		return
+	}
+	if bad := contentType(r.Header); bad != nil {
+		refuse(w, bad)
+		return
+	}
+	json, events := accepts(r.Header["Accept"])
+	if !json && !events {
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "answers are application/json or text/event-stream; Accept must name one of them"))
+		return
+	}
+	if !f.serving.enter() {
+		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Connection", "close")
+		refuse(w, faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down"))
+		return
+	}
+	defer f.serving.leave()
+
+	body, bad := readBody(r)
+	if bad != nil {
+		refuse(w, bad)
+		return
+	}
+	if isBatch(body) {
+		f.serveBatch(w, r, body, json)
+		return
+	}
+	m, bad := decode(body)
+	var e Era
+	if bad == nil {
+		e, bad = eraOfHTTP(header(r.Header), &m, f.versions.http)
+	}
+	if bad == nil && f.params != nil && e == Modern && m.method == methodCall {
+		bad = f.paramHeaders(r.Header, &m)
+	}
+	if bad != nil {
+		f.write(w, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
+		return
+	}
+	if !m.isRequest() {
+		// Nothing a client notifies of means anything here. Least of all a
+		// cancellation: ids are not unique among clients, so it could end the
+		// call of another. A client cancels by closing its request.
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if m.token != nil && events && m.method == methodCall {
+		f.serveWatched(w, r, &m, e, json)
+		return
+	}
+	buf := buffers.Get().(*[]byte)
+	out := f.answer(r.Context(), &m, e, f.versions.http, (*buf)[:0])
+	if r.Context().Err() == nil {
+		f.write(w, statusOf(out.fault, e), !json, out)
+	}
+	recycle(buf, out.head)
+}
+
+// statusOf is the HTTP status of an answer. Before 2026-07-28 an error was the
+// answer's business, not HTTP's.
+func statusOf(f *fault, e Era) int {
+	if f == nil || f.status == 0 || e == Legacy {
+		return http.StatusOK
+	}
+	return f.status
+}
+
+// serveWatched answers a call whose client wants to hear of its progress: with
+// plain JSON when it ends soon, and otherwise with a stream of events.
+func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *message, e Era, json bool) {
+	ctx := r.Context()
+	stream := events{w: w, rc: http.NewResponseController(w)}
+	var out reply
+	watch(ctx, m.token, func() { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
+	switch {
+	case ctx.Err() != nil:
+	case stream.begun:
+		stream.send(out.appendTo(nil))
+	default:
+		f.write(w, statusOf(out.fault, e), !json, out)
+	}
+}
+
+// serveBatch answers a batch, which only 2025-03-26 knows.
+func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byte, json bool) {
+	if v := r.Header.Get(mcp.HeaderProtocolVersion); v != "" && v != mcp.ProtocolVersion20250326 {
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusBadRequest, "batches exist in revision 2025-03-26 only, not in %q", clip(v)))
+		return
+	}
+	texts, bad := splitBatch(body)
+	if bad != nil {
+		refuse(w, bad)
+		return
+	}
+	parts := make([]func() []byte, len(texts)) // nil owes no answer
+	for i, text := range texts {
+		m, bad := decode(text)
+		if bad == nil {
+			_, bad = eraOfHTTP(header(r.Header), &m, f.versions.http)
+		}
+		if bad == nil {
+			bad = batchable(&m)
+		}
+		switch {
+		case bad != nil:
+			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
+		case m.isRequest():
+			parts[i] = func() []byte {
+				one := f.answer(r.Context(), &m, Legacy, f.versions.http, nil)
+				return one.appendTo(nil)
+			}
+		}
+	}
+	out := batch(parts)
+	switch {
+	case r.Context().Err() != nil:
+	case len(out) == 0:
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		f.write(w, http.StatusOK, !json, reply{head: out})
+	}
+}
+
+// batchable refuses what may not be part of a batch.
+func batchable(m *message) *fault {
+	if m.method == "initialize" {
+		return faultf(mcp.INVALID_REQUEST, http.StatusBadRequest, "initialize cannot be part of a batch")
+	}
+	return nil
+}
+
+// paramHeaders checks that the headers a tool's parameters are mirrored in
+// agree with the arguments.
+func (f *endpoint) paramHeaders(h http.Header, m *message) *fault {
+	tool := f.params[m.name]
+	if tool == nil {
+		return nil
+	}
+	err := mcp.ValidateParamHeadersLookup(func(name string) (string, bool) {
+		v := h.Values(name)
+		if len(v) == 0 {
+			return "", false
+		}
+		return v[0], true
+	}, tool, []byte(m.params))
+	if err != nil {
+		return faultf(mcp.HEADER_MISMATCH, http.StatusBadRequest, "%s", err.Error())
+	}
+	return nil
+}
+
+// crossOrigin adds what a browser needs to let a page of an origin that was
+// allowed by name read answers. It is true when the request was only the
+// browser's question whether it may ask.
+func (f *endpoint) crossOrigin(w http.ResponseWriter, r *http.Request, origin string) bool {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Add("Vary", "Origin")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", http.MethodPost)
+	if names := r.Header.Get("Access-Control-Request-Headers"); names != "" {
+		h.Set("Access-Control-Allow-Headers", names)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// write writes a whole answer, as JSON or as the only event of a stream.
+func (f *endpoint) write(w http.ResponseWriter, status int, asEvent bool, out reply) {
+	if asEvent && status == http.StatusOK {
+		stream := events{w: w, rc: http.NewResponseController(w)}
+		stream.send(out.appendTo(nil))
+		return
+	}
+	h := w.Header()
+	h["Content-Type"] = typeJSON
+	size := out.size()
+	h["Content-Length"] = []string{strconv.Itoa(size)}
+	large := size > bufferedBytes
+	var rc *http.ResponseController
+	if large {
+		// Only a client that does not read can block here; the limit is lifted
+		// again because the connection lives on.
+		rc = http.NewResponseController(w)
+		_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
+	}
+	w.WriteHeader(status)
+	_, err := w.Write(out.head)
+	if err == nil && out.body != nil {
+		if _, err = w.Write(out.body); err == nil {
+			_, err = io.WriteString(w, out.tail)
+		}
+	}
+	if large && err == nil {
+		_ = rc.SetWriteDeadline(time.Time{})
+	}
+}
+
+// events writes server-sent events. One goroutine uses it.
+type events struct {
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	begun bool
+	buf   []byte
+}
+
+// send writes one message as an event and flushes it. A client that went away is
+// noticed by its request's context, so errors are not reported.
+func (s *events) send(message []byte) {
+	if !s.begun {
+		s.begun = true
+		h := s.w.Header()
+		h["Content-Type"] = typeEvents
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Accel-Buffering", "no") // or nginx holds events back
+		s.w.WriteHeader(http.StatusOK)
+	}
+	s.buf = append(s.buf[:0], "event: message\ndata: "...)
+	s.buf = append(s.buf, oneLine(message)...)
+	s.buf = append(s.buf, "\n\n"...)
+	_ = s.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if _, err := s.w.Write(s.buf); err == nil {
+		_ = s.rc.Flush()
+	}
+	_ = s.rc.SetWriteDeadline(time.Time{})
+}
+
+// refuse answers a request that did not get as far as having an id.
+func refuse(w http.ResponseWriter, f *fault) {
+	b := appendFault(nil, nil, f)
+	h := w.Header()
+	h["Content-Type"] = typeJSON
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	w.WriteHeader(f.status)
+	_, _ = w.Write(b) // who does not read it was refused all the same
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// readBody reads the body of a request. It is not pooled: arguments point into
+// it, and an upstream may still be reading them when its answer is here.
+func readBody(r *http.Request) ([]byte, *fault) {
+	tooLarge := func() *fault {
+		return faultf(mcp.INVALID_REQUEST, http.StatusRequestEntityTooLarge, "the request is larger than the limit of %d bytes", maxBody)
+	}
+	if r.ContentLength > maxBody {
+		return nil, tooLarge()
+	}
+	var b []byte
+	var err error
+	if n := r.ContentLength; n >= 0 && n <= bufferedBytes {
+		b = make([]byte, n)
+		_, err = io.ReadFull(r.Body, b)
+	} else {
+		// As it comes, not as it is announced: announcing costs nothing.
+		b, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+		if len(b) > maxBody {
+			return nil, tooLarge()
+		}
+	}
+	switch {
+	case err == nil:
+		return b, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, faultf(mcp.INVALID_REQUEST, http.StatusRequestTimeout, "the request did not arrive within %s", readTimeout)
+	}
+	return nil, faultf(mcp.PARSE_ERROR, http.StatusBadRequest, "the request ends before its body does")
+}
+
+// contentType refuses a body that is not announced as JSON. That is more than
+// tidiness: text/plain is what a web page may send across origins unasked.
+func contentType(h http.Header) *fault {
+	v := h.Get("Content-Type")
+	if v != "application/json" {
+		media, _, _ := strings.Cut(v, ";")
+		if !strings.EqualFold(strings.TrimSpace(media), "application/json") {
+			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be application/json, not %q", clip(v))
+		}
+	}
+	if c := h["Content-Encoding"]; len(c) > 0 && !strings.EqualFold(c[0], "identity") {
+		return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "a request must not be encoded; Content-Encoding is %q", clip(c[0]))
+	}
+	return nil
+}
+
+// accepts tells which of the two forms of an answer a client takes. Clients
+// must name both, but one is enough to answer.
+func accepts(values []string) (json, events bool) {
+	if len(values) == 0 {
+		return true, false
+	}
+	for _, v := range values {
+		v = strings.ToLower(v)
+		json = json || strings.Contains(v, "application/json") || strings.Contains(v, "*/*") || strings.Contains(v, "application/*")
+		events = events || strings.Contains(v, "text/event-stream") || strings.Contains(v, "text/*")
+	}
+	return json, events
+}
+
+// allowList is a set of names in lower case; "*" allows all.
+type allowList map[string]bool
+
+func newAllowList(names []string) allowList {
+	a := allowList{}
+	for _, n := range names {
+		a[strings.ToLower(strings.TrimSpace(n))] = true
+	}
+	return a
+}
+
+func (a allowList) with(name string) allowList {
+	b := allowList{strings.ToLower(name): true}
+	for n := range a {
+		b[n] = true
+	}
+	return b
+}
+
+// names reports whether a name is in the list itself.
+func (a allowList) names(name string) bool { return a[name] || a["*"] }
+
+// host reports whether a Host header, with or without a port, is allowed.
+func (a allowList) host(host string) bool {
+	name := host
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		name = host[:i]
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	if isLoopback(name) {
+		return true
+	}
+	return host != "" && (a.names(strings.ToLower(name)) || a[strings.ToLower(host)])
+}
+
+// origin reports whether an Origin header is allowed.
+func (a allowList) origin(origin string) bool {
+	if a.names(strings.ToLower(origin)) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && isLoopback(u.Hostname())
+}
+
+func isLoopback(name string) bool {
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(name)
+	return err == nil && a.IsLoopback()
+}
+
+// buffers hold answers while they are written. net/http copies what it is
+// given, so an answer's memory is free when writing returns.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// recycle gives a buffer back, unless it grew too large to keep.
+func recycle(buf *[]byte, b []byte) {
+	if cap(b) > 1<<20 {
+		return
+	}
+	*buf = b[:0]
+	buffers.Put(buf)
+}

@@ -1,0 +1,144 @@
+package transport
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// listTTL is how long, in milliseconds, a modern client may keep a list. The
+// plan does not change while the server runs; the minute is for restarts.
+const listTTL = "60000"
+
+// list is the answer to tools/list, encoded on first use. There is one page:
+// the text is written once and then only copied, so a page would save nothing
+// here, and a client that does not know paging would lose tools.
+type list struct {
+	once   sync.Once
+	result []byte
+}
+
+// listResult returns the result of tools/list for an era.
+func (f *Front) listResult(e Era) []byte {
+	l := &f.lists[e]
+	l.once.Do(func() {
+		b := append([]byte(nil), '{')
+		if e == Modern {
+			// The list is the same for everybody, so anybody may keep it.
+			b = append(b, f.complete...)
+			b = append(b, `,"ttlMs":`+listTTL+`,"cacheScope":"public",`...)
+		}
+		b = append(b, `"tools":[`...)
+		for i := range f.tools {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendTool(b, &f.tools[i], e)
+		}
+		l.result = oneLine(append(b, "]}"...))
+	})
+	return l.result
+}
+
+// appendTool appends a tool as a client sees it.
+func appendTool(b []byte, t *plan.Tool, e Era) []byte {
+	b = appendString(append(b, `{"name":`...), t.Name)
+	if t.Title != "" {
+		b = appendString(append(b, `,"title":`...), t.Title)
+	}
+	if t.Description != "" {
+		b = appendString(append(b, `,"description":`...), t.Description)
+	}
+	b = append(append(b, `,"inputSchema":`...), schemaFor(t.Input, e)...)
+	if t.Output != "" {
+		b = append(append(b, `,"outputSchema":`...), schemaFor(t.Output, e)...)
+	}
+	b = append(b, `,"annotations":{`...)
+	if t.Title != "" && e == Legacy {
+		// 2025-03-26 knows no other place for a title.
+		b = append(appendString(append(b, `"title":`...), t.Title), ',')
+	}
+	// All four: what a hint defaults to when it is absent is the dangerous
+	// reading.
+	b = appendBool(append(b, `"readOnlyHint":`...), t.Hints.ReadOnly)
+	b = appendBool(append(b, `,"destructiveHint":`...), t.Hints.Destructive)
+	b = appendBool(append(b, `,"idempotentHint":`...), t.Hints.Idempotent)
+	b = appendBool(append(b, `,"openWorldHint":`...), t.Hints.OpenWorld)
+	return append(b, "}}"...)
+}
+
+// schemaFor is a schema as an era can take it. The TypeScript SDK v1 loses the
+// whole list when one property of a root has a boolean schema, so legacy
+// clients get the object that means the same.
+func schemaFor(s plan.Schema, e Era) []byte {
+	text := []byte(s)
+	if e == Modern {
+		return text
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
+	var out []byte
+	copied := 0
+	replace := func(with string) {
+		end := int(dec.InputOffset())
+		start := bytes.LastIndexAny(text[:end], "tf")
+		out = append(append(out, text[copied:start]...), with...)
+		copied = end
+	}
+	for {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		// A boolean two levels down is a property's schema when the pointer
+		// says so: /properties/NAME.
+		if k := tok.Kind(); (k == 't' || k == 'f') && dec.StackDepth() == 2 && inProperties(dec.StackPointer()) {
+			if k == 't' {
+				replace("{}")
+			} else {
+				replace(`{"not":{}}`)
+			}
+		}
+	}
+	if copied == 0 {
+		return text
+	}
+	return append(out, text[copied:]...)
+}
+
+func inProperties(p jsontext.Pointer) bool {
+	return p.Parent() == "/properties"
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, "true"...)
+	}
+	return append(b, "false"...)
+}
+
+// appendString appends s as a JSON string. Text that is not UTF-8 gets
+// replacement characters.
+func appendString(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, s) // the error only tells of the replacement
+	return b
+}
+
+// oneLine replaces line ends by spaces, in place. JSON has them between tokens
+// only, where an upstream's own text may bring them; a line of stdio and a data
+// field of an event must not.
+func oneLine(b []byte) []byte {
+	for _, c := range []byte{'\n', '\r'} {
+		for i := 0; ; {
+			n := bytes.IndexByte(b[i:], c)
+			if n < 0 {
+				break
+			}
+			i += n
+			b[i] = ' '
+		}
+	}
+	return b
+}

@@ -1,0 +1,360 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/mark3labs/mcp-go/mcp"
+	"golang.org/x/sync/semaphore"
+)
+
+// Limits of the stdio loop.
+const (
+	maxCalls  = 64       // calls at once; more wait for their turn
+	maxQueued = 64 << 20 // bytes of messages under way, waiting ones included; then reading stops
+	perQueued = 4 << 10  // what a message weighs besides its text
+	lineBytes = 64 << 10 // of the buffers
+)
+
+// conn is one client on a pair of streams.
+type conn struct {
+	*Front
+	calls  context.Context // ends when calls in flight are to be given up
+	slots  chan struct{}   // holds a value per running call
+	weight *semaphore.Weighted
+	out    chan reply
+	broken chan struct{} // closed when nothing can be written any more
+
+	mu       sync.Mutex
+	closed   bool // no more messages are taken
+	version  string
+	pending  sync.WaitGroup
+	inFlight map[string]*call // by [sameID]
+}
+
+// call is a call that was not answered yet.
+type call struct {
+	message
+	era    Era
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// ServeLines speaks MCP over stdio's framing, one message per line, until in
+// ends or ctx does. Calls in flight then have the drain time to finish, and what
+// they answer is written. It returns nil after an orderly end.
+func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) error {
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	c := &conn{
+		Front:    f,
+		calls:    calls,
+		slots:    make(chan struct{}, maxCalls),
+		weight:   semaphore.NewWeighted(maxQueued),
+		out:      make(chan reply, maxCalls),
+		broken:   make(chan struct{}),
+		inFlight: map[string]*call{},
+	}
+	finish := make(chan struct{})
+	written := make(chan error, 1)
+	go func() { written <- c.writeLines(out, finish) }()
+	read := make(chan error, 1)
+	go func() { read <- c.readLines(in) }()
+
+	var err error
+	select {
+	case err = <-read:
+	case <-ctx.Done():
+		// The reader may hang in a read that nothing can interrupt; it takes no
+		// more messages and is left to the end of the process.
+	case <-c.broken:
+	}
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+
+	idle := make(chan struct{})
+	go func() { c.pending.Wait(); close(idle) }()
+	drained := time.NewTimer(f.drain)
+	defer drained.Stop()
+	select {
+	case <-idle:
+	case <-c.broken:
+		cancel()
+	case <-drained.C:
+		f.log.WarnContext(ctx, "calls were cut off by the end of the server")
+		cancel()
+		// Being cancelled they end at once, and one that does not is left.
+		select {
+		case <-idle:
+		case <-time.After(time.Second):
+		}
+	}
+	close(finish)
+	select {
+	case werr := <-written:
+		if werr != nil {
+			return fmt.Errorf("write to the client: %w", werr)
+		}
+	case <-time.After(f.drain):
+		return errors.New("write to the client: it does not read")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read from the client: %w", err)
+	}
+	return nil
+}
+
+// readLines takes messages until the input ends.
+func (c *conn) readLines(in io.Reader) error {
+	r := bufio.NewReaderSize(in, lineBytes)
+	for {
+		line, tooLong, err := readLine(r)
+		if tooLong {
+			bad := faultf(mcp.INVALID_REQUEST, 0, "the message is larger than the limit of %d bytes", maxBody)
+			c.send(reply{head: appendFault(nil, nil, bad)})
+		} else if line = bytes.TrimSpace(line); len(line) > 0 {
+			if !c.take(line) {
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readLine reads a line of its own memory. One that is longer than a message may
+// be is read to its end and dropped.
+func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(line)+len(part) > maxBody+1 {
+			line, tooLong = nil, true
+		}
+		if !tooLong {
+			line = append(line, part...)
+		}
+		if err != bufio.ErrBufferFull {
+			return line, tooLong, err
+		}
+	}
+}
+
+// take answers a message or sets its answer going. It is false when no more
+// messages are taken.
+func (c *conn) take(line []byte) bool {
+	if isBatch(line) {
+		return c.takeBatch(line)
+	}
+	m, bad := decode(line)
+	var e Era
+	if bad == nil {
+		e, bad = eraOf(&m, c.versions.all)
+	}
+	switch {
+	case bad != nil:
+		return c.send(reply{head: appendFault(nil, m.id, bad)})
+	case m.method == "notifications/cancelled":
+		c.cancel(m.requestID)
+		return true
+	case !m.isRequest():
+		return true
+	case m.method != methodCall:
+		// In the order they came: what follows initialize relies on it.
+		out := c.answer(c.calls, &m, e, c.versions.all, nil)
+		if m.method == "initialize" && out.fault == nil {
+			c.setVersion(out.body)
+		}
+		return c.send(out)
+	}
+	one := &call{message: m, era: e}
+	return c.start(len(line), []*call{one}, func() {
+		if out, ok := c.run(one); ok {
+			c.send(out)
+		}
+	})
+}
+
+// start runs work in its own goroutine, once there is room for it. The calls
+// are registered before start returns, so that a cancellation on the next line
+// finds them.
+func (c *conn) start(size int, calls []*call, work func()) bool {
+	weight := int64(size + perQueued)
+	if c.weight.Acquire(c.calls, weight) != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		c.weight.Release(weight)
+		return false
+	}
+	for _, one := range calls {
+		one.ctx, one.cancel = context.WithCancel(c.calls)
+		// A client that uses an id twice at once can only cancel the second.
+		c.inFlight[sameID(one.id)] = one
+	}
+	c.pending.Add(1)
+	go func() {
+		defer c.pending.Done()
+		defer c.weight.Release(weight)
+		work()
+	}()
+	return true
+}
+
+// run waits for a turn and answers a call. ok is false when the client
+// cancelled it: nothing more may then be sent for it.
+func (c *conn) run(one *call) (out reply, ok bool) {
+	defer c.forget(one)
+	ended := func() bool { return c.calls.Err() != nil }
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-one.ctx.Done():
+	}
+	if one.ctx.Err() != nil {
+		bad := faultf(-32000, 0, "the server is shutting down")
+		return reply{head: appendFault(nil, one.id, bad), fault: bad}, ended()
+	}
+	work := func() { out = c.answer(one.ctx, &one.message, one.era, c.versions.all, nil) }
+	if one.token == nil {
+		work()
+	} else {
+		watch(one.ctx, one.token, work, func(note []byte) { c.send(reply{head: note}) })
+	}
+	// The end of the server also ends the context, but that is no client's wish:
+	// what came of the call is said.
+	return out, one.ctx.Err() == nil || ended()
+}
+
+func (c *conn) forget(one *call) {
+	one.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if id := sameID(one.id); c.inFlight[id] == one {
+		delete(c.inFlight, id)
+	}
+}
+
+// takeBatch answers a batch, where the client's revision knows them.
+func (c *conn) takeBatch(line []byte) bool {
+	refuse := func(f *fault) bool { return c.send(reply{head: appendFault(nil, nil, f)}) }
+	c.mu.Lock()
+	version := c.version
+	c.mu.Unlock()
+	if version != mcp.ProtocolVersion20250326 && version != mcp.ProtocolVersion20241105 {
+		return refuse(faultf(mcp.INVALID_REQUEST, 0, "batches exist in revision 2025-03-26 only"))
+	}
+	texts, bad := splitBatch(line)
+	if bad != nil {
+		return refuse(bad)
+	}
+	var calls []*call
+	parts := make([]func() []byte, len(texts)) // nil owes no answer
+	for i, text := range texts {
+		m, bad := decode(text)
+		if bad == nil {
+			bad = batchable(&m)
+		}
+		switch {
+		case bad != nil:
+			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
+		case m.isRequest():
+			one := &call{message: m, era: Legacy}
+			calls = append(calls, one)
+			parts[i] = func() []byte {
+				out, ok := c.run(one)
+				if !ok {
+					return nil
+				}
+				return out.appendTo(nil)
+			}
+		case m.method == "notifications/cancelled":
+			c.cancel(m.requestID)
+		}
+	}
+	return c.start(len(line), calls, func() {
+		if b := batch(parts); len(b) > 0 {
+			c.send(reply{head: b})
+		}
+	})
+}
+
+// cancel ends a call, running or waiting.
+func (c *conn) cancel(id jsontext.Value) {
+	if id == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.inFlight[sameID(id)]; one != nil {
+		one.cancel()
+	}
+}
+
+// setVersion remembers what was negotiated, from the result of initialize.
+func (c *conn) setVersion(result []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, v := range []string{mcp.ProtocolVersion20250326, mcp.ProtocolVersion20241105} {
+		if bytes.Contains(result, []byte(`"protocolVersion":"`+v+`"`)) {
+			c.version = v
+			return
+		}
+	}
+	c.version = ""
+}
+
+// send queues a line. It waits while the client does not read, and is false
+// when nothing can be written any more.
+func (c *conn) send(r reply) bool {
+	select {
+	case c.out <- r:
+		return true
+	case <-c.broken:
+		return false
+	}
+}
+
+// writeLines is the only one who writes: whole lines, in the order they were
+// sent, flushed when no more are waiting. When finish closes, it writes what was
+// sent before that and returns.
+func (c *conn) writeLines(out io.Writer, finish <-chan struct{}) (err error) {
+	w := bufio.NewWriterSize(out, lineBytes)
+	write := func(r reply) {
+		for _, part := range [][]byte{oneLine(r.head), r.body, []byte(r.tail), {'\n'}} {
+			if err == nil {
+				_, err = w.Write(part)
+			}
+		}
+		if err == nil && len(c.out) == 0 {
+			err = w.Flush()
+		}
+	}
+	defer close(c.broken)
+	for err == nil {
+		select {
+		case r := <-c.out:
+			write(r)
+		case <-finish:
+			for err == nil {
+				select {
+				case r := <-c.out:
+					write(r)
+				default:
+					return w.Flush()
+				}
+			}
+		}
+	}
+	return err
+}
