@@ -1,0 +1,368 @@
+// Package expr turns the expressions of a plan into closures that are run for
+// every call.
+//
+// Values are nil, bool, string, [json.Number], []any and map[string]any.
+// Meanings are HCL's where HCL has the function or operator; the differences,
+// all on purpose:
+//
+//   - Numbers are exact. One that is not computed with keeps its text (0.10
+//     stays 0.10, 1e400 stays 1e400); arithmetic is rational, and a quotient
+//     without a finite decimal expansion is rounded to 34 significant digits.
+//   - Text is never normalised (HCL converts to NFC), and length, substr and
+//     widths in format count code points, not grapheme clusters.
+//   - A member or element that does not exist, also of null, is null.
+//   - && and || do not look at their right side when the left side decides.
+//   - coalesce is null when all of its arguments are; lookup's default may be
+//     left out; contains also finds text in text; trim without a second
+//     argument cuts white space; jsonencode does not escape <, > and &;
+//     urlencode writes a space as %20.
+package expr
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/args"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// Env is what an expression sees of one call.
+type Env struct {
+	Args map[string]any
+	// Secret resolves a secret. Nil: every secret is missing.
+	Secret func(plan.Secret) (string, error)
+}
+
+// Func evaluates a compiled expression. It is safe for concurrent use and does
+// not change what is in the Env. Its errors are one sentence for the caller of
+// the tool, except [SecretError].
+type Func func(*Env) (any, error)
+
+// SecretError says that a secret could not be had: the operator's matter, not
+// the caller's.
+type SecretError struct {
+	Name string // of the secret
+	Err  error
+}
+
+func (e *SecretError) Error() string { return fmt.Sprintf("secret %q: %v", e.Name, e.Err) }
+func (e *SecretError) Unwrap() error { return e.Err }
+
+// Compile makes a closure of e. An error is a mistake in the plan.
+func Compile(e plan.Expr) (Func, error) {
+	switch e.Op {
+	case plan.OpConst:
+		v, err := args.Value([]byte(e.Const))
+		if err != nil {
+			return nil, fmt.Errorf("constant %.40q: %w", e.Const, err)
+		}
+		return func(*Env) (any, error) { return v, nil }, nil
+	case plan.OpArg:
+		name := e.Name
+		return func(env *Env) (any, error) { return env.Args[name], nil }, nil
+	case plan.OpSecret:
+		if e.Secret == nil {
+			return nil, errors.New("a secret expression names no secret")
+		}
+		secret := *e.Secret
+		return func(env *Env) (any, error) {
+			if env.Secret == nil {
+				return nil, &SecretError{secret.Name, errors.New("not available here")}
+			}
+			s, err := env.Secret(secret)
+			if err != nil {
+				return nil, &SecretError{secret.Name, err}
+			}
+			return s, nil
+		}, nil
+	}
+	sub := make([]Func, len(e.Args))
+	for i, a := range e.Args {
+		var err error
+		if sub[i], err = Compile(a); err != nil {
+			return nil, err
+		}
+	}
+	if n, ok := map[plan.ExprOp]int{plan.OpGet: 1, plan.OpIndex: 2, plan.OpCond: 3}[e.Op]; ok && len(sub) != n {
+		return nil, fmt.Errorf("%s takes %d operands, not %d", e.Op, n, len(sub))
+	}
+	switch e.Op {
+	case plan.OpGet:
+		return get(sub[0], e.Name, describe(e.Args[0])), nil
+	case plan.OpIndex:
+		return index(sub[0], sub[1], describe(e.Args[0])), nil
+	case plan.OpTemplate:
+		return template(sub, e.Args), nil
+	case plan.OpCond:
+		return cond(sub[0], sub[1], sub[2], describe(e.Args[0])), nil
+	case plan.OpList:
+		return func(env *Env) (any, error) {
+			list := make([]any, len(sub))
+			for i, f := range sub {
+				var err error
+				if list[i], err = f(env); err != nil {
+					return nil, err
+				}
+			}
+			return list, nil
+		}, nil
+	case plan.OpObject:
+		if len(sub)%2 != 0 {
+			return nil, errors.New("an object needs a value for every key")
+		}
+		return object(sub), nil
+	case plan.OpCall:
+		return call(e, sub)
+	}
+	return nil, fmt.Errorf("unknown operation %q", e.Op)
+}
+
+// describe names an operand in an error.
+func describe(e plan.Expr) string {
+	switch e.Op {
+	case plan.OpArg:
+		return fmt.Sprintf("argument %q", e.Name)
+	case plan.OpGet:
+		return fmt.Sprintf("member %q", e.Name)
+	case plan.OpCall:
+		return "the result of " + e.Name
+	}
+	return "a value"
+}
+
+func get(of Func, name, what string) Func {
+	return func(env *Env) (any, error) {
+		v, err := of(env)
+		if err != nil || v == nil {
+			return nil, err
+		}
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s is %s and has no member %q", what, kindOf(v), name)
+		}
+		return m[name], nil
+	}
+}
+
+func index(of, at Func, what string) Func {
+	return func(env *Env) (any, error) {
+		v, err := of(env)
+		if err != nil || v == nil {
+			return nil, err
+		}
+		k, err := at(env)
+		if err != nil {
+			return nil, err
+		}
+		if k == nil {
+			return nil, nil
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			key, ok := textOf(k)
+			if !ok {
+				return nil, fmt.Errorf("%s is an object and cannot be indexed by %s", what, kindOf(k))
+			}
+			return v[key], nil
+		case []any:
+			i, ok := wholeOf(k)
+			if !ok {
+				return nil, fmt.Errorf("%s is a list and cannot be indexed by %s", what, kindOf(k))
+			}
+			if i < 0 || i >= len(v) {
+				return nil, nil
+			}
+			return v[i], nil
+		}
+		return nil, fmt.Errorf("%s is %s and cannot be indexed", what, kindOf(v))
+	}
+}
+
+func template(parts []Func, exprs []plan.Expr) Func {
+	what := make([]string, len(exprs))
+	for i, e := range exprs {
+		what[i] = describe(e)
+	}
+	return func(env *Env) (any, error) {
+		var b strings.Builder
+		for i, f := range parts {
+			v, err := f(env)
+			if err != nil {
+				return nil, err
+			}
+			s, ok := textOf(v)
+			if !ok {
+				if v == nil {
+					return nil, fmt.Errorf("%s is needed in a text but is not given", what[i])
+				}
+				return nil, fmt.Errorf("%s is %s and cannot stand in a text", what[i], kindOf(v))
+			}
+			b.WriteString(s)
+		}
+		return b.String(), nil
+	}
+}
+
+func cond(test, yes, no Func, what string) Func {
+	return func(env *Env) (any, error) {
+		v, err := test(env)
+		if err != nil {
+			return nil, err
+		}
+		b, ok := boolOf(v)
+		if !ok {
+			return nil, fmt.Errorf("%s is %s, where a condition must be true or false", what, kindOf(v))
+		}
+		if b {
+			return yes(env)
+		}
+		return no(env)
+	}
+}
+
+func object(sub []Func) Func {
+	return func(env *Env) (any, error) {
+		m := make(map[string]any, len(sub)/2)
+		for i := 0; i < len(sub); i += 2 {
+			k, err := sub[i](env)
+			if err != nil {
+				return nil, err
+			}
+			key, ok := textOf(k)
+			if !ok {
+				return nil, fmt.Errorf("an object's key is %s, not text", kindOf(k))
+			}
+			if m[key], err = sub[i+1](env); err != nil {
+				return nil, err
+			}
+		}
+		return m, nil
+	}
+}
+
+func call(e plan.Expr, sub []Func) (Func, error) {
+	if e.Name == "&&" || e.Name == "||" {
+		if len(sub) != 2 {
+			return nil, fmt.Errorf("%s takes 2 operands, not %d", e.Name, len(sub))
+		}
+		return logic(e.Name, sub[0], sub[1]), nil
+	}
+	f, ok := functions()[e.Name]
+	if !ok {
+		return nil, fmt.Errorf("unknown function %q", e.Name)
+	}
+	if len(sub) < f.min || (f.max >= 0 && len(sub) > f.max) {
+		return nil, fmt.Errorf("%s does not take %d arguments", e.Name, len(sub))
+	}
+	what := make([]string, len(e.Args))
+	for i, a := range e.Args {
+		what[i] = describe(a)
+	}
+	return func(env *Env) (any, error) {
+		in := make([]any, len(sub))
+		for i, f := range sub {
+			var err error
+			if in[i], err = f(env); err != nil {
+				return nil, err
+			}
+		}
+		v, err := f.call(in)
+		if err == nil {
+			return v, nil
+		}
+		var bad *operandError
+		if errors.As(err, &bad) {
+			if in[bad.at] == nil {
+				return nil, fmt.Errorf("%s is needed by %s but is not given", what[bad.at], e.Name)
+			}
+			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.at], kindOf(in[bad.at]), e.Name, bad.want)
+		}
+		return nil, fmt.Errorf("%s: %w", e.Name, err)
+	}, nil
+}
+
+func logic(op string, left, right Func) Func {
+	decides := op == "||"
+	return func(env *Env) (any, error) {
+		for _, f := range []Func{left, right} {
+			v, err := f(env)
+			if err != nil {
+				return nil, err
+			}
+			b, ok := boolOf(v)
+			if !ok {
+				return nil, fmt.Errorf("%s needs true or false, not %s", op, kindOf(v))
+			}
+			if b == decides {
+				return decides, nil
+			}
+		}
+		return !decides, nil
+	}
+}
+
+// operandError says that an operand of a function has the wrong type.
+type operandError struct {
+	at   int
+	want string
+}
+
+func (e *operandError) Error() string { return fmt.Sprintf("operand %d must be %s", e.at+1, e.want) }
+
+// Functions names every function and operator, sorted.
+func Functions() []string {
+	names := []string{"&&", "||"}
+	for name := range functions() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "text"
+	case json.Number:
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return fmt.Sprintf("of unknown type %T", v)
+}
+
+// textOf converts as HCL does: numbers and booleans have a text, null, lists
+// and objects have none.
+func textOf(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return string(v), true
+	case bool:
+		if v {
+			return "true", true
+		}
+		return "false", true
+	}
+	return "", false
+}
+
+func boolOf(v any) (value, ok bool) {
+	switch v {
+	case true, "true":
+		return true, true
+	case false, "false":
+		return false, true
+	}
+	return false, false
+}
