@@ -16,9 +16,10 @@ import (
 
 // tools is a Caller with a tool per behaviour.
 type tools struct {
-	front   **Front
-	started chan string   // gets the arguments of each call of wait
-	release chan struct{} // ends the calls of wait
+	front     **Front
+	started   chan string   // gets the arguments of each call of wait
+	cancelled chan string   // gets them when it is cancelled
+	release   chan struct{} // ends the calls of wait
 }
 
 func (c *tools) CallTool(ctx context.Context, _ principal.Principal, tool string, arguments []byte, e Era, b []byte) ([]byte, error) {
@@ -34,6 +35,9 @@ func (c *tools) CallTool(ctx context.Context, _ principal.Principal, tool string
 		select {
 		case <-c.release:
 		case <-ctx.Done():
+			if c.cancelled != nil {
+				c.cancelled <- text
+			}
 			text = "cancelled"
 		}
 	case "sleep":
