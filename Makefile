@@ -1,0 +1,71 @@
+# Everything a developer and CI do, one target each. `make help` lists them.
+
+# Tools are pinned here and built from source into bin/; testdata/judges/package-lock.json
+# pins the ones that come from npm.
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+STRIPE_MOCK   := github.com/stripe/stripe-mock@v0.203.0
+GO_HTTPBIN    := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
+
+BIN      := $(CURDIR)/bin
+JUDGES   := testdata/judges
+BENCH    := testdata/bench
+FUZZTIME ?= 30s
+
+# tool NAME,MODULE@VERSION: install it unless bin/ has that version already.
+tool = test -e $(BIN)/.$(subst /,_,$(2)) || { \
+	echo "installing $(2)"; GOBIN=$(BIN) go install $(2) && touch $(BIN)/.$(subst /,_,$(2)); }
+
+.PHONY: all
+all: test lint ## Run the tests and the linters; what plain `make` does
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/mcpc
+	go build -o $(BIN)/mcpc ./cmd/mcpc
+
+.PHONY: test
+test: test-go test-judges ## Run all tests; the judges too when they are installed
+
+.PHONY: test-go
+test-go: ## Run the module's own tests under the race detector
+	go test -race -timeout 20m ./...
+
+.PHONY: test-judges
+test-judges: ## Run what third-party suites, clients and servers say of mcpc
+	cd $(JUDGES) && go test -timeout 20m ./...
+
+.PHONY: judges-install
+judges-install: ## Install the judges: npm packages in testdata/judges, servers in bin/
+	cd $(JUDGES) && npm ci --no-audit --no-fund
+	@$(call tool,stripe-mock,$(STRIPE_MOCK))
+	@$(call tool,go-httpbin,$(GO_HTTPBIN))
+
+.PHONY: lint
+lint: lint-install ## Check formatting, vet and lint all modules
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt -w the files above" >&2; exit 1; }
+	$(BIN)/golangci-lint run ./...
+	cd $(JUDGES) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
+	cd $(BENCH) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
+
+.PHONY: lint-install
+lint-install:
+	@$(call tool,golangci-lint,$(GOLANGCI_LINT))
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s), two at a time
+	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz
+
+.PHONY: bench
+bench: ## Measure calls against a plain reverse proxy, cold start, lists and memory
+	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}"
+
+.PHONY: ci
+ci: ## Run what CI runs
+	CI=true bash .ci/run
+
+.PHONY: clean
+clean: ## Delete what was built and installed
+	rm -rf $(BIN) out $(JUDGES)/node_modules

@@ -1,0 +1,246 @@
+package mcpc_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mcpc-dev/mcpc"
+
+// rule says what the packages that match may import besides the standard
+// library. The first rule that matches a package is its rule.
+type rule struct {
+	packages string   // a package, or a folder and everything below it as "x/..."
+	ours     []string // of this module, the same way
+	theirs   []string // modules of others
+	why      string
+}
+
+// rules are the directions in which the code may grow: specs → compiler → plan
+// → runtime, and nothing back. A line here is a decision; change it knowingly.
+var rules = []rule{
+	{"specs/diag", nil, nil, "every front-end and every command prints diagnostics: it depends on nothing"},
+	{"runtime/plan", nil, nil, "generated programs hold plans: the plan is data and costs them nothing"},
+	{"specs", []string{"specs/diag"}, nil, "the declared model knows no format"},
+	{"specs/hclspec", []string{"specs", "specs/diag"}, []string{"github.com/hashicorp/hcl/v2", "github.com/zclconf/go-cty"},
+		"the one importer of HCL: replacing a parser touches one package"},
+	{"specs/openapi", []string{"specs", "specs/diag"}, []string{"github.com/getkin/kin-openapi", "go.yaml.in/yaml/v3", "golang.org/x/sync"},
+		"the one importer of an OpenAPI parser"},
+	{"compiler/...", []string{"compiler/...", "specs/...", "runtime/plan"}, nil, "the only bridge between specs and plan; it does not run what it compiles"},
+	{"runtime/internal/principal", nil, nil, "who is calling is a parameter of everything"},
+	{"runtime/internal/transport", []string{"runtime/internal/..."}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
+		"the protocol knows no upstream; mcp-go stays behind it"},
+	{"runtime/...", []string{"runtime/..."}, []string{
+		"github.com/mark3labs/mcp-go",
+		"github.com/go-json-experiment/json",
+		"github.com/santhosh-tekuri/jsonschema/v6",
+		"github.com/JohannesKaufmann/html-to-markdown/v2",
+		"golang.org/x/net",
+		"golang.org/x/text",
+	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
+	{"examples/...", []string{"examples/...", "compiler", "runtime"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
+	{"cmd/mcpc", []string{"compiler", "runtime", "runtime/plan", "specs", "specs/diag"}, []string{"github.com/spf13/cobra"},
+		"the command: flags in, one call, printing"},
+}
+
+// goPackage is what `go list -json` says of a package.
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	Standard   bool
+	Module     *struct{ Path string }
+}
+
+func goList(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps,Standard,Module"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	var list []goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p goPackage
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// covers reports whether a pattern of the table covers a package.
+func covers(pattern, pkg string) bool {
+	if folder, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == folder || strings.HasPrefix(pkg, folder+"/")
+	}
+	return pkg == pattern
+}
+
+func TestImports(t *testing.T) {
+	standard := map[string]bool{}
+	moduleOf := map[string]string{}
+	for _, p := range goList(t, "-deps", "./...") {
+		standard[p.ImportPath] = p.Standard
+		if p.Module != nil {
+			moduleOf[p.ImportPath] = p.Module.Path
+		}
+	}
+	used := map[string]bool{} // rule and entry that some package needed
+	for _, p := range goList(t, "./...") {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		if name == "" {
+			continue // the root holds tests only
+		}
+		i := slices.IndexFunc(rules, func(r rule) bool { return covers(r.packages, name) })
+		if i < 0 {
+			t.Errorf("%s has no rule: say in the table what it may import and why", name)
+			continue
+		}
+		r := rules[i]
+		used[r.packages] = true
+		for _, imported := range p.Imports {
+			if standard[imported] {
+				continue
+			}
+			own, ours := strings.CutPrefix(imported, module+"/")
+			allowed, target := r.theirs, moduleOf[imported]
+			if ours {
+				allowed, target = r.ours, own
+			}
+			j := slices.IndexFunc(allowed, func(a string) bool { return covers(a, target) })
+			if j < 0 {
+				t.Errorf("%s may not import %s: %s", name, imported, r.why)
+				continue
+			}
+			used[r.packages+" "+allowed[j]] = true
+		}
+	}
+	for _, r := range rules {
+		if !used[r.packages] {
+			t.Errorf("stale rule: there is no package %s", r.packages)
+			continue
+		}
+		for _, a := range append(slices.Clone(r.ours), r.theirs...) {
+			if !used[r.packages+" "+a] {
+				t.Errorf("stale entry: %s does not import %s", r.packages, a)
+			}
+		}
+	}
+}
+
+// What a generated server links is the runtime and what that brings along.
+func TestRuntimeLinksNoFrontEnd(t *testing.T) {
+	bans := map[string]string{
+		"github.com/hashicorp/hcl":      "a served plan needs no HCL",
+		"github.com/zclconf/go-cty":     "expressions were lowered; cty rewrites users' strings",
+		"github.com/getkin/kin-openapi": "a served plan needs no OpenAPI document",
+		"go.yaml.in/yaml":               "a served plan needs no YAML",
+		"gopkg.in/yaml":                 "a served plan needs no YAML",
+		module + "/specs":               "specs and runtime never meet",
+		module + "/compiler":            "the runtime executes, it does not compile",
+	}
+	for _, p := range goList(t, "./runtime") {
+		for _, dep := range p.Deps {
+			for ban, why := range bans {
+				if dep == ban || strings.HasPrefix(dep, ban+"/") {
+					t.Errorf("the runtime links %s: %s", dep, why)
+				}
+			}
+		}
+	}
+	// The bans are of things that exist, or they would prove nothing.
+	var all []string
+	for _, p := range goList(t, "-deps", "./...") {
+		all = append(all, p.ImportPath)
+	}
+	for ban := range bans {
+		if ban == "gopkg.in/yaml" {
+			continue // its old name; whoever brings it back is caught
+		}
+		if !slices.ContainsFunc(all, func(p string) bool { return strings.HasPrefix(p, ban) }) {
+			t.Errorf("stale ban: nothing here links %s", ban)
+		}
+	}
+}
+
+// A replace line works in this checkout and breaks `go install` for everybody.
+func TestNoReplace(t *testing.T) {
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct{ Replace []any }
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if len(mod.Replace) > 0 {
+		t.Errorf("go.mod has replace lines: %v", mod.Replace)
+	}
+}
+
+// walk calls f with every file of the repository that people write.
+func walk(t *testing.T, f func(name string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && slices.Contains([]string{".git", "node_modules", "bin", "out"}, d.Name()) {
+			return filepath.SkipDir
+		}
+		if d.Type().IsRegular() {
+			f(filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNoUnfinishedCode(t *testing.T) {
+	unfinished := regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X)\b`)
+	files := 0
+	walk(t, func(name string) {
+		if path.Ext(name) != ".go" {
+			return
+		}
+		files++
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if unfinished.MatchString(line) {
+				t.Errorf("%s:%d: %s", name, i+1, strings.TrimSpace(line))
+			}
+		}
+	})
+	if files == 0 {
+		t.Error("no Go file found")
+	}
+}
+
+// A lock file must work with whatever registry npm is set up with.
+func TestLockFileNamesNoRegistry(t *testing.T) {
+	text, err := os.ReadFile("testdata/judges/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := bytes.Index(text, []byte(`"resolved": "http`)); i >= 0 {
+		t.Errorf("package-lock.json names a registry: %.120s…\ninstall with omit-lockfile-registry-resolved (testdata/judges/.npmrc)", text[i:])
+	}
+}
