@@ -1,0 +1,127 @@
+package request
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+)
+
+// randomBoundary is a multipart boundary that no content holds, but by an
+// accident that will not happen: 128 random bits.
+func randomBoundary() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "mcpc-" + hex.EncodeToString(b[:])
+}
+
+// multipart writes one part per property, and per element of a list. By
+// default an object is application/json, binary data a file of
+// application/octet-stream, and all else text without a Content-Type, which RFC
+// 7578 reads as text/plain and old servers as a plain field.
+func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
+	if t.kind != '{' {
+		return nil, "", refuse(b.label(), "must be an object: every field is sent as a part")
+	}
+	var out []byte
+	for i, item := range t.items {
+		name := t.keys[i]
+		at := join(b.label(), name)
+		if hasControl(name) {
+			return nil, "", refuse(b.label(), "has a name with a control character, %s; use another name", excerpt(name))
+		}
+		f := b.field(name)
+		values := []tree{item}
+		if item.kind == '[' && !isJSON(f.media) {
+			values = item.items
+		}
+		for _, v := range values {
+			if v.absent() {
+				continue
+			}
+			var err error
+			if out, err = f.appendPart(append(append(append(out, "--"...), boundary...), "\r\n"...), v, at); err != nil {
+				return nil, "", err
+			}
+			if len(out) > MaxBody {
+				return b.limit(out, "")
+			}
+		}
+	}
+	out = append(append(append(out, "--"...), boundary...), "--\r\n"...)
+	return b.limit(out, b.Media+"; boundary="+boundary)
+}
+
+func (f *field) appendPart(b []byte, v tree, at string) ([]byte, error) {
+	var data []byte
+	media := concrete(f.media)
+	b = append(b, `Content-Disposition: form-data; name="`...)
+	b = appendQuoted(b, f.Name)
+	b = append(b, '"')
+	switch {
+	case f.binary:
+		content, err := fileOf(v, at)
+		if err != nil {
+			return nil, err
+		}
+		data = content.data
+		if content.media != "" {
+			media = content.media
+		}
+		if media == "" {
+			media = "application/octet-stream"
+		}
+		if content.name == "" {
+			// Without a file name most servers do not see a file.
+			content.name = f.Name
+		}
+		b = append(b, `; filename="`...)
+		b = appendQuoted(b, content.name)
+		b = append(b, '"')
+	case v.container() || isJSON(f.media):
+		data = v.appendJSON(nil)
+		if media == "" {
+			media = "application/json"
+		}
+	default:
+		data = []byte(v.scalar())
+	}
+	b = append(b, "\r\n"...)
+	for _, h := range f.header {
+		if !strings.EqualFold(h.name, "Content-Type") && !strings.EqualFold(h.name, "Content-Disposition") {
+			b = append(append(append(append(b, h.name...), ": "...), h.value...), "\r\n"...)
+		}
+	}
+	if media != "" {
+		b = append(append(append(b, "Content-Type: "...), media...), "\r\n"...)
+	}
+	b = append(b, "\r\n"...)
+	return append(append(b, data...), "\r\n"...), nil
+}
+
+// concrete is the first media type of a list that is not a range.
+func concrete(list string) string {
+	for m := range strings.SplitSeq(list, ",") {
+		if m = strings.TrimSpace(m); m != "" && !strings.Contains(m, "*") {
+			return m
+		}
+	}
+	return ""
+}
+
+// appendQuoted writes a name or file name as browsers do (WHATWG HTML,
+// multipart/form-data): UTF-8, with the quote and line breaks percent-encoded.
+func appendQuoted(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '"':
+			b = append(b, "%22"...)
+		case '\r':
+			b = append(b, "%0D"...)
+		case '\n':
+			b = append(b, "%0A"...)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
