@@ -1,0 +1,471 @@
+package hclspec
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+// A block is one kind of block of the language. The tables made of it drive
+// decoding, suggestions, completeness checks and the reference: what is not in
+// a table does not exist.
+type block struct {
+	name    string
+	doc     string
+	example string // a complete spec, or the block alone; checked by a test
+
+	label    string   // what the label says; "": the block has none
+	labelDoc string   // for the reference
+	labels   []string // labels that are allowed; nil: any
+	second   string   // what the second label says; only request has two
+
+	once  bool  // at most one in its parent
+	free  *attr // the block holds attributes of any name; nil mostly
+	attrs []attr
+	inner []*block
+
+	// open makes the value that the attributes are set on; close checks it and
+	// attaches it to its parent.
+	open  func(p *parser, h *head, parent any) any
+	close func(p *parser, h *head, parent, target any)
+}
+
+// attr is one attribute of a block.
+type attr struct {
+	name     string
+	kind     kind
+	phase    phase
+	required bool
+	standard string // what holds when it is not written, for the reference
+	doc      string
+	example  string
+	words    []string                                // allowed values of a text; nil: any
+	check    func(s string) (problem, advice string) // of a text; problem "" is fine
+	set      func(p *parser, target any, s *setting)
+}
+
+// kind is what an attribute takes.
+type kind uint8
+
+const (
+	textKind       kind = iota // text known at load
+	boolKind                   // true or false
+	integerKind                // whole number from 0
+	numberKind                 // any number, kept digit for digit
+	durationKind               // "20s"
+	sizeKind                   // "10MB"
+	textsKind                  // list of text
+	statusesKind               // list of HTTP status codes
+	textMapKind                // object of text
+	valueKind                  // any value known at load
+	valuesKind                 // list of any values known at load
+	exprKind                   // any value, computed
+	entriesKind                // object whose values are computed
+	typeKind                   // string, list(number) …
+	credentialKind             // bearer(…), basic(…), api_key(…)
+	operationKind              // api.name["id"]
+	apiKind                    // api.name
+	templateKind               // text over operation.…
+)
+
+func (k kind) String() string {
+	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text"}[k]
+}
+
+// head is what is known of a block before its body.
+type head struct {
+	name   string
+	labels []specs.Text
+	rng    diag.Range // type and labels
+	broken bool       // it has syntax errors: what seems to be missing may be there
+	failed bool       // an attribute was wrong
+	seen   map[string]diag.Range
+}
+
+func (h *head) label() specs.Text {
+	if len(h.labels) == 0 {
+		return specs.Text{Range: h.rng}
+	}
+	return h.labels[0]
+}
+
+// title is the block as its author would call it: tool "search".
+func (h *head) title() string {
+	s := h.name
+	for _, l := range h.labels {
+		s += " " + strconv.Quote(l.Value)
+	}
+	return s
+}
+
+// setting is the decoded value of one attribute; which field is set follows
+// from the attribute's kind.
+type setting struct {
+	name    diag.Range
+	rng     diag.Range
+	text    *specs.Text
+	flag    *specs.Flag
+	number  int
+	texts   []specs.Text
+	numbers []int
+	node    *specs.Node
+	expr    *specs.Expr
+	entries []specs.NamedExpr
+	typ     *inputType
+	cred    *specs.Credential
+	op      *specs.OperationRef
+	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
+}
+
+// into adapts a setter of one target type to the table.
+func into[T any](f func(t *T, s *setting)) func(*parser, any, *setting) {
+	return func(_ *parser, target any, s *setting) { f(target.(*T), s) }
+}
+
+func attrNames(b *block) []string {
+	var names []string
+	for _, a := range b.attrs {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+func blockNames(b *block) []string {
+	var names []string
+	for _, c := range b.inner {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// decodeBlocks decodes those child blocks of body that want allows.
+func (p *parser) decodeBlocks(parent *block, owner string, blocks hclsyntax.Blocks, target any, broken bool, want func(name string) bool) {
+	once := map[string]diag.Range{}
+	for _, b := range blocks {
+		if !want(b.Type) {
+			continue
+		}
+		rng := p.rng(b.TypeRange)
+		i := slices.IndexFunc(parent.inner, func(c *block) bool { return c.name == b.Type })
+		if i < 0 {
+			p.unknownBlock(parent, owner, b, rng)
+			continue
+		}
+		c := parent.inner[i]
+		if first, ok := once[c.name]; ok && c.once {
+			p.add(diag.Diagnostic{Code: "duplicate-block", Message: fmt.Sprintf("%s has a second %s block", owner, c.name), Hint: "keep one of the two", Range: rng,
+				Notes: []diag.Note{{Message: "the first one", Range: first}}})
+			continue
+		}
+		once[c.name] = rng
+		p.decodeBlock(c, b, target, broken)
+	}
+}
+
+func (p *parser) unknownBlock(parent *block, owner string, b *hclsyntax.Block, rng diag.Range) {
+	d := diag.Diagnostic{Code: "unknown-block", Message: fmt.Sprintf("%s has no block %q", owner, b.Type), Range: rng}
+	if slices.Contains(attrNames(parent), b.Type) {
+		d.Hint = fmt.Sprintf("%s is an attribute: write %s = …", b.Type, b.Type)
+	} else {
+		d.Hint = didYouMean(b.Type, blockNames(parent), "blocks are ")
+		if len(parent.inner) == 0 {
+			d.Hint = didYouMean(b.Type, attrNames(parent), "it holds attributes only: ")
+		}
+	}
+	p.add(d)
+}
+
+// didYouMean is a hint naming the nearest candidate, or all of them when none
+// is near and they are few.
+func didYouMean(word string, candidates []string, all string) string {
+	if n := diag.Nearest(word, candidates); n != "" {
+		return fmt.Sprintf("did you mean %q?", n)
+	}
+	if len(candidates) == 0 || len(candidates) > 30 {
+		return ""
+	}
+	return all + strings.Join(candidates, ", ")
+}
+
+func (p *parser) decodeBlock(c *block, b *hclsyntax.Block, parent any, broken bool) {
+	h := &head{name: c.name, rng: p.rng(hcl.RangeBetween(b.TypeRange, b.DefRange())), broken: broken, seen: map[string]diag.Range{}}
+	for i, l := range b.Labels {
+		r := p.rng(b.LabelRanges[i])
+		h.labels = append(h.labels, specs.Text{Value: l, Range: r})
+	}
+	if !p.checkLabels(c, h) {
+		return
+	}
+	target := c.open(p, h, parent)
+	if target == nil {
+		return
+	}
+	p.decodeBody(c, h, b.Body, target)
+	p.decodeBlocks(c, h.title(), b.Body.Blocks, target, broken, func(string) bool { return true })
+	if c.close != nil {
+		c.close(p, h, parent, target)
+	}
+}
+
+func (p *parser) checkLabels(c *block, h *head) bool {
+	want := 0
+	words := []string{c.label, c.second}
+	for _, w := range words {
+		if w != "" {
+			want++
+		}
+	}
+	switch {
+	case len(h.labels) < want:
+		form := c.name
+		for i := range want {
+			form += fmt.Sprintf(" %q", strings.ToUpper(words[i]))
+		}
+		p.add(diag.Diagnostic{Code: "missing-label", Message: fmt.Sprintf("%s needs its %s", h.title(), words[len(h.labels)]), Hint: "write " + form + " { … }", Range: h.rng})
+		return false
+	case len(h.labels) > want:
+		p.add(diag.Diagnostic{Code: "extra-label", Message: fmt.Sprintf("%s has too many labels", c.name), Hint: fmt.Sprintf("%q is one too many", h.labels[want].Value), Range: h.labels[want].Range})
+		return false
+	}
+	if c.labels != nil && !slices.Contains(c.labels, h.labels[0].Value) {
+		p.add(diag.Diagnostic{Code: "unknown-label", Message: fmt.Sprintf("there is no %s %q", c.name, h.labels[0].Value), Hint: didYouMean(h.labels[0].Value, c.labels, "there is "), Range: h.labels[0].Range})
+		return false
+	}
+	return true
+}
+
+func (p *parser) decodeBody(c *block, h *head, body *hclsyntax.Body, target any) {
+	var attrs []*hclsyntax.Attribute
+	for _, a := range body.Attributes {
+		attrs = append(attrs, a)
+	}
+	slices.SortFunc(attrs, func(a, b *hclsyntax.Attribute) int { return a.NameRange.Start.Byte - b.NameRange.Start.Byte })
+	for _, a := range attrs {
+		rng := p.rng(a.NameRange)
+		h.seen[a.Name] = rng
+		row := c.free
+		if row == nil {
+			i := slices.IndexFunc(c.attrs, func(r attr) bool { return r.name == a.Name })
+			if i < 0 {
+				p.unknownAttribute(c, h, a.Name, rng)
+				continue
+			}
+			row = &c.attrs[i]
+		}
+		s := &setting{name: rng, rng: p.rng(a.Expr.Range())}
+		if row.set == nil {
+			panic("hclspec: attribute " + c.name + "." + row.name + " has no setter")
+		}
+		if c.free != nil {
+			s.text = &specs.Text{Value: a.Name, Range: rng}
+			s.raw = a.Expr
+			row.set(p, target, s)
+			continue
+		}
+		if p.decodeAttr(row, c, a.Expr, s) {
+			row.set(p, target, s)
+		} else {
+			h.failed = true
+		}
+	}
+	if h.broken {
+		return
+	}
+	for _, row := range c.attrs {
+		if _, ok := h.seen[row.name]; row.required && !ok {
+			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s needs the attribute %q", h.title(), row.name), Hint: "add " + row.example, Range: h.rng})
+		}
+	}
+}
+
+func (p *parser) unknownAttribute(c *block, h *head, name string, rng diag.Range) {
+	d := diag.Diagnostic{Code: "unknown-attribute", Message: fmt.Sprintf("%s has no attribute %q", h.title(), name), Range: rng}
+	if i := slices.IndexFunc(c.inner, func(b *block) bool { return b.name == name }); i >= 0 {
+		form := name
+		if c.inner[i].label != "" {
+			form += fmt.Sprintf(" %q", strings.ToUpper(c.inner[i].label))
+		}
+		d.Hint = fmt.Sprintf("%s is a block: write %s { … }", name, form)
+	} else {
+		d.Hint = didYouMean(name, append(attrNames(c), blockNames(c)...), "there are ")
+	}
+	p.add(d)
+}
+
+// decodeAttr evaluates one attribute as its row says. False means that it was
+// wrong and has been reported.
+func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *setting) bool {
+	sc := &scope{phase: row.phase, what: row.name}
+	wrong := func(want string) bool {
+		p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes %s", row.name, want), Hint: "for example " + row.example, Range: s.rng})
+		return false
+	}
+	switch row.kind {
+	case typeKind:
+		s.typ = p.parseType(e, false)
+		return s.typ != nil
+	case credentialKind:
+		s.cred = p.credential(e, row)
+		return s.cred != nil
+	case operationKind:
+		s.op = p.operationRef(e, row)
+		return s.op != nil
+	case apiKind:
+		s.text = p.apiRef(e, row)
+		return s.text != nil
+	}
+
+	x := p.lower(e, sc)
+	if x == nil {
+		return false
+	}
+	switch row.kind {
+	case exprKind:
+		s.expr = x
+		return true
+	case templateKind:
+		s.expr = x
+		if x.Op == specs.ExprConst && x.Value.Kind != specs.String {
+			return wrong("text")
+		}
+		return true
+	case entriesKind:
+		entries, ok := p.entries(x, row.name)
+		s.entries = entries
+		return ok
+	}
+
+	v := p.known(x, row.name)
+	if v == nil {
+		return false
+	}
+	s.node = v
+	switch row.kind {
+	case textKind:
+		if v.Kind != specs.String {
+			return wrong("text")
+		}
+		if row.words != nil && !slices.Contains(row.words, v.Text) {
+			p.add(diag.Diagnostic{Code: "unknown-value", Message: fmt.Sprintf("%s cannot be %q", row.name, v.Text), Hint: didYouMean(v.Text, row.words, "it is one of "), Range: s.rng})
+			return false
+		}
+		if row.check != nil {
+			if problem, advice := row.check(v.Text); problem != "" {
+				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng})
+				return false
+			}
+		}
+		s.text = &specs.Text{Value: v.Text, Range: s.rng}
+	case boolKind:
+		if v.Kind != specs.Bool {
+			return wrong("true or false")
+		}
+		s.flag = &specs.Flag{Value: v.Text == "true", Range: s.rng}
+	case integerKind:
+		n, err := strconv.Atoi(v.Text)
+		if v.Kind != specs.Number || err != nil || n < 0 {
+			return wrong("a whole number from 0")
+		}
+		s.number = n
+	case numberKind:
+		if v.Kind != specs.Number {
+			return wrong("a number")
+		}
+	case durationKind:
+		d, err := time.ParseDuration(v.Str())
+		if v.Kind != specs.String || err != nil || d <= 0 {
+			p.add(diag.Diagnostic{Code: "invalid-duration", Message: fmt.Sprintf("%s is no duration", valueText(v)), Hint: `write a number with a unit: "500ms", "20s", "2m"`, Range: s.rng})
+			return false
+		}
+		s.text = &specs.Text{Value: v.Text, Range: s.rng}
+	case sizeKind:
+		if v.Kind != specs.String || !validSize(v.Text) {
+			p.add(diag.Diagnostic{Code: "invalid-size", Message: fmt.Sprintf("%s is no size", valueText(v)), Hint: `write bytes with a unit: "512KB", "10MB", "4MiB"`, Range: s.rng})
+			return false
+		}
+		s.text = &specs.Text{Value: v.Text, Range: s.rng}
+	case textsKind, statusesKind:
+		if v.Kind != specs.Array {
+			return wrong("a list")
+		}
+		for _, f := range v.Fields {
+			if row.kind == statusesKind {
+				n, err := strconv.Atoi(f.Value.Text)
+				if f.Value.Kind != specs.Number || err != nil || n < 100 || n > 599 {
+					p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("%s is no HTTP status", valueText(f.Value)), Hint: "statuses are numbers from 100 to 599", Range: cmpRange(f.Value.Range(), s.rng)})
+					return false
+				}
+				s.numbers = append(s.numbers, n)
+				continue
+			}
+			r := cmpRange(f.Value.Range(), s.rng)
+			if f.Value.Kind != specs.String {
+				p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes a list of text, not %s", row.name, valueText(f.Value)), Hint: "for example " + row.example, Range: r})
+				return false
+			}
+			if row.words != nil && !slices.Contains(row.words, f.Value.Text) {
+				p.add(diag.Diagnostic{Code: "unknown-value", Message: fmt.Sprintf("%s cannot hold %q", row.name, f.Value.Text), Hint: didYouMean(f.Value.Text, row.words, "it holds "), Range: r})
+				return false
+			}
+			s.texts = append(s.texts, specs.Text{Value: f.Value.Text, Range: r})
+		}
+	case textMapKind:
+		if v.Kind != specs.Object {
+			return wrong("an object")
+		}
+		for _, f := range v.Fields {
+			if f.Value.Kind != specs.String {
+				return wrong("an object of text")
+			}
+		}
+	case valuesKind:
+		if v.Kind != specs.Array {
+			return wrong("a list")
+		}
+	}
+	return true
+}
+
+// cmpRange is the first of the two that is a place.
+func cmpRange(a, b diag.Range) diag.Range {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
+
+// valueText shows a value in a message, shortened.
+func valueText(v *specs.Node) string {
+	switch v.Kind {
+	case specs.Object:
+		return "an object"
+	case specs.Array:
+		return "a list"
+	}
+	s := v.JSON()
+	if len(s) > 60 {
+		s = strings.ToValidUTF8(s[:57], "") + "…"
+	}
+	return s
+}
+
+// validSize accepts a number with one of the units of bytes.
+func validSize(s string) bool {
+	n := strings.TrimRight(s, "KMGiB")
+	switch s[len(n):] {
+	case "", "B", "KB", "MB", "GB", "KiB", "MiB", "GiB":
+	default:
+		return false
+	}
+	v, err := strconv.ParseUint(strings.TrimSpace(n), 10, 40)
+	return err == nil && v > 0
+}
