@@ -95,18 +95,50 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	f.complete = fmt.Appendf(nil, `"resultType":"complete","_meta":{%q:%s}}`, mcp.MetaKeyServerInfo, info)
 
 	for i := range p.Tools {
-		// Bindings are looked for once; mcp-go would parse the schema per call.
-		if t := &p.Tools[i]; strings.Contains(string(t.Input), `"x-mcp-header"`) {
-			tool := &mcp.Tool{Name: t.Name, RawInputSchema: json.RawMessage(t.Input)}
-			if len(mcp.ExtractParamHeaderBindings(tool)) > 0 {
-				if f.params == nil {
-					f.params = map[string]*mcp.Tool{}
-				}
-				f.params[t.Name] = tool
+		if tool := mirrored(&p.Tools[i]); tool != nil {
+			if f.params == nil {
+				f.params = map[string]*mcp.Tool{}
 			}
+			f.params[tool.Name] = tool
 		}
 	}
 	return f
+}
+
+// mirrored returns what mcp-go needs to compare the headers that parameters of
+// the tool are mirrored in (x-mcp-header), or nil when there are none. It is a
+// schema of only these parameters, because mcp-go parses it for every call.
+func mirrored(t *plan.Tool) *mcp.Tool {
+	if !strings.Contains(string(t.Input), `"x-mcp-header"`) {
+		return nil
+	}
+	bindings := mcp.ExtractParamHeaderBindings(&mcp.Tool{RawInputSchema: json.RawMessage(t.Input)})
+	if len(bindings) == 0 {
+		return nil
+	}
+	root := map[string]any{}
+	for _, b := range bindings {
+		at := root
+		for _, name := range b.Path {
+			properties, _ := at["properties"].(map[string]any)
+			if properties == nil {
+				properties = map[string]any{}
+				at["properties"] = properties
+			}
+			next, _ := properties[name].(map[string]any)
+			if next == nil {
+				next = map[string]any{}
+				properties[name] = next
+			}
+			at = next
+		}
+		at["x-mcp-header"] = b.Header
+	}
+	text, err := json.Marshal(root)
+	if err != nil {
+		return nil // strings in maps always marshal
+	}
+	return &mcp.Tool{Name: t.Name, RawInputSchema: text}
 }
 
 // Complete returns the members every modern result begins with:
