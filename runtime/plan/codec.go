@@ -1,223 +1,248 @@
 package plan
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"hash/fnv"
 	"reflect"
+	"strings"
+	"sync"
 	"unsafe"
 )
 
-// The binary form of a plan is for storing a compiled server between two runs
-// of the same program, nothing else: it changes with every change of the types.
+// The binary form of a plan: a header, then the fields of [Server] one after
+// another. Integers are varints, strings and slices carry their length, a
+// pointer says first whether it is there. Nothing names a field; instead the
+// header holds a fingerprint of all the types, so that a plan written by
+// another shape of this package is not read at all.
 //
-//	magic (8) | fingerprint (8) | CRC-32C of the body (4) | body
-//
-// The body is the Server, field by field: integers as varints, strings and
-// slices behind their length, pointers behind one byte. Slices and strings in
-// the result of [Decode] share the buffer they were decoded from.
+//	magic      8 bytes  "mcpcplan"
+//	fingerprint 16 bytes  of Format and the types
+//	checksum    4 bytes  CRC-32C of what follows
+//	data
 
-const codecMagic = "mcpcplan"
+const magic = "mcpcplan"
 
-const codecHeader = len(codecMagic) + 8 + 4
+const headerSize = len(magic) + 16 + 4
 
-// maxCodecDepth bounds nesting, which only expressions can make deep.
-const maxCodecDepth = 500
+// ErrFormat is returned by [Decode] for data that another version wrote, or
+// that is no plan.
+var ErrFormat = errors.New("not a plan of this version")
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var errDamaged = errors.New("damaged plan")
 
-// Encode returns the binary form of s.
+// maxNesting bounds how deep values of a plan nest: expressions are trees.
+const maxNesting = 2000
+
+// castagnoli and codec are computed once; they do not change.
+var (
+	castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
+	codec      = sync.OnceValue(func() *types { return newTypes(reflect.TypeFor[Server]()) })
+)
+
+// Fingerprint identifies the shape of this package's types.
+func Fingerprint() [16]byte { return codec().fingerprint }
+
+// Encode writes s in a compact form that only the same version of this package
+// reads. The same plan gives the same bytes.
 func Encode(s *Server) []byte {
-	b := make([]byte, codecHeader, 1<<16)
-	b = appendValue(b, reflect.ValueOf(s).Elem())
-	copy(b, codecMagic)
-	binary.LittleEndian.PutUint64(b[len(codecMagic):], fingerprint())
-	binary.LittleEndian.PutUint32(b[len(codecMagic)+8:], crc32.Checksum(b[codecHeader:], castagnoli))
+	t := codec()
+	b := make([]byte, headerSize, 1<<16)
+	copy(b, magic)
+	copy(b[len(magic):], t.fingerprint[:])
+	b = t.encode(b, reflect.ValueOf(s).Elem())
+	binary.LittleEndian.PutUint32(b[headerSize-4:], crc32.Checksum(b[headerSize:], castagnoli()))
 	return b
 }
 
-// Decode reads what [Encode] wrote. It fails when the data is damaged or was
-// written by a program whose plan types differ. The caller must not change b
-// afterwards.
+// Decode reads what [Encode] wrote. The strings of the plan share the memory of
+// b, which must not be changed afterwards. Damaged data is an error.
 func Decode(b []byte) (*Server, error) {
-	if len(b) < codecHeader || string(b[:len(codecMagic)]) != codecMagic {
-		return nil, errors.New("not a stored plan")
+	t := codec()
+	if len(b) < headerSize || string(b[:len(magic)]) != magic || [16]byte(b[len(magic):headerSize-4]) != t.fingerprint {
+		return nil, ErrFormat
 	}
-	if binary.LittleEndian.Uint64(b[len(codecMagic):]) != fingerprint() {
-		return nil, errors.New("stored plan of another version")
+	if crc32.Checksum(b[headerSize:], castagnoli()) != binary.LittleEndian.Uint32(b[headerSize-4:]) {
+		return nil, errDamaged
 	}
-	body := b[codecHeader:]
-	if binary.LittleEndian.Uint32(b[len(codecMagic)+8:]) != crc32.Checksum(body, castagnoli) {
-		return nil, errors.New("stored plan is damaged")
-	}
-	var s Server
-	d := decoder{b: body}
-	d.value(reflect.ValueOf(&s).Elem(), 0)
+	s := new(Server)
+	d := decoder{types: t, b: b[headerSize:]}
+	d.decode(reflect.ValueOf(s).Elem(), 0)
 	if d.err == nil && len(d.b) > 0 {
-		d.fail("data after the end")
+		d.err = errDamaged
 	}
 	if d.err != nil {
 		return nil, d.err
 	}
-	return &s, nil
+	return s, nil
 }
 
-// fingerprint identifies the shape of the plan types: names, order and kinds
-// of all fields.
-func fingerprint() uint64 {
-	h := fnv.New64a()
-	seen := map[reflect.Type]bool{}
-	var describe func(t reflect.Type)
-	describe = func(t reflect.Type) {
-		fmt.Fprint(h, t.Kind(), " ", t.String(), ";")
-		if seen[t] {
-			return
-		}
-		seen[t] = true
-		switch t.Kind() {
-		case reflect.Struct:
-			for i := range t.NumField() {
-				fmt.Fprint(h, t.Field(i).Name, ":")
-				describe(t.Field(i).Type)
-			}
-		case reflect.Slice, reflect.Pointer:
-			describe(t.Elem())
-		}
+// types knows the shape of everything a plan is made of.
+type types struct {
+	fingerprint [16]byte
+	least       map[reflect.Type]int // smallest encoding in bytes
+}
+
+func newTypes(root reflect.Type) *types {
+	t := &types{least: map[reflect.Type]int{}}
+	var shape strings.Builder
+	fmt.Fprintf(&shape, "format %d\n", Format)
+	t.add(root, &shape)
+	sum := sha256.Sum256([]byte(shape.String()))
+	copy(t.fingerprint[:], sum[:])
+	return t
+}
+
+// add describes a type and all it is made of, each once.
+func (t *types) add(r reflect.Type, shape *strings.Builder) {
+	if _, ok := t.least[r]; ok {
+		return
 	}
-	fmt.Fprint(h, Format, ";")
-	describe(reflect.TypeFor[Server]())
-	return h.Sum64()
+	t.least[r] = 1
+	switch r.Kind() {
+	case reflect.Bool, reflect.String, reflect.Int, reflect.Int64:
+		fmt.Fprintf(shape, "%s %s\n", r, r.Kind())
+	case reflect.Slice, reflect.Pointer:
+		fmt.Fprintf(shape, "%s %s of %s\n", r, r.Kind(), r.Elem())
+		t.add(r.Elem(), shape)
+	case reflect.Struct:
+		fmt.Fprintf(shape, "%s struct\n", r)
+		n := 0
+		for i := range r.NumField() {
+			f := r.Field(i)
+			fmt.Fprintf(shape, "\t%s %s\n", f.Name, f.Type)
+			if !f.IsExported() {
+				panic("plan: unexported field " + r.String() + "." + f.Name)
+			}
+			t.add(f.Type, shape)
+			n += t.least[f.Type]
+		}
+		t.least[r] = max(n, 1)
+	default:
+		panic("plan: no encoding for " + r.String())
+	}
 }
 
-func appendValue(b []byte, v reflect.Value) []byte {
+func (t *types) encode(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
-	case reflect.String:
-		s := v.String()
-		return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	case reflect.Bool:
 		if v.Bool() {
 			return append(b, 1)
 		}
 		return append(b, 0)
+	case reflect.String:
+		b = binary.AppendUvarint(b, uint64(v.Len()))
+		return append(b, v.String()...)
 	case reflect.Int, reflect.Int64:
 		return binary.AppendVarint(b, v.Int())
+	case reflect.Slice:
+		b = binary.AppendUvarint(b, uint64(v.Len()))
+		for i := range v.Len() {
+			b = t.encode(b, v.Index(i))
+		}
+		return b
 	case reflect.Pointer:
 		if v.IsNil() {
 			return append(b, 0)
 		}
-		return appendValue(append(b, 1), v.Elem())
-	case reflect.Slice:
-		if v.IsNil() {
-			return append(b, 0)
-		}
-		b = binary.AppendUvarint(b, uint64(v.Len())+1)
-		for i := range v.Len() {
-			b = appendValue(b, v.Index(i))
-		}
-		return b
+		return t.encode(append(b, 1), v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
-			b = appendValue(b, v.Field(i))
+			b = t.encode(b, v.Field(i))
 		}
 		return b
 	}
-	panic("plan: " + v.Type().String() + " has no binary form")
+	panic("plan: no encoding for " + v.Type().String())
 }
 
 type decoder struct {
-	b   []byte // what is left
+	*types
+	b   []byte
 	err error
 }
 
-func (d *decoder) fail(why string) {
-	if d.err == nil {
-		d.err = errors.New("stored plan is damaged: " + why)
+func (d *decoder) uvarint() uint64 {
+	if len(d.b) > 0 && d.b[0] < 0x80 {
+		n := d.b[0]
+		d.b = d.b[1:]
+		return uint64(n)
 	}
-	d.b = nil
-}
-
-// length reads a count of things that take at least one byte each.
-func (d *decoder) length() int {
 	n, size := binary.Uvarint(d.b)
-	if size <= 0 || n > uint64(len(d.b)-size)+1 {
-		d.fail("a length is out of range")
+	if size <= 0 {
+		d.err, d.b = errDamaged, nil
 		return 0
 	}
 	d.b = d.b[size:]
+	return n
+}
+
+// length reads the length of something whose elements take least bytes each.
+// It cannot be more than what is there: nothing is allocated for a claim.
+func (d *decoder) length(least int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.b)/least) {
+		d.err, d.b = errDamaged, nil
+		return 0
+	}
 	return int(n)
 }
 
 func (d *decoder) flag() bool {
-	if len(d.b) == 0 || d.b[0] > 1 {
-		d.fail("a flag is out of range")
-		return false
+	n := d.uvarint()
+	if n > 1 {
+		d.err, d.b = errDamaged, nil
 	}
-	f := d.b[0] == 1
-	d.b = d.b[1:]
-	return f
+	return n == 1
 }
 
-func (d *decoder) value(v reflect.Value, depth int) {
-	if depth > maxCodecDepth {
-		d.fail("nested too deeply")
-	}
+func (d *decoder) decode(v reflect.Value, depth int) {
 	if d.err != nil {
 		return
 	}
+	if depth > maxNesting {
+		d.err = errDamaged
+		return
+	}
 	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(d.flag())
 	case reflect.String:
-		n := d.length()
-		if n > len(d.b) {
-			d.fail("a text is cut off")
-			return
-		}
-		if n > 0 {
+		if n := d.length(1); n > 0 {
 			v.SetString(unsafe.String(&d.b[0], n))
 			d.b = d.b[n:]
 		}
-	case reflect.Bool:
-		v.SetBool(d.flag())
 	case reflect.Int, reflect.Int64:
-		n, size := binary.Varint(d.b)
-		if size <= 0 {
-			d.fail("a number is out of range")
+		u := d.uvarint()
+		n := int64(u >> 1)
+		if u&1 != 0 {
+			n = ^n
+		}
+		if v.OverflowInt(n) {
+			d.err = errDamaged
 			return
 		}
-		d.b = d.b[size:]
 		v.SetInt(n)
+	case reflect.Slice:
+		n := d.length(d.least[v.Type().Elem()])
+		if n == 0 {
+			return
+		}
+		s := reflect.MakeSlice(v.Type(), n, n)
+		for i := range n {
+			d.decode(s.Index(i), depth+1)
+		}
+		v.Set(s)
 	case reflect.Pointer:
 		if d.flag() {
-			v.Set(reflect.New(v.Type().Elem()))
-			d.value(v.Elem(), depth+1)
-		}
-	case reflect.Slice:
-		if n := d.length(); n > 0 {
-			v.Set(d.slice(v.Type(), n-1, depth))
+			p := reflect.New(v.Type().Elem())
+			d.decode(p.Elem(), depth+1)
+			v.Set(p)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			d.value(v.Field(i), depth+1)
+			d.decode(v.Field(i), depth+1)
 		}
-	default:
-		panic("plan: " + v.Type().String() + " has no binary form")
 	}
-}
-
-// slice decodes n elements. Damaged data could claim as many elements as there
-// are bytes left, so memory is taken as elements arrive.
-func (d *decoder) slice(t reflect.Type, n, depth int) reflect.Value {
-	const atOnce = 4096
-	s := reflect.MakeSlice(t, 0, min(n, atOnce))
-	for i := 0; i < n && d.err == nil; i++ {
-		if s.Len() == s.Cap() {
-			grown := reflect.MakeSlice(t, s.Len(), s.Len()+min(n-i, s.Len()))
-			reflect.Copy(grown, s)
-			s = grown
-		}
-		s = s.Slice(0, i+1)
-		d.value(s.Index(i), depth+1)
-	}
-	return s
 }
