@@ -1,0 +1,311 @@
+package upstream
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// credential is one way to authenticate, ready to be evaluated.
+type credential struct {
+	plan.Credential
+	user   expr.Func // nil: the value holds both
+	secret expr.Func
+	source string // what has to be set, in words
+}
+
+func newCredential(p plan.Credential) (*credential, error) {
+	c := &credential{Credential: p}
+	switch {
+	case p.Kind == "bearer", p.Kind == "basic":
+	case p.Kind == "apiKey" && p.Param != "" && (p.In == "header" || p.In == "query" || p.In == "cookie"):
+	default:
+		return nil, fmt.Errorf("kind %q in %q is not known", p.Kind, p.In)
+	}
+	var err error
+	if c.secret, err = expr.Compile(p.Value); err != nil {
+		return nil, err
+	}
+	sources := appendSources(nil, &p.Value)
+	if p.Username != nil {
+		if c.user, err = expr.Compile(*p.Username); err != nil {
+			return nil, err
+		}
+		sources = appendSources(sources, p.Username)
+	}
+	c.source = strings.Join(sources, " and ")
+	return c, nil
+}
+
+// appendSources says, for each secret of an expression, what has to be set.
+func appendSources(list []string, e *plan.Expr) []string {
+	if s := e.Secret; e.Op == plan.OpSecret && s != nil {
+		what := fmt.Sprintf("the secret %q", s.Name)
+		if len(s.Env) > 0 {
+			what = "the environment variable " + strings.Join(s.Env, " or ")
+		} else if s.File != "" {
+			what = fmt.Sprintf("the file of the secret %q", s.Name)
+		}
+		if !slices.Contains(list, what) {
+			list = append(list, what)
+		}
+	}
+	for i := range e.Args {
+		list = appendSources(list, &e.Args[i])
+	}
+	return list
+}
+
+// errMissing is returned for a secret that is not set.
+var errMissing = errors.New("not set")
+
+// text evaluates one part of a credential.
+func text(f expr.Func, env *expr.Env) (string, error) {
+	v, err := f(env)
+	if err != nil {
+		if _, ok := errors.AsType[*expr.SecretError](err); ok {
+			return "", errMissing
+		}
+		return "", err
+	}
+	var s string
+	switch v := v.(type) {
+	case nil:
+	case string:
+		s = v
+	case json.Number:
+		s = string(v)
+	default:
+		return "", errors.New("it is not a text")
+	}
+	if s == "" {
+		return "", errMissing
+	}
+	// A line end in a header would begin another one; a secret read from a file
+	// or pasted into a variable often has one.
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return "", errors.New("it holds a line end or another control character")
+		}
+	}
+	return s, nil
+}
+
+// auth is what authenticates one call.
+type auth struct {
+	names   []string
+	missing []string
+	items   []item
+	secrets []string // everything that must not be shown
+}
+
+// item is one thing that is added to a request.
+type item struct {
+	scheme string // the credential it is of
+	where  string // "header", "cookie" or "query"
+	name   string
+	prefix string // of the value, no secret
+	value  string
+}
+
+// add adds one credential; the error never holds a value.
+func (a *auth) add(c *credential, env *expr.Env) error {
+	secret, err := text(c.secret, env)
+	if err != nil {
+		return err
+	}
+	a.names = append(a.names, c.Name)
+	a.secrets = append(a.secrets, secret)
+	switch c.Kind {
+	case "bearer":
+		// What was copied with its scheme means the same.
+		if len(secret) > 7 && strings.EqualFold(secret[:7], "bearer ") {
+			secret = strings.TrimSpace(secret[7:])
+			a.secrets = append(a.secrets, secret)
+		}
+		a.items = append(a.items, item{c.Name, "header", "Authorization", "Bearer ", secret})
+		return nil
+	case "basic":
+		if c.user != nil {
+			user, err := text(c.user, env)
+			if err != nil {
+				return err
+			}
+			secret = user + ":" + secret
+		} else if _, password, ok := strings.Cut(secret, ":"); ok {
+			a.secrets = append(a.secrets, password)
+		} else {
+			return errors.New("it is not of the form user:password")
+		}
+		coded := base64.StdEncoding.EncodeToString([]byte(secret))
+		a.secrets = append(a.secrets, secret, coded)
+		a.items = append(a.items, item{c.Name, "header", "Authorization", "Basic ", coded})
+		return nil
+	}
+	name := c.Param
+	switch c.In {
+	case "header":
+		name = http.CanonicalHeaderKey(name)
+	case "cookie":
+		if strings.ContainsAny(secret, ";, \"\\") {
+			return errors.New("it holds a character that a cookie cannot")
+		}
+	case "query":
+		name = url.QueryEscape(name)
+		if coded := url.QueryEscape(secret); coded != secret {
+			secret = coded
+			a.secrets = append(a.secrets, coded)
+		}
+	}
+	a.items = append(a.items, item{c.Name, c.In, name, "", secret})
+	return nil
+}
+
+// minRedact is the length below which a secret is not looked for in texts: the
+// text would be destroyed, and so short a secret is none.
+const minRedact = 4
+
+func (a *auth) redact(s string) string {
+	// The longest first: one may be a part of another.
+	secrets := slices.Clone(a.secrets)
+	slices.SortFunc(secrets, func(x, y string) int { return len(y) - len(x) })
+	for _, secret := range secrets {
+		if len(secret) >= minRedact {
+			s = strings.ReplaceAll(s, secret, hidden)
+		}
+	}
+	return s
+}
+
+// hidden stands where a secret is.
+const hidden = "(secret)"
+
+// hide replaces the values by [hidden].
+func (a *auth) hide() {
+	for i := range a.items {
+		a.items[i].value = hidden
+	}
+}
+
+// header adds the credentials that go into header fields. It does not change
+// values that are there: they may be shared with other calls.
+func (a *auth) header(h http.Header) {
+	for _, it := range a.items {
+		switch it.where {
+		case "header":
+			h[it.name] = []string{it.prefix + it.value}
+		case "cookie":
+			pair := it.name + "=" + it.value
+			if before := h["Cookie"]; len(before) > 0 {
+				pair = strings.Join(before, "; ") + "; " + pair
+			}
+			h["Cookie"] = []string{pair}
+		}
+	}
+}
+
+// url adds the credentials that go into the query, at its end and without
+// touching what is there. A redirect may have brought them along already.
+func (a *auth) url(u *url.URL) *url.URL {
+	query := u.RawQuery
+	for _, it := range a.items {
+		pair := it.name + "=" + it.value
+		if it.where != "query" || slices.Contains(strings.Split(u.RawQuery, "&"), pair) {
+			continue
+		}
+		if query != "" {
+			query += "&"
+		}
+		query += pair
+	}
+	if query == u.RawQuery {
+		return u
+	}
+	with := *u
+	with.RawQuery = query
+	return &with
+}
+
+// authenticate chooses the credentials of the first alternative whose secrets
+// are all at hand. An alternative without credentials is the last choice
+// wherever it stands: who set a secret wants it used.
+func (k *call) authenticate(security [][]string) error {
+	if err := k.choose(security); err != nil {
+		return err
+	}
+	user := k.req.URL.User
+	if user == nil {
+		return nil
+	}
+	// Of a base URL with user information, which is not sent as such.
+	at := *k.req.URL
+	at.User = nil
+	k.req.URL = &at
+	password, _ := user.Password()
+	coded := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
+	k.sent.secrets = append(k.sent.secrets, password, coded)
+	if !slices.ContainsFunc(k.sent.items, func(it item) bool { return it.name == "Authorization" }) {
+		k.sent.items = append(k.sent.items, item{"the base URL", "header", "Authorization", "Basic ", coded})
+	}
+	return nil
+}
+
+func (k *call) choose(security [][]string) error {
+	var missing []string
+	for _, alternative := range security {
+		if len(alternative) == 0 {
+			continue
+		}
+		a, lacks, err := k.try(alternative)
+		if err != nil {
+			return err
+		}
+		if lacks != "" {
+			missing = append(missing, lacks)
+			continue
+		}
+		if k.tls && k.req.URL.Scheme == "http" {
+			return &Failure{
+				Kind:    KindCredential,
+				Message: k.name + " is called with encryption, but this operation's own address is plain http; a credential is not sent there.",
+				Next:    "The operator of this server has to correct the address of the operation.",
+			}
+		}
+		k.sent = *a
+		break
+	}
+	k.sent.missing = missing
+	return nil
+}
+
+// try evaluates the credentials of one alternative. lacks says what has to be
+// set for it.
+func (k *call) try(names []string) (a *auth, lacks string, err error) {
+	a = new(auth)
+	for _, name := range names {
+		c := k.credentials[name]
+		if c == nil {
+			return nil, fmt.Sprintf("a credential of the scheme %q, which is not supported", name), nil
+		}
+		switch err := a.add(c, &k.env); {
+		case err == nil:
+		case err == errMissing:
+			return nil, fmt.Sprintf("%s (scheme %q)", c.source, name), nil
+		default:
+			return nil, "", &Failure{
+				Kind:    KindCredential,
+				Message: fmt.Sprintf("The credential in %s cannot be sent: %v. Nothing was sent.", c.source, err),
+				Next:    "The operator of this server has to correct it.",
+			}
+		}
+	}
+	return a, "", nil
+}

@@ -1,0 +1,150 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+)
+
+// Kinds of failures; they are the codes of results.
+const (
+	KindTimeout    = "timeout"     // the time of the call was up
+	KindCanceled   = "canceled"    // the caller went away
+	KindConnect    = "connect"     // no connection
+	KindDNS        = "dns"         // the host's name does not resolve
+	KindTLS        = "tls"         // no trusted encrypted connection
+	KindAddress    = "address"     // the address is one that is refused
+	KindConnection = "connection"  // the connection broke, or what came is not HTTP
+	KindRedirect   = "redirect"    // a redirect that is not followed
+	KindEncoding   = "encoding"    // a compression that is not known
+	KindNoBaseURL  = "no-base-url" // where the upstream is, is not known
+	KindCredential = "credential"  // a credential that cannot be sent
+)
+
+// Failure is a call without an answer, told to the model as it is: no part of it
+// holds an address, a credential or the text of another library's error.
+type Failure struct {
+	Kind    string
+	Message string // what failed
+	Next    string // what to do; may be ""
+	Retry   result.Retry
+
+	transient bool // another attempt may end better
+	cause     error
+}
+
+func (f *Failure) Error() string { return f.Kind + ": " + f.Message }
+
+// Result is the failure as the result of the call.
+func (f *Failure) Result() *result.Result {
+	return result.Error(f.Kind, f.Message, f.Next, f.Retry)
+}
+
+// Idempotent tells whether a request of the method may be sent twice with the
+// effect of once (RFC 9110, section 9.2.2).
+func Idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete, "QUERY":
+		return true
+	}
+	return false
+}
+
+// failed says what a transport's error means. ctx is the caller's, without the
+// time limit of the call.
+func (k *call) failed(ctx context.Context, err error) *Failure {
+	f := &Failure{cause: err}
+	// What may have reached the upstream may have been carried out.
+	reached := result.RetryCheck
+	if Idempotent(k.req.Method) {
+		reached = result.RetryMay
+	}
+	after := ""
+	if k.attempts > 1 {
+		after = fmt.Sprintf(" (%d attempts)", k.attempts)
+	}
+	var (
+		op       *net.OpError
+		dns      *net.DNSError
+		authorty x509.UnknownAuthorityError
+		hostname x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		verify   *tls.CertificateVerificationError
+		record   tls.RecordHeaderError
+		alert    tls.AlertError
+	)
+	dial := errors.As(err, &op) && op.Op == "dial"
+	const operator = "If it stays so, tell the operator of this server."
+	switch {
+	case ctx.Err() == context.Canceled:
+		f.Kind, f.Message, f.Retry = KindCanceled, "The call was canceled by its caller.", reached
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+		f.Kind, f.Retry = KindTimeout, reached
+		f.Message = fmt.Sprintf("%s did not answer within %s%s.", k.name, seconds(time.Since(k.start)), after)
+		f.Next = "Ask for less at once if the tool's arguments allow it. " + operator
+	case errors.Is(err, errAddress):
+		f.Kind, f.Message = KindAddress, k.name+" has an address that is never called: a link-local, metadata or unspecified one."
+		f.Next = "The operator of this server has to correct the base URL, or spell the address out in it."
+	case errors.As(err, &dns):
+		f.Kind, f.Message, f.Next = KindDNS, fmt.Sprintf("The name of the host of %s cannot be resolved%s.", lower(k.name), after), operator
+		if !dns.IsNotFound {
+			f.Retry, f.transient = result.RetryMay, true
+		}
+	case errors.As(err, &authorty), errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &verify):
+		f.Kind, f.Message = KindTLS, fmt.Sprintf("The certificate of %s is not trusted: %s.", lower(k.name), distrust(err))
+		f.Next = "The operator of this server has to correct the certificate, or add its authority to the trusted ones (SSL_CERT_FILE)."
+	case errors.As(err, &record), errors.As(err, &alert), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		f.Kind, f.Message = KindTLS, fmt.Sprintf("No encrypted connection to %s could be made.", lower(k.name))
+		f.Next = "The operator of this server has to check the base URL, https or http, and what the upstream demands of clients."
+	case dial && op.Timeout(), strings.Contains(err.Error(), "TLS handshake timeout"):
+		f.Kind, f.Message, f.Next = KindConnect, fmt.Sprintf("%s did not accept a connection within %s%s.", k.name, seconds(k.connect), after), operator
+		f.Retry, f.transient = result.RetryMay, true
+	case dial && errors.Is(err, syscall.ECONNREFUSED):
+		f.Kind, f.Message, f.Next = KindConnect, fmt.Sprintf("%s refused the connection%s; it may be down.", k.name, after), operator
+		f.Retry, f.transient = result.RetryMay, true
+	case dial:
+		f.Kind, f.Message, f.Next = KindConnect, fmt.Sprintf("%s cannot be reached%s.", k.name, after), operator
+		f.Retry, f.transient = result.RetryMay, true
+	default:
+		f.Kind, f.Message, f.Next = KindConnection, fmt.Sprintf("The connection to %s broke before a whole answer had come%s.", lower(k.name), after), operator
+		f.Retry, f.transient = reached, true
+	}
+	return f
+}
+
+// Unwrap returns what a library said, for the log. It may hold addresses.
+func (f *Failure) Unwrap() error { return f.cause }
+
+// distrust says in a few words what is wrong with a certificate.
+func distrust(err error) string {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return "it has expired or is not valid yet"
+	}
+	if errors.As(err, new(x509.HostnameError)) {
+		return "it is for another host"
+	}
+	if errors.As(err, new(x509.UnknownAuthorityError)) {
+		return "its authority is not known"
+	}
+	return "it is not valid"
+}
+
+func seconds(d time.Duration) string {
+	if d >= time.Second {
+		return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}
+
+// lower makes a name fit for the middle of a sentence.
+func lower(name string) string { return "t" + strings.TrimPrefix(name, "T") }

@@ -1,0 +1,374 @@
+// Package upstream sends a request to the HTTP service behind a tool and reads
+// the answer.
+//
+// It adds the credentials the operation declares, tries again where that is
+// safe, follows redirects that stay on the host, and bounds everything: the
+// time of a call and of a connect, the size of headers and of the body after
+// decompression. What it returns is the answer as it came, or a [Failure] that
+// a model can be told: neither holds a credential or an address.
+//
+// Only hosts that the plan names are ever connected to, directly: proxy
+// variables of the environment are not looked at, because a proxy would make the
+// check of the address void and see what is sent. See [guard] for addresses that
+// are refused.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// What holds where a plan says nothing.
+const (
+	DefaultTimeout        = 30 * time.Second
+	DefaultConnectTimeout = 10 * time.Second
+	DefaultMaxResponse    = 10 << 20
+	DefaultAttempts       = 3
+)
+
+const (
+	maxRedirects   = 5
+	maxHeaderBytes = 256 << 10
+	// Backoff before the second attempt is up to backoffBase, doubling from
+	// there; the time is drawn evenly from the whole range, so that clients that
+	// failed together do not come back together.
+	backoffBase = 250 * time.Millisecond
+	backoffMax  = 4 * time.Second
+)
+
+// defaults are headers that are sent when the request has none of the name. The
+// user agent says what, not which version: nothing an upstream should depend on.
+func defaults() [2][2]string {
+	return [2][2]string{{"User-Agent", "mcpc"}, {"Accept-Encoding", "gzip"}}
+}
+
+// Options configure a [Client]. The zero value works, without secrets.
+type Options struct {
+	// Logger gets a line for every attempt that is repeated. Nil logs nothing.
+	Logger *slog.Logger
+	// Secret resolves a secret, at every use. An error means that there is none.
+	Secret func(plan.Secret) (string, error)
+	// Redact replaces secrets in text that came from an upstream and goes into
+	// an error, besides those that were sent with the call itself. May be nil.
+	Redact func(string) string
+	// Transport replaces the client's own, and its checks of addresses, for
+	// tests.
+	Transport http.RoundTripper
+}
+
+// Client sends requests to one upstream. It is safe for concurrent use.
+type Client struct {
+	name        string // as messages say it
+	timeout     time.Duration
+	connect     time.Duration
+	limit       int64
+	attempts    int
+	retryOn     []int
+	methods     []string
+	credentials map[string]*credential
+	tls         bool // the base URL is https
+	transport   http.RoundTripper
+	log         *slog.Logger
+	env         expr.Env
+	redact      func(string) string
+	backoff     func(attempt int) time.Duration
+	gzip        sync.Pool
+}
+
+// New returns a client for an upstream. An error is a mistake in the plan.
+func New(u plan.Upstream, o Options) (*Client, error) {
+	c := &Client{
+		name:        "The upstream",
+		timeout:     u.Timeout,
+		connect:     u.ConnectTimeout,
+		limit:       u.MaxResponse,
+		attempts:    u.Retry.Attempts,
+		retryOn:     u.Retry.On,
+		methods:     u.Retry.Methods,
+		credentials: make(map[string]*credential, len(u.Credentials)),
+		transport:   o.Transport,
+		log:         o.Logger,
+		env:         expr.Env{Secret: o.Secret},
+		redact:      o.Redact,
+		backoff:     backoff,
+	}
+	if u.Name != "" {
+		c.name = fmt.Sprintf("The upstream %q", u.Name)
+	}
+	if c.timeout <= 0 {
+		c.timeout = DefaultTimeout
+	}
+	if c.connect <= 0 {
+		c.connect = DefaultConnectTimeout
+	}
+	if c.limit <= 0 {
+		c.limit = DefaultMaxResponse
+	}
+	if c.attempts <= 0 {
+		c.attempts = DefaultAttempts
+	}
+	if c.retryOn == nil {
+		c.retryOn = []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+	}
+	if c.methods == nil {
+		c.methods = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	for _, p := range u.Credentials {
+		cred, err := newCredential(p)
+		if err != nil {
+			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
+		}
+		c.credentials[p.Name] = cred
+	}
+	var g guard
+	if u.BaseURL != "" {
+		base, err := url.Parse(u.BaseURL)
+		if err != nil {
+			return nil, fmt.Errorf("base URL: %w", err)
+		}
+		g.allow(base.Hostname())
+		c.tls = base.Scheme == "https" // a credential does not go to plain http from there
+	}
+	if c.transport == nil {
+		dialer := &net.Dialer{Timeout: c.connect, KeepAlive: 30 * time.Second, Control: g.control}
+		c.transport = &http.Transport{
+			DialContext:         dialer.DialContext,
+			TLSHandshakeTimeout: c.connect,
+			ForceAttemptHTTP2:   true,
+			// Go keeps two idle connections per host by default, and every
+			// concurrent call beyond them would connect anew.
+			MaxIdleConns:           512,
+			MaxIdleConnsPerHost:    256,
+			IdleConnTimeout:        90 * time.Second,
+			ExpectContinueTimeout:  time.Second,
+			MaxResponseHeaderBytes: maxHeaderBytes,
+			// Compression is undone here, with a limit on what comes out.
+			DisableCompression: true,
+		}
+	}
+	return c, nil
+}
+
+// Close closes connections that are not in use.
+func (c *Client) Close() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+func backoff(attempt int) time.Duration {
+	most := backoffMax
+	if attempt < 5 {
+		most = min(most, backoffBase<<(attempt-1))
+	}
+	return rand.N(most)
+}
+
+// call is one call on its way.
+type call struct {
+	*Client
+	who      principal.Principal
+	req      *request.Request
+	sent     auth
+	repeat   bool // the method may be sent again
+	attempts int
+	start    time.Time
+}
+
+// Do sends a request, on behalf of p, with the credentials that security asks
+// for, and returns the answer whatever its status is. It takes over req: header
+// fields are added to it. The error is a [*Failure].
+func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
+	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: slices.Contains(c.methods, req.Method)}
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	if err := k.prepare(security); err != nil {
+		return nil, err
+	}
+	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	for {
+		k.attempts++
+		a, again, wait, err := k.attempt(ctx, callCtx)
+		if !again {
+			if err != nil {
+				return nil, err
+			}
+			return a, nil
+		}
+		k.logRetry(ctx, a, err, wait)
+		if !sleep(callCtx, wait) {
+			return nil, k.failed(ctx, callCtx.Err())
+		}
+	}
+}
+
+// check refuses what cannot be sent at all.
+func (k *call) check() *Failure {
+	u := k.req.URL
+	if u == nil || u.Host == "" {
+		return &Failure{
+			Kind:    KindNoBaseURL,
+			Message: k.name + " has no known address: its description gives no absolute server URL.",
+			Next:    "The operator of this server has to give one, with --base-url or base_url.",
+		}
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return &Failure{
+			Kind:    KindNoBaseURL,
+			Message: fmt.Sprintf("%s has an address with scheme %q; only http and https can be called.", k.name, u.Scheme),
+			Next:    "The operator of this server has to correct it, with --base-url or base_url.",
+		}
+	}
+	return nil
+}
+
+// prepare completes the header.
+func (k *call) prepare(security [][]string) error {
+	if k.req.Header == nil {
+		k.req.Header = http.Header{}
+	}
+	h := k.req.Header
+	for _, d := range defaults() {
+		if _, ok := h[d[0]]; !ok {
+			h[d[0]] = []string{d[1]}
+		}
+	}
+	if err := k.authenticate(security); err != nil {
+		return err
+	}
+	k.sent.header(h)
+	return nil
+}
+
+// Explain adds to req what Do would add to it, with "(secret)" for the value of
+// every credential, and a part for each addition. missing says what would have
+// to be set for the credentials that are declared and not at hand. Nothing is
+// sent.
+func (c *Client) Explain(req *request.Request, security [][]string) (missing []string, err error) {
+	k := &call{Client: c, req: req}
+	if err := k.authenticate(security); err != nil {
+		return nil, err
+	}
+	k.sent.hide()
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	for _, h := range defaults() {
+		if _, ok := req.Header[h[0]]; !ok {
+			req.Header[h[0]] = []string{h[1]}
+			req.Parts = append(req.Parts, request.Part{Where: "header", Name: h[0], Value: h[1], From: "fixed value"})
+		}
+	}
+	k.sent.header(req.Header)
+	req.URL = k.sent.url(req.URL)
+	for _, it := range k.sent.items {
+		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value, From: fmt.Sprintf("credential %q", it.scheme)})
+	}
+	return k.sent.missing, nil
+}
+
+// attempt sends the request once, and along redirects. again asks for another
+// attempt after wait; then a and err tell why, and a has no body.
+func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
+	res, at, fail := k.send(outer, ctx)
+	last := !k.repeat || k.attempts >= k.Client.attempts
+	if fail != nil {
+		if last || !fail.transient {
+			return nil, false, 0, fail
+		}
+		wait = k.backoff(k.attempts)
+		return nil, fits(ctx, wait), wait, fail
+	}
+	a = k.answer(res, at)
+	if !last && slices.Contains(k.retryOn, res.StatusCode) {
+		wait = max(k.backoff(k.attempts), RetryAfter(res.Header, time.Now()))
+		if fits(ctx, wait) {
+			// The rest of a short answer is read, so that its connection lives.
+			_, _ = io.CopyN(io.Discard, res.Body, 16<<10)
+			_ = res.Body.Close()
+			return a, true, wait, nil
+		}
+	}
+	if fail := k.read(outer, ctx, res, a); fail != nil {
+		if last || !fail.transient {
+			return nil, false, 0, fail
+		}
+		wait = k.backoff(k.attempts)
+		return nil, fits(ctx, wait), wait, fail
+	}
+	a.Duration = time.Since(k.start)
+	return a, false, 0, nil
+}
+
+// fits tells whether there is time left in ctx after a wait.
+func fits(ctx context.Context, wait time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(deadline) > wait)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (k *call) logRetry(ctx context.Context, a *Answer, err error, wait time.Duration) {
+	if !k.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	var why string
+	if a != nil {
+		why = "status " + strconv.Itoa(a.Status)
+	} else if f, ok := errors.AsType[*Failure](err); ok {
+		why = f.Kind
+	}
+	k.log.LogAttrs(ctx, slog.LevelInfo, "retrying a call",
+		slog.String("upstream", k.name), slog.String("method", k.req.Method), slog.String("why", why),
+		slog.Int("attempt", k.attempts), slog.Duration("wait", wait),
+		slog.String("tenant", k.who.Tenant), slog.String("subject", k.who.Subject))
+}
+
+// RetryAfter is what a Retry-After header asks for (RFC 9110, section 10.2.3),
+// in seconds or as a date; 0 when there is none that can be read.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
+}
