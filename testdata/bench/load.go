@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+)
+
+// contender is a server under load and how it is called.
+type contender struct {
+	name    string
+	process *process
+	request func(id string) (*http.Request, error)
+
+	calls     int
+	busy      time.Duration // wall time of its slices
+	cpuBefore time.Duration
+	latency   []time.Duration
+}
+
+// load calls all contenders in turn, slice by slice.
+func (b *bench) load() error {
+	upstream, err := b.self("-role", "upstream")
+	if err != nil {
+		return err
+	}
+	defer upstream.stop()
+	proxy, err := b.self("-role", "proxy", "-upstream", upstream.url)
+	if err != nil {
+		return err
+	}
+	defer proxy.stop()
+	doc := filepath.Join(b.dir, "bench.yaml")
+	if err := os.WriteFile(doc, []byte(document), 0o600); err != nil {
+		return err
+	}
+	// One process per protocol era, so that each has a CPU account of its own.
+	modern, err := b.serve(doc, "--base-url", upstream.url)
+	if err != nil {
+		return err
+	}
+	defer modern.stop()
+	legacy, err := b.serve(doc, "--base-url", upstream.url)
+	if err != nil {
+		return err
+	}
+	defer legacy.stop()
+
+	contenders := []*contender{
+		{name: "ReverseProxy", process: proxy, request: func(id string) (*http.Request, error) {
+			return http.NewRequest("GET", proxy.url+"/items/"+id, nil)
+		}},
+		{name: "mcpc 2026-07-28", process: modern, request: func(id string) (*http.Request, error) { return modernCall(modern.url, id) }},
+		{name: "mcpc 2025-11-25", process: legacy, request: func(id string) (*http.Request, error) { return legacyCall(legacy.url, id) }},
+	}
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}}
+	defer client.CloseIdleConnections()
+
+	fmt.Fprintf(b.out, "Calls: 1 KB of JSON from the same upstream, %d slices of %v each, in turn\n\n", b.rounds, b.slice)
+	w := tabwriter.NewWriter(b.out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "at once\tserver\tcalls/s\tratio\tp50 µs\tratio\tp99 µs\tratio\tCPU µs\tratio\t\n")
+	for _, n := range []int{1, 16, 64} {
+		for _, c := range contenders { // connections, code paths and caches are warm
+			if err := c.slice(client, n, 2*b.slice); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		for _, c := range contenders {
+			c.calls, c.busy, c.latency = 0, 0, nil
+			if c.cpuBefore, err = c.process.cpu(); err != nil {
+				return err
+			}
+		}
+		for round := range b.rounds {
+			// Each goes first, second and third equally often.
+			for i := range contenders {
+				c := contenders[(i+round)%len(contenders)]
+				if err := c.slice(client, n, b.slice); err != nil {
+					return fmt.Errorf("%s: %w", c.name, err)
+				}
+			}
+		}
+		var base figures
+		for i, c := range contenders {
+			f, err := c.figures()
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				base = f
+			}
+			fmt.Fprintf(w, "%d\t%s\t%.0f\t%.2f\t%.0f\t%.2f\t%.0f\t%.2f\t%.0f\t%.2f\t\n", n, c.name, f.rate, f.rate/base.rate,
+				f.p50, f.p50/base.p50, f.p99, f.p99/base.p99, f.cpu, f.cpu/base.cpu)
+			if i > 0 && n <= 16 {
+				what := fmt.Sprintf("at %d, %s against the proxy: ", n, c.name)
+				b.target(what+"CPU per call", f.cpu/base.cpu, "×", 1.2)
+				b.target(what+"p50", f.p50/base.p50, "×", 1.2)
+				b.rows = append(b.rows, row{what + "throughput", f.rate / base.rate, "×", 0.85, true})
+			}
+		}
+		fmt.Fprintf(w, "\t\t\t\t\t\t\t\t\t\t\n")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, c := range contenders {
+		mb, err := c.process.peak()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b.out, "peak memory of %s under this load: %.0f MB\n", c.name, mb)
+	}
+	return nil
+}
+
+// figures are what one contender did at one concurrency; times in µs per call.
+type figures struct{ rate, p50, p99, cpu float64 }
+
+func (c *contender) figures() (figures, error) {
+	cpu, err := c.process.cpu()
+	if err != nil {
+		return figures{}, err
+	}
+	slices.Sort(c.latency)
+	at := func(q float64) float64 {
+		return float64(c.latency[int(q*float64(len(c.latency)-1))].Nanoseconds()) / 1000
+	}
+	return figures{
+		rate: float64(c.calls) / c.busy.Seconds(),
+		p50:  at(0.5),
+		p99:  at(0.99),
+		cpu:  float64((cpu - c.cpuBefore).Microseconds()) / float64(c.calls),
+	}, nil
+}
+
+var next atomic.Int64
+
+// slice calls a server from n goroutines for a while. Every answer must hold
+// what belongs to its request.
+func (c *contender) slice(client *http.Client, n int, length time.Duration) error {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	var failure error
+	begin := time.Now()
+	for range n {
+		wait.Go(func() {
+			var took []time.Duration
+			var failed error
+			for failed == nil && time.Since(begin) < length {
+				id := fmt.Sprintf("item-%d", next.Add(1))
+				start := time.Now()
+				failed = c.call(client, id)
+				took = append(took, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			c.latency = append(c.latency, took...)
+			c.calls += len(took)
+			failure = errors.Join(failure, failed)
+		})
+	}
+	wait.Wait()
+	c.busy += time.Since(begin)
+	return failure
+}
+
+func (c *contender) call(client *http.Client, id string) error {
+	r, err := c.request(id)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK || !bytes.Contains(text, []byte("Item "+id)) {
+		return fmt.Errorf("HTTP %d: %.300s", answer.StatusCode, text)
+	}
+	return nil
+}
+
+func post(url, body string) (*http.Request, error) {
+	r, err := http.NewRequest("POST", url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return nil, err
+	}
+	r.Header["Content-Type"] = []string{"application/json"}
+	r.Header["Accept"] = []string{"application/json, text/event-stream"}
+	return r, nil
+}
+
+// meta is what every request of the stateless revision carries.
+const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+
+func modernCall(url, id string) (*http.Request, error) {
+	r, err := post(url, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getItem","arguments":{"id":"`+id+`"},`+meta+`}}`)
+	if err != nil {
+		return nil, err
+	}
+	r.Header["Mcp-Protocol-Version"] = []string{"2026-07-28"}
+	r.Header["Mcp-Method"] = []string{"tools/call"}
+	r.Header["Mcp-Name"] = []string{"getItem"}
+	return r, nil
+}
+
+func legacyCall(url, id string) (*http.Request, error) {
+	r, err := post(url, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getItem","arguments":{"id":"`+id+`"}}}`)
+	if err != nil {
+		return nil, err
+	}
+	r.Header["Mcp-Protocol-Version"] = []string{"2025-11-25"}
+	return r, nil
+}

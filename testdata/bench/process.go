@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// process is a server under measurement, in a process of its own.
+type process struct {
+	url    string
+	cmd    *exec.Cmd
+	cancel context.CancelFunc
+}
+
+func (b *bench) command(argv ...string) (*exec.Cmd, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(b.ctx)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.WaitDelay = 3 * time.Second
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(b.dir, "cache"), "HOME="+b.dir)
+	return cmd, cancel
+}
+
+// self starts this program in another role; it prints its URL first.
+func (b *bench) self(args ...string) (*process, error) {
+	me, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd, cancel := b.command(append([]string{me}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("%s did not start: %w", strings.Join(args, " "), err)
+	}
+	return &process{strings.TrimSpace(line), cmd, cancel}, nil
+}
+
+// serve starts `mcpc serve` over HTTP.
+func (b *bench) serve(args ...string) (*process, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	l.Close()
+	cmd, cancel := b.command(append([]string{b.mcpc, "serve", "--http", address}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, err
+	}
+	client := &http.Client{Timeout: time.Second}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		r, err := client.Get("http://" + address + "/readyz")
+		if err != nil {
+			continue
+		}
+		r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			return &process{"http://" + address + "/mcp", cmd, cancel}, nil
+		}
+	}
+	cancel()
+	_ = cmd.Wait()
+	return nil, errors.New("mcpc serve is not ready after 20 s: " + stderr.String())
+}
+
+func (p *process) stop() {
+	p.cancel()
+	_ = p.cmd.Wait()
+}
+
+// cpu is the time the process has spent on processors, user and system.
+func (p *process) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// After the name, which is in brackets: field 12 and 13 are ticks of 10 ms.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond, err
+}
+
+// peak is the most memory the process ever held, in MB.
+func (p *process) peak() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(v), "kB")), 64)
+			return kb / 1024, err
+		}
+	}
+	return 0, io.ErrUnexpectedEOF
+}
