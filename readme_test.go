@@ -1,0 +1,105 @@
+//go:build unix
+
+package mcpc_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// block is a fenced block of a document and the remark above it.
+var block = regexp.MustCompile("(?m)^<!-- (runs(?: until \"([^\"]+)\")?) -->\n```sh\n((?:.*\n)*?)```$")
+
+// What the README marks as running runs: in a shell, from a checkout.
+func TestReadmeCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts programs")
+	}
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := block.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 2 {
+		t.Fatalf("%d marked commands in the README; there are at least the show and the tour", len(blocks))
+	}
+	for _, b := range blocks {
+		until, script := b[2], b[3]
+		t.Run(strings.Fields(script)[0]+" "+strings.Fields(script)[1], func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "sh", "-eu", "-c", script)
+			// `go run` starts the program as a child: end them all.
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+			cmd.WaitDelay = 20 * time.Second
+			if until == "" {
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				return
+			}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var printed strings.Builder
+			found := false
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				printed.WriteString(lines.Text() + "\n")
+				if strings.Contains(lines.Text(), until) {
+					found = true
+					cancel()
+				}
+			}
+			err = cmd.Wait()
+			if !found {
+				t.Fatalf("it never printed %q: %v\n%s%s", until, err, printed.String(), stderr.String())
+			}
+		})
+	}
+}
+
+// Every file of this repository that a document links to is there.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+	links := 0
+	walk(t, func(name string) {
+		if !strings.HasSuffix(name, ".md") {
+			return
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			folder := ""
+			if i := strings.LastIndexByte(name, '/'); i >= 0 {
+				folder = name[:i+1]
+			}
+			if _, err := os.Stat(folder + m[1]); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, m[1])
+			}
+		}
+	})
+	if links == 0 {
+		t.Error("no link found")
+	}
+}
