@@ -209,7 +209,8 @@ func (b *body) form(t tree) ([]byte, error) {
 		p := f.param
 		p.arg = at
 		values := []tree{item}
-		if !f.styled && item.kind == '[' {
+		repeat := item.kind == '[' && !f.styled && !isJSON(f.media)
+		if repeat {
 			values = item.items
 		}
 		for _, v := range values {
@@ -223,8 +224,7 @@ func (b *body) form(t tree) ([]byte, error) {
 			case !f.styled && v.container(), isJSON(f.media) && !v.absent():
 				// OpenAPI's default content type of an object is application/json.
 				v = tree{kind: '"', text: string(compact(v.appendJSON(nil)))}
-			}
-			if v.kind == 'n' && item.kind == '[' && !f.styled {
+			case repeat && v.kind == 'n':
 				v = tree{kind: '"'}
 			}
 			if err := w.add(&p, v); err != nil {

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // randomBoundary is a multipart boundary that no content holds, but by an
@@ -30,32 +32,56 @@ func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
 			return nil, "", refuse(b.label(), "has a name with a control character, %s; use another name", excerpt(name))
 		}
 		f := b.field(name)
-		values := []tree{item}
-		if item.kind == '[' && !isJSON(f.media) {
-			values = item.items
-		}
-		for _, v := range values {
-			if v.absent() {
-				continue
-			}
+		part := func(name string, v tree) error {
+			out = append(append(append(out, "--"...), boundary...), "\r\n"...)
 			var err error
-			if out, err = f.appendPart(append(append(append(out, "--"...), boundary...), "\r\n"...), v, at); err != nil {
-				return nil, "", err
+			if out, err = f.appendPart(out, name, v, at); err == nil && len(out) > MaxBody {
+				_, _, err = b.limit(out, "")
 			}
-			if len(out) > MaxBody {
-				return b.limit(out, "")
+			return err
+		}
+		var err error
+		switch {
+		case item.absent():
+		case f.Style == plan.DeepObject && item.container():
+			err = deep(name, item, part)
+		case f.styled && !f.Explode && item.kind == '[':
+			err = part(name, tree{kind: '"', text: joined(item, f.Style)})
+		case item.kind == '[' && !isJSON(f.media):
+			for _, v := range item.items {
+				if err = part(name, v); err != nil {
+					break
+				}
 			}
+		default:
+			err = part(name, item)
+		}
+		if err != nil {
+			return nil, "", err
 		}
 	}
 	out = append(append(append(out, "--"...), boundary...), "--\r\n"...)
 	return b.limit(out, b.Media+"; boundary="+boundary)
 }
 
-func (f *field) appendPart(b []byte, v tree, at string) ([]byte, error) {
+// joined writes a list as one text, by a style that is not exploded.
+func joined(t tree, style plan.Style) string {
+	sep, ok := map[plan.Style]string{plan.SpaceDelimited: " ", plan.PipeDelimited: "|", plan.TabDelimited: "\t"}[style]
+	if !ok {
+		sep = ","
+	}
+	var list []string
+	for _, v := range t.items {
+		list = append(list, v.scalar())
+	}
+	return strings.Join(list, sep)
+}
+
+func (f *field) appendPart(b []byte, name string, v tree, at string) ([]byte, error) {
 	var data []byte
 	media := concrete(f.media)
 	b = append(b, `Content-Disposition: form-data; name="`...)
-	b = appendQuoted(b, f.Name)
+	b = appendQuoted(b, name)
 	b = append(b, '"')
 	switch {
 	case f.binary:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -236,10 +237,13 @@ func (p *param) checkPathText(s string) error {
 type pairs struct {
 	b    []byte
 	form bool // a form body: spaces are plus signs
-	rec  func(name, value string)
+	// taken are names that a member of an argument may not bring: those of other
+	// parameters and of credentials. Else {"tenant":"other"} in an exploded object
+	// would contradict a tenant that the author fixed.
+	taken map[string]bool
 }
 
-// name begins a pair.
+// begin writes what separates pairs, and a name with its equals sign.
 func (w *pairs) begin(encodedPrefix string) {
 	if len(w.b) > 0 {
 		w.b = append(w.b, '&')
@@ -259,6 +263,9 @@ func (w *pairs) text(s string, set *charset) {
 func (w *pairs) pair(field, name, value string, set *charset) error {
 	if hasControl(name) {
 		return refuse(field, "has a name with a control character, %s; use another name", excerpt(name))
+	}
+	if w.taken[name] {
+		return refuse(field, "must not have a member %s: the request has a parameter of this name", excerpt(name))
 	}
 	w.begin("")
 	w.text(name, unreserved)
@@ -282,7 +289,10 @@ func (w *pairs) add(p *param, t tree) error {
 	}
 	if p.Style == plan.DeepObject {
 		before := len(w.b)
-		if err := w.deep(p, p.Name, t, 0); err != nil {
+		err := deep(p.Name, t, func(name string, t tree) error {
+			return w.pair(p.field(), name, t.scalar(), p.set)
+		})
+		if err != nil {
 			return err
 		}
 		if len(w.b) == before && (p.Required || p.AllowEmpty) {
@@ -354,14 +364,15 @@ func (w *pairs) exploded(p *param, t tree) error {
 	return nil
 }
 
-// deep writes name[key]=value, to any depth. Elements of a list of scalars are
-// name[]=value; as soon as an element is itself a list or object, all carry
-// their index, name[0][key]=value, or nobody could tell where one ends.
-func (w *pairs) deep(p *param, name string, t tree, depth int) error {
+// deep visits the scalars of a deepObject, to any depth, as name[key]. Elements
+// of a list of scalars are name[]; as soon as an element is itself a list or
+// object, all carry their index, name[0][key], or nobody could tell where one
+// ends.
+func deep(name string, t tree, visit func(name string, t tree) error) error {
 	switch t.kind {
 	case '{':
 		for i, item := range t.items {
-			if err := w.deep(p, name+"["+t.keys[i]+"]", item, depth+1); err != nil {
+			if err := deep(name+"["+t.keys[i]+"]", item, visit); err != nil {
 				return err
 			}
 		}
@@ -379,7 +390,7 @@ func (w *pairs) deep(p *param, name string, t tree, depth int) error {
 			if item.kind == 'n' {
 				item = tree{kind: '"'}
 			}
-			if err := w.deep(p, at, item, depth+1); err != nil {
+			if err := deep(at, item, visit); err != nil {
 				return err
 			}
 		}
@@ -387,7 +398,7 @@ func (w *pairs) deep(p *param, name string, t tree, depth int) error {
 	case 'n':
 		return nil
 	}
-	return w.pair(p.field(), name, t.scalar(), p.set)
+	return visit(name, t)
 }
 
 // headerText is a header parameter's value: never encoded, so what a header
@@ -507,12 +518,12 @@ func (w *cookies) next() {
 }
 
 // wholeQueryText is the query string that one argument holds.
-func (p *param) wholeQueryText(t tree) (string, error) {
+func (p *param) wholeQueryText(t tree, taken map[string]bool) (string, error) {
 	switch {
 	case p.json || isText(p.Media):
 		return string(unreserved.append(nil, t.scalar())), nil
 	case t.kind == '{':
-		w := pairs{form: p.Media == formMedia}
+		w := pairs{form: p.Media == formMedia, taken: taken}
 		q := *p
 		q.Explode = true
 		if err := w.exploded(&q, t); err != nil {
@@ -520,7 +531,14 @@ func (p *param) wholeQueryText(t tree) (string, error) {
 		}
 		return string(w.b), nil
 	case t.kind == '"':
-		return keepEscapes(wholeQuery, strings.TrimPrefix(t.text, "?")), nil
+		text := keepEscapes(wholeQuery, strings.TrimPrefix(t.text, "?"))
+		for pair := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '&' || c == ';' }) {
+			name, _, _ := strings.Cut(pair, "=")
+			if name, err := url.QueryUnescape(name); err == nil && taken[name] {
+				return "", refuse(p.field(), "must not set %s: the request has a parameter of this name", excerpt(name))
+			}
+		}
+		return text, nil
 	}
 	return "", refuse(p.field(), "must be an object, or a string that is a whole query")
 }

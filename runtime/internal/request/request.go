@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -49,7 +50,8 @@ type Builder struct {
 	basePath string  // encoded, without a trailing slash
 	query    string  // of the base URL, encoded
 	path     []segment
-	params   []*param // of the query
+	params   []*param        // of the query
+	taken    map[string]bool // names in a query that members of arguments may not have
 	rawQuery *param
 	headers  []*param
 	cookies  []*param
@@ -96,9 +98,17 @@ func Compile(u plan.Upstream, r plan.Request) (*Builder, error) {
 			return nil, err
 		}
 	}
-	// The upstream's headers first: a request's own replace them.
-	if b.headers, err = compileParams(append(u.Headers[:len(u.Headers):len(u.Headers)], r.Header...), "header"); err != nil {
+	if err := b.setHeaders(u.Headers, r.Header); err != nil {
 		return nil, err
+	}
+	b.taken = map[string]bool{}
+	for _, p := range r.Query {
+		b.taken[p.Name] = true
+	}
+	for _, c := range u.Credentials {
+		if c.In == "query" {
+			b.taken[c.Param] = true
+		}
 	}
 	if b.cookies, err = compileParams(r.Cookie, "cookie"); err != nil {
 		return nil, err
@@ -128,6 +138,34 @@ func (b *Builder) setBase(base, own string) error {
 	b.base = url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host}
 	b.basePath = strings.TrimSuffix(keepEscapes(literalPath, u.EscapedPath()), "/")
 	b.query = u.RawQuery
+	return nil
+}
+
+// setHeaders merges the headers of the upstream and of the request. What the
+// author wrote for the request replaces what was written for the upstream, but
+// an argument does not: the header would not be fixed then.
+func (b *Builder) setHeaders(upstream, own []plan.Param) error {
+	general, err := compileParams(upstream, "header")
+	if err != nil {
+		return err
+	}
+	special, err := compileParams(own, "header")
+	if err != nil {
+		return err
+	}
+	has := func(list []*param, name string) bool {
+		return slices.ContainsFunc(list, func(p *param) bool { return p.Name == name })
+	}
+	for _, p := range special {
+		if p.Value != nil || !has(general, p.Name) {
+			b.headers = append(b.headers, p)
+		}
+	}
+	for _, p := range general {
+		if !has(b.headers, p.Name) {
+			b.headers = append(b.headers, p)
+		}
+	}
 	return nil
 }
 
@@ -280,7 +318,7 @@ func (b *Builder) buildQuery(c *call, record func(Part)) (string, error) {
 	if len(b.params) == 0 && b.rawQuery == nil {
 		return b.query, nil
 	}
-	w := pairs{b: make([]byte, 0, 128)}
+	w := pairs{b: make([]byte, 0, 128), taken: b.taken}
 	w.b = append(w.b, b.query...)
 	for _, p := range b.params {
 		t, err := p.value(c)
@@ -301,7 +339,7 @@ func (b *Builder) buildQuery(c *call, record func(Part)) (string, error) {
 			return "", err
 		}
 		if !t.absent() {
-			s, err := b.rawQuery.wholeQueryText(t)
+			s, err := b.rawQuery.wholeQueryText(t, b.taken)
 			if err != nil {
 				return "", err
 			}
@@ -316,10 +354,13 @@ func (b *Builder) buildQuery(c *call, record func(Part)) (string, error) {
 
 func (b *Builder) buildHeader(c *call, r *Request, record func(Part)) error {
 	r.Header = make(http.Header, len(b.fixed)+len(b.headers)+2)
-	for _, h := range b.fixed {
-		r.Header[h.name] = []string{h.value}
+	// One array for the values of all headers; Add on one of them copies it.
+	values := make([]string, 0, len(b.fixed)+len(b.headers)+2)
+	set := func(name, value, from string) {
+		values = append(values, value)
+		r.Header[name] = values[len(values)-1 : len(values) : len(values)]
 		if record != nil {
-			record(Part{"header", h.name, h.value, "document"})
+			record(Part{"header", name, value, from})
 		}
 	}
 	for _, p := range b.headers {
@@ -334,9 +375,11 @@ func (b *Builder) buildHeader(c *call, r *Request, record func(Part)) error {
 		if err != nil {
 			return err
 		}
-		r.Header[p.Name] = []string{s}
-		if record != nil {
-			record(Part{"header", p.Name, s, p.from})
+		set(p.Name, s, p.from)
+	}
+	for _, h := range b.fixed {
+		if _, ok := r.Header[h.name]; !ok {
+			set(h.name, h.value, "document")
 		}
 	}
 	if len(b.cookies) == 0 {

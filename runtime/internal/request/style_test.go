@@ -1,7 +1,6 @@
 package request
 
 import (
-	"context"
 	"net/http"
 	"testing"
 
@@ -11,7 +10,7 @@ import (
 
 // build compiles and runs one request; target is the path and query on the
 // wire.
-func build(t *testing.T, r plan.Request, arguments string) (*Request, error) {
+func build(t *testing.T, r plan.Request, text string) (*Request, error) {
 	t.Helper()
 	if r.Method == "" {
 		r.Method = "GET"
@@ -21,11 +20,16 @@ func build(t *testing.T, r plan.Request, arguments string) (*Request, error) {
 		t.Fatalf("compile: %v", err)
 	}
 	b.boundary = func() string { return "B" }
-	a, err := args.Decode([]byte(arguments))
+	return b.Build(t.Context(), nil, arguments(t, text))
+}
+
+func arguments(t testing.TB, text string) args.Args {
+	t.Helper()
+	a, err := args.Decode([]byte(text))
 	if err != nil {
 		t.Fatalf("arguments: %v", err)
 	}
-	return b.Build(context.Background(), nil, a)
+	return a
 }
 
 func literal(s string) plan.Segment { return plan.Segment{Literal: s} }
