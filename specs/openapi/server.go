@@ -1,0 +1,231 @@
+package openapi
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+// readServers reads the servers of the whole document.
+func (p *parser) readServers() []specs.ServerURL {
+	if p.version == v2 {
+		p.checkVariables(nil)
+		return p.hostServers(p.doc.Get("schemes"))
+	}
+	known := map[string]bool{}
+	p.eachVariable(p.doc.Get("servers"), known)
+	if paths := p.doc.Get("paths"); paths != nil && len(p.options.ServerVariables) > 0 {
+		for _, item := range paths.Fields {
+			p.eachVariable(item.Value.Get("servers"), known)
+			for _, op := range item.Value.Fields {
+				p.eachVariable(op.Value.Get("servers"), known)
+			}
+		}
+	}
+	p.checkVariables(known)
+	list := p.servers(p.doc.Get("servers"))
+	if len(list) == 0 && p.baseURL() != nil {
+		// The standard's default is "/", which means something for a document
+		// that came from a server.
+		list = []specs.ServerURL{{URL: p.relative("/")}}
+	}
+	return list
+}
+
+func (p *parser) eachVariable(servers *specs.Node, known map[string]bool) {
+	if servers == nil || servers.Kind != specs.Array {
+		return
+	}
+	for _, s := range servers.Fields {
+		if v := s.Value.Get("variables"); v != nil {
+			for _, f := range v.Fields {
+				known[f.Key] = true
+			}
+		}
+	}
+}
+
+// checkVariables complains about given variables that no server has.
+func (p *parser) checkVariables(known map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(p.options.ServerVariables)) {
+		if known[name] {
+			continue
+		}
+		names := slices.Sorted(maps.Keys(known))
+		hint := "its servers have no variables"
+		if near := diag.Nearest(name, names); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		} else if len(names) > 0 {
+			hint = "its variables are " + strings.Join(names, ", ")
+		}
+		p.fail("unknown-server-variable", diag.Range{}, hint, "no server of %s has a variable %q", p.root.src.Name, name)
+	}
+}
+
+// servers reads a servers list, variables replaced. Entries that cannot be made
+// a URL are left out.
+func (p *parser) servers(n *specs.Node) []specs.ServerURL {
+	var list []specs.ServerURL
+	for _, f := range p.list(n, "servers") {
+		s := p.object(f.Value, "a server")
+		if s == nil {
+			continue
+		}
+		text, ok := p.expand(s)
+		if !ok {
+			continue
+		}
+		text = p.relative(strings.TrimSpace(text))
+		if _, err := url.Parse(text); err != nil {
+			p.warn("invalid-server", s.Range(), "", "the server URL %q is not valid; it is left out", clip(text))
+			continue
+		}
+		list = append(list, specs.ServerURL{URL: text, Description: p.text(s.Get("description")), Range: s.Range()})
+	}
+	return list
+}
+
+// expand replaces the variables of a server's URL.
+func (p *parser) expand(s *specs.Node) (string, bool) {
+	template := p.text(s.Get("url"))
+	variables := p.object(s.Get("variables"), "variables")
+	at := s.Range()
+	if u := s.Get("url"); u != nil {
+		at = u.Range()
+	}
+	var out strings.Builder
+	for rest := template; ; {
+		before, after, open := strings.Cut(rest, "{")
+		out.WriteString(before)
+		if !open {
+			return out.String(), true
+		}
+		name, tail, closed := strings.Cut(after, "}")
+		if !closed {
+			p.warn("invalid-server", at, "", "the server URL %q has an unclosed {; it is left out", clip(template))
+			return "", false
+		}
+		rest = tail
+		given, isGiven := p.options.ServerVariables[name]
+		v := p.object(variables.Get(name), "a server variable")
+		if v == nil {
+			if isGiven {
+				out.WriteString(given)
+				continue
+			}
+			p.warn("undeclared-server-variable", at, "declare it under variables, with a default", "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(template), clip(name))
+			return "", false
+		}
+		var allowed []string
+		for _, e := range p.list(v.Get("enum"), "enum") {
+			allowed = append(allowed, e.Value.Text)
+		}
+		if isGiven {
+			if len(allowed) > 0 && !slices.Contains(allowed, given) {
+				p.fail("server-variable-value", v.Range(), "allowed are "+clip(strings.Join(allowed, ", ")), "the server variable %q may not be %q", name, clip(given))
+			}
+			out.WriteString(given)
+			continue
+		}
+		d := v.Get("default")
+		switch {
+		case d != nil && d.Kind != specs.Null:
+			out.WriteString(p.text(d))
+		case len(allowed) > 0:
+			p.warn("server-variable-default", v.Range(), "", "the server variable %q has no default; %q is taken", name, clip(allowed[0]))
+			out.WriteString(allowed[0])
+		default:
+			p.warn("server-variable-default", v.Range(), "give it a default, or a value with --server-variable", "the server variable %q has no default; this server is left out", name)
+			return "", false
+		}
+	}
+}
+
+// baseURL is what relative server URLs are relative to: the URL the document
+// came from, or the one it says is its own. It is nil for a file.
+func (p *parser) baseURL() *url.URL {
+	at := p.root.base()
+	if !isURL(at) {
+		return nil
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+// relative resolves a server URL against the document's (RFC 3986).
+func (p *parser) relative(text string) string {
+	base := p.baseURL()
+	if base == nil {
+		return text
+	}
+	u, err := base.Parse(text)
+	if err != nil {
+		return text
+	}
+	return u.String()
+}
+
+// hostServers makes servers of Swagger 2.0's host, basePath and schemes. Of
+// several schemes https comes first.
+func (p *parser) hostServers(schemes *specs.Node) []specs.ServerURL {
+	host, path := strings.TrimSpace(p.text(p.doc.Get("host"))), strings.TrimSpace(p.text(p.doc.Get("basePath")))
+	at := p.doc.Get("host").Range()
+	if at.IsZero() {
+		at = p.doc.Get("basePath").Range()
+	}
+	if i := strings.Index(host, "://"); i >= 0 {
+		p.warn("odd-host", at, "", "host must be without a scheme; the scheme is left out")
+		host = host[i+3:]
+	}
+	if h, more, cut := strings.Cut(host, "/"); cut {
+		host = h
+		if path == "" || path == "/" {
+			path = "/" + more
+		}
+	}
+	if path != "" && !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	var wanted []string
+	for _, f := range p.list(schemes, "schemes") {
+		s := strings.ToLower(f.Value.Text)
+		switch {
+		case slices.Contains(wanted, s):
+		case s == "https":
+			wanted = slices.Insert(wanted, 0, s)
+		case s == "http":
+			wanted = append(wanted, s)
+		}
+	}
+	base := p.baseURL()
+	if host == "" && base == nil {
+		return []specs.ServerURL{{URL: path, Range: at}}
+	}
+	if len(wanted) == 0 {
+		wanted = []string{"https"}
+		if base != nil {
+			wanted[0] = base.Scheme
+		}
+	}
+	if host == "" {
+		host = base.Host
+	}
+	var list []specs.ServerURL
+	for _, s := range wanted {
+		text := s + "://" + host + path
+		if _, err := url.Parse(text); err != nil {
+			p.warn("invalid-server", at, "", "the host and basePath make no valid URL %q", clip(text))
+			continue
+		}
+		list = append(list, specs.ServerURL{URL: text, Range: at})
+	}
+	return list
+}
