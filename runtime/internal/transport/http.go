@@ -119,7 +119,7 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 		f.log.WarnContext(ctx, "calls were cut off by the end of the server", "in_flight", f.serving.inFlight.Load())
 		_ = s.Close() // what it would report, Shutdown already has
 	}
-	<-ended
+	_ = <-ended // http.ErrServerClosed
 	return nil
 }
 

@@ -261,6 +261,8 @@ func listen(t testing.TB, ctx context.Context, f *Front) (url string, ended <-ch
 	return "http://" + l.Addr().String(), done
 }
 
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+
 func post(t testing.TB, ctx context.Context, url string, e Era, tool, body string) (string, error) {
 	t.Helper()
 	r := request(e, "tools/call", tool, body)
@@ -269,7 +271,7 @@ func post(t testing.TB, ctx context.Context, url string, e Era, tool, body strin
 		t.Fatal(err)
 	}
 	out.Header = r.Header
-	resp, err := http.DefaultClient.Do(out)
+	resp, err := client.Do(out)
 	if err != nil {
 		return "", err
 	}
@@ -347,7 +349,7 @@ func TestDrain(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	url, ended := listen(t, ctx, f)
 	get := func(path string) string {
-		resp, err := http.Get(url + path)
+		resp, err := client.Get(url + path)
 		if err != nil {
 			return err.Error()
 		}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mark3labs/mcp-go/mcp"
-	"golang.org/x/sync/semaphore"
 )
 
 // Limits of the stdio loop.
@@ -28,12 +27,13 @@ type conn struct {
 	*Front
 	calls  context.Context // ends when calls in flight are to be given up
 	slots  chan struct{}   // holds a value per running call
-	weight *semaphore.Weighted
 	out    chan reply
 	broken chan struct{} // closed when nothing can be written any more
 
 	mu       sync.Mutex
-	closed   bool // no more messages are taken
+	room     *sync.Cond // load sank, or closed is set
+	load     int        // of the messages under way
+	closed   bool       // no more messages are taken
 	version  string
 	pending  sync.WaitGroup
 	inFlight map[string]*call // by [sameID]
@@ -57,11 +57,11 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		Front:    f,
 		calls:    calls,
 		slots:    make(chan struct{}, maxCalls),
-		weight:   semaphore.NewWeighted(maxQueued),
 		out:      make(chan reply, maxCalls),
 		broken:   make(chan struct{}),
 		inFlight: map[string]*call{},
 	}
+	c.room = sync.NewCond(&c.mu)
 	finish := make(chan struct{})
 	written := make(chan error, 1)
 	go func() { written <- c.writeLines(out, finish) }()
@@ -78,6 +78,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	}
 	c.mu.Lock()
 	c.closed = true
+	c.room.Broadcast()
 	c.mu.Unlock()
 
 	idle := make(chan struct{})
@@ -142,7 +143,7 @@ func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
 		if !tooLong {
 			line = append(line, part...)
 		}
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, tooLong, err
 		}
 	}
@@ -187,16 +188,16 @@ func (c *conn) take(line []byte) bool {
 // are registered before start returns, so that a cancellation on the next line
 // finds them.
 func (c *conn) start(size int, calls []*call, work func()) bool {
-	weight := int64(size + perQueued)
-	if c.weight.Acquire(c.calls, weight) != nil {
-		return false
-	}
+	weight := size + perQueued
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for c.load+weight > maxQueued && !c.closed {
+		c.room.Wait()
+	}
 	if c.closed {
-		c.weight.Release(weight)
 		return false
 	}
+	c.load += weight
 	for _, one := range calls {
 		one.ctx, one.cancel = context.WithCancel(c.calls)
 		// A client that uses an id twice at once can only cancel the second.
@@ -205,8 +206,11 @@ func (c *conn) start(size int, calls []*call, work func()) bool {
 	c.pending.Add(1)
 	go func() {
 		defer c.pending.Done()
-		defer c.weight.Release(weight)
 		work()
+		c.mu.Lock()
+		c.load -= weight
+		c.room.Signal() // one reader waits
+		c.mu.Unlock()
 	}()
 	return true
 }

@@ -12,6 +12,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("http://" + l.Addr().String())
+	_, _ = fmt.Fprintln(os.Stdout, "http://"+l.Addr().String())
 	s := &http.Server{Handler: handler(), ReadHeaderTimeout: 5 * time.Second}
 	log.Fatal(s.Serve(l))
 }
