@@ -134,8 +134,9 @@ func (p *parser) closeRequest(h *head, r *specs.Request) {
 			}
 		}
 	}
+	before := len(p.diags)
 	p.checkPath(r)
-	p.broken[r] = h.failed
+	p.broken[r] = h.failed || len(p.diags) > before
 }
 
 // pathRange is the place of a part of the path, when the label is written
@@ -158,7 +159,9 @@ func (p *parser) checkPath(r *specs.Request) {
 		if n := strings.IndexByte(path[i:], '}'); n >= 0 {
 			end = i + n + 1
 		}
-		p.interpolatedPath(path[i:end], pathRange(r, i, end))
+		if path[i:end] != "${ ... }" { // HCL puts this for what it has reported
+			p.interpolatedPath(path[i:end], pathRange(r, i, end))
+		}
 		return
 	}
 	if !strings.HasPrefix(path, "/") && path != "" {
@@ -219,7 +222,7 @@ func (p *parser) closeInput(h *head, t *inputTarget) *specs.Input {
 		} {
 			for _, name := range group.names {
 				if at, ok := t.places[name]; ok && !slices.Contains(group.types, of) {
-					p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s is for %s, but input %q is of type %s", name, group.what, in.Path, of), Hint: "remove it, or change the type", Range: at})
+					p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s is for %s, but the type of input %q is %s", name, group.what, in.Path, typeWord(of)), Hint: "remove it, or change the type", Range: at})
 				}
 			}
 		}
@@ -257,6 +260,14 @@ func (p *parser) closeInput(h *head, t *inputTarget) *specs.Input {
 	return in
 }
 
+// typeWord is the language's word for a type of JSON Schema.
+func typeWord(s string) string {
+	if w := map[string]string{"array": "list", "boolean": "bool"}[s]; w != "" {
+		return w
+	}
+	return s
+}
+
 func (p *parser) checkInputNames(inputs []*specs.Input) {
 	first := map[string]diag.Range{}
 	for _, in := range inputs {
@@ -292,7 +303,7 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 		return
 	}
 	if t.Request == nil {
-		if !h.broken {
+		if !p.broken[t] {
 			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("tool %q says neither its request nor its operation", t.Name), Hint: `add request "GET" "/path" { … }, or operation = api.NAME["id"]`, Range: h.rng})
 		}
 		return
@@ -308,7 +319,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 	for _, in := range t.Inputs {
 		inputs[in.Path] = in
 		names = append(names, in.Path)
-		if !toolName.MatchString(in.Path) {
+		if in.Path != "" && !toolName.MatchString(in.Path) {
 			p.add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name for an input of a tool described by hand", in.Path), Hint: "use 1 to 64 letters, digits, _ and -; members of an object are declared by its type", Range: in.Range})
 		}
 		if !p.broken[in] && (in.Schema == nil || in.Schema.Source == nil) && !h.broken {
@@ -325,9 +336,13 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 	}
 	used := map[string]bool{}
 	use := func(x *specs.Expr) {
-		p.eachArgument(x, func(a *specs.Expr) {
+		eachExpr(x, func(a *specs.Expr) {
+			if a.Op != specs.ExprArg {
+				return
+			}
 			used[a.Name] = true
 			if inputs[a.Name] == nil && !h.broken {
+				used[diag.Nearest(a.Name, names)] = true // one mistake, not two
 				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("tool %q has no input %q", t.Name, a.Name), Hint: inputHint(a.Name, names), Range: a.Range})
 			}
 		})
@@ -335,7 +350,6 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 	r := t.Request
 	for _, m := range pathParam.FindAllStringSubmatchIndex(r.Path, -1) {
 		if m[0] > 0 && r.Path[m[0]-1] == '$' {
-			used[strings.TrimPrefix(strings.TrimSpace(r.Path[m[2]:m[3]]), "args.")] = true
 			continue // reported already
 		}
 		name := r.Path[m[2]:m[3]]
@@ -343,22 +357,31 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 		in := inputs[name]
 		switch {
 		case in == nil && !h.broken:
+			used[diag.Nearest(name, names)] = true
 			p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but tool %q has no such input", name, t.Name), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
 		case in != nil && in.Optional != nil && in.Optional.Value && in.Default == nil:
 			p.add(diag.Diagnostic{Code: "optional-in-path", Message: fmt.Sprintf("the path needs {%s}, but the input is optional", name), Hint: "remove optional, or give it a default", Range: pathRange(r, m[0], m[1]),
 				Notes: []diag.Note{{Message: "the input", Range: in.Range}}})
 		}
 	}
-	for _, list := range [][]specs.NamedExpr{r.Query, r.Headers, r.Form} {
-		for _, e := range list {
-			use(e.Value)
+	optional := func(x *specs.Expr) {
+		in := inputs[x.Name]
+		if x.Op == specs.ExprArg && in != nil && in.Optional != nil && in.Optional.Value && in.Default == nil {
+			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", x.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, x.Name), Range: x.Range})
 		}
 	}
-	if r.JSON != nil {
-		use(r.JSON)
+	for _, x := range requestExprs(r) {
+		use(x)
+		eachExpr(x, func(x *specs.Expr) {
+			if x.Op == specs.ExprTemplate {
+				for _, part := range x.Args {
+					optional(part)
+				}
+			}
+		})
 	}
 	for _, in := range t.Inputs {
-		if !used[in.Path] && !h.broken && !p.broken[r] {
+		if in.Path != "" && !used[in.Path] && !h.broken && !p.broken[r] {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used in the request", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})
 		}
 	}
@@ -385,13 +408,25 @@ func flagRange(f *specs.Flag) diag.Range {
 	return f.Range
 }
 
-// eachArgument visits the arguments in an expression.
-func (p *parser) eachArgument(x *specs.Expr, visit func(*specs.Expr)) {
-	if x.Op == specs.ExprArg {
-		visit(x)
+// requestExprs are the expressions of a request.
+func requestExprs(r *specs.Request) []*specs.Expr {
+	var out []*specs.Expr
+	for _, list := range [][]specs.NamedExpr{r.Query, r.Headers, r.Form} {
+		for _, e := range list {
+			out = append(out, e.Value)
+		}
 	}
+	if r.JSON != nil {
+		out = append(out, r.JSON)
+	}
+	return out
+}
+
+// eachExpr visits an expression and everything in it.
+func eachExpr(x *specs.Expr, visit func(*specs.Expr)) {
+	visit(x)
 	for _, a := range x.Args {
-		p.eachArgument(a, visit)
+		eachExpr(a, visit)
 	}
 }
 

@@ -209,7 +209,7 @@ func (p *parser) literal(e *hclsyntax.LiteralValueExpr, r diag.Range, sc *scope)
 	case v.Type() == cty.Number:
 		digits, err := canonicalNumber(string(text))
 		if err != nil {
-			return p.fail(sc, "invalid-number", r, err.Error(), "")
+			return p.fail(sc, "invalid-value", r, err.Error(), "")
 		}
 		return constant(p.place(specs.NewNumber(digits), r), r)
 	case v.Type() == cty.String:
@@ -249,7 +249,11 @@ func (p *parser) join(parts []*specs.Expr, r diag.Range, sc *scope) *specs.Expr 
 		}
 		s, err := text(x.Value)
 		if err != nil {
-			return p.fail(sc, "wrong-type", x.Range, err.Error(), "use jsonencode() or join()")
+			hint := "use jsonencode() or join()"
+			if x.Value.Kind == specs.Null {
+				hint = `use coalesce(…, "")`
+			}
+			return p.fail(sc, "wrong-type", x.Range, err.Error(), hint)
 		}
 		if !p.spend(len(s)/64, sc, r) {
 			return nil

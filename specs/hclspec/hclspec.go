@@ -164,6 +164,9 @@ func (p *parser) document(files []*file) {
 				if pass != b.Type && (pass != "" || b.Type == "variable" || b.Type == "locals") {
 					continue
 				}
+				if b.OpenBraceRange == b.TypeRange {
+					continue // it has no braces, which has been reported
+				}
 				rng := p.rng(b.TypeRange)
 				broken := slices.ContainsFunc(f.broken, func(r diag.Range) bool { return r.Source == rng.Source && r.Start <= rng.Start && rng.Start < r.End })
 				if broken && b.Type == "locals" {

@@ -53,7 +53,7 @@ func (p *parser) parseType(e hclsyntax.Expression, member bool) *inputType {
 		return nil
 	case *hclsyntax.TemplateExpr:
 		word := strings.Trim(string(p.sourceText(e.SrcRange)), `"`)
-		return wrong("wrong-type", r, "a type is written without quotes", "type = "+word)
+		return wrong("wrong-type", r, "a type is written without quotes", "write type = "+word)
 	case *hclsyntax.ScopeTraversalExpr:
 		name := e.Traversal.RootName()
 		if len(e.Traversal) == 1 {
@@ -66,7 +66,7 @@ func (p *parser) parseType(e hclsyntax.Expression, member bool) *inputType {
 				return &inputType{schema: specs.NewObject(), rng: r}
 			}
 			if slices.Contains(typeMakers, name) {
-				return wrong("wrong-type", r, name+" needs an argument", typeForms[name])
+				return wrong("wrong-type", r, name+" needs an argument", "write "+typeForms[name])
 			}
 		}
 		hint := map[string]string{"boolean": "bool", "int": "integer", "float": "number", "str": "string", "text": "string", "array": "list(string)", "dict": "map(string)"}[name]

@@ -37,9 +37,10 @@ func parseJSON(s *diag.Source) (*specs.Node, *diag.Diagnostic) {
 		}
 		return nil, bad(d.InputOffset(), "something follows the value")
 	}
+	// The decoder counts from its buffer; checking the whole text finds the place.
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return nil, bad(syntax.Offset-1, syntax.Error())
+	if whole := json.Unmarshal(s.Text, new(json.RawMessage)); errors.As(whole, &syntax) {
+		return nil, bad(syntax.Offset-1, strings.TrimPrefix(syntax.Error(), "json: "))
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, bad(int64(len(s.Text)), "the text ends too early")

@@ -54,7 +54,7 @@ func serverBlock() *block {
 			example: `server "orders" {
   listen "http" { addr = ":8080" }
 }`,
-			attrs: []attr{{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served", example: `addr = "127.0.0.1:8080"`,
+			attrs: []attr{{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served, 0.0.0.0 is every network", example: `addr = "127.0.0.1:8080"`,
 				check: func(s string) (string, string) {
 					_, port, err := net.SplitHostPort(s)
 					if n, nerr := strconv.Atoi(port); err != nil || nerr != nil || n < 0 || n > 65535 {
@@ -62,7 +62,12 @@ func serverBlock() *block {
 					}
 					return "", ""
 				},
-				set: into(func(s *specs.Server, v *setting) { s.Listen = v.text })}},
+				set: into(func(s *specs.Server, v *setting) {
+					if strings.HasPrefix(v.text.Value, ":") {
+						v.text.Value = "127.0.0.1" + v.text.Value
+					}
+					s.Listen = v.text
+				})}},
 			open: func(_ *parser, _ *head, parent any) any { return parent },
 		}},
 		open: func(p *parser, h *head, _ any) any {
@@ -119,8 +124,8 @@ func localsBlock() *block {
 		name: "locals",
 		doc:  "Names for expressions, referred to as `local.name`. There may be several blocks; they may use variables and each other, in any order, but no arguments of calls.",
 		example: `locals {
-  region  = "eu"
-  base    = "https://${local.region}.example.com"
+  region   = "eu"
+  base     = "https://${local.region}.example.com"
   statuses = { open = "10", shipped = "40" }
 }`,
 		free: &attr{name: "NAME", kind: valueKind, doc: "any value",

@@ -155,6 +155,9 @@ func (p *parser) decodeBlocks(parent *block, owner string, blocks hclsyntax.Bloc
 			continue
 		}
 		rng := p.rng(b.TypeRange)
+		if b.OpenBraceRange == b.TypeRange {
+			continue // it has no braces, which has been reported
+		}
 		i := slices.IndexFunc(parent.inner, func(c *block) bool { return c.name == b.Type })
 		if i < 0 {
 			p.unknownBlock(parent, owner, b, rng)
@@ -203,6 +206,7 @@ func (p *parser) decodeBlock(c *block, b *hclsyntax.Block, parent any, broken bo
 		h.labels = append(h.labels, specs.Text{Value: l, Range: r})
 	}
 	if !p.checkLabels(c, h) {
+		p.broken[parent] = true
 		return
 	}
 	target := c.open(p, h, parent)
@@ -397,12 +401,14 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		if v.Kind != specs.Array {
 			return wrong("a list")
 		}
+		ok := true
 		for _, f := range v.Fields {
 			if row.kind == statusesKind {
 				n, err := strconv.Atoi(f.Value.Text)
 				if f.Value.Kind != specs.Number || err != nil || n < 100 || n > 599 {
 					p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("%s is no HTTP status", valueText(f.Value)), Hint: "statuses are numbers from 100 to 599", Range: cmpRange(f.Value.Range(), s.rng)})
-					return false
+					ok = false
+					continue
 				}
 				s.numbers = append(s.numbers, n)
 				continue
@@ -410,14 +416,17 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			r := cmpRange(f.Value.Range(), s.rng)
 			if f.Value.Kind != specs.String {
 				p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes a list of text, not %s", row.name, valueText(f.Value)), Hint: "for example " + row.example, Range: r})
-				return false
+				ok = false
+				continue
 			}
 			if row.words != nil && !slices.Contains(row.words, f.Value.Text) {
 				p.add(diag.Diagnostic{Code: "unknown-value", Message: fmt.Sprintf("%s cannot hold %q", row.name, f.Value.Text), Hint: didYouMean(f.Value.Text, row.words, "it holds "), Range: r})
-				return false
+				ok = false
+				continue
 			}
 			s.texts = append(s.texts, specs.Text{Value: f.Value.Text, Range: r})
 		}
+		return ok
 	case textMapKind:
 		if v.Kind != specs.Object {
 			return wrong("an object")

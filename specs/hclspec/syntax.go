@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -237,31 +238,98 @@ func (p *parser) checkTokens(tokens hclsyntax.Tokens) bool {
 	return true
 }
 
-// syntaxErrors reports what HCL's parser found, in our words.
+// syntaxErrors reports what HCL's parser found, in our words. A text that is
+// not closed swallows what follows it, so later errors of the same stretch are
+// dropped; of one line the first error is enough.
 func (p *parser) syntaxErrors(list hcl.Diagnostics) {
+	lastLine := -1
+	slices.SortStableFunc(list, func(a, b *hcl.Diagnostic) int {
+		if a.Subject == nil || b.Subject == nil {
+			return 0
+		}
+		return a.Subject.Start.Byte - b.Subject.Start.Byte
+	})
 	for _, d := range list {
 		if d.Severity != hcl.DiagError {
 			continue
 		}
 		out := diag.Diagnostic{Code: "syntax", Message: lowerFirst(strings.TrimSuffix(d.Summary, ".")), Hint: firstParagraph(d.Detail)}
-		if d.Subject != nil {
-			out.Range = p.rng(*d.Subject)
+		if w, ok := syntaxWords[d.Summary]; ok {
+			out.Message, out.Hint = w.message, w.hint
 		}
-		if s, ok := syntaxWords[d.Summary]; ok {
-			out.Message, out.Hint = s.message, s.hint
+		if d.Subject == nil {
+			p.add(out)
+			continue
 		}
+		out.Range = p.rng(*d.Subject)
+		if d.Subject.Start.Line == lastLine {
+			continue
+		}
+		lastLine = d.Subject.Start.Line
+		unclosed := false
 		switch d.Summary {
 		case "Attribute redefined":
 			out.Code = "duplicate-attribute"
-			out.Message = "attribute " + strconv.Quote(string(p.sourceText(*d.Subject))) + " is set twice"
+			out.Message = fmt.Sprintf("attribute %q is set twice", p.sourceText(*d.Subject))
 			out.Hint = "keep one of the two"
 		case "Invalid character":
-			if t := p.sourceText(*d.Subject); bytes.HasPrefix(t, []byte("'")) {
+			if bytes.HasPrefix(p.sourceText(*d.Subject), []byte("'")) {
 				out.Message, out.Hint = "text is written in double quotes", `replace ' by "`
+			}
+		case "Argument or block definition required":
+			if at := out.Range; at.End < len(at.Source.Text) && at.Source.Text[at.End] == ':' {
+				out.Message, out.Hint = "an attribute is written with =", fmt.Sprintf("write %s = …", p.sourceText(*d.Subject))
+			}
+		case "Invalid string literal":
+			if bytes.HasPrefix(p.sourceText(*d.Subject), []byte("${")) {
+				p.interpolatedLabel(out.Range)
+				continue
+			}
+		case "Invalid multi-line string", "Unterminated template string", "Unterminated string literal":
+			unclosed = true
+			line := lineOf(out.Range)
+			if i := bytes.LastIndexByte(line.Source.Text[line.Start:line.End], '"'); i >= 0 {
+				out.Range = diag.Range{Source: line.Source, Start: line.Start + i, End: line.End}
+			}
+		case "Unclosed template interpolation sequence":
+			unclosed = true
+			line := lineOf(out.Range)
+			if i := bytes.Index(line.Source.Text[out.Range.Start:max(line.End, out.Range.Start)], []byte("${")); i >= 0 {
+				out.Range = diag.Range{Source: line.Source, Start: out.Range.Start + i, End: line.End}
 			}
 		}
 		p.add(out)
+		if unclosed {
+			return
+		}
 	}
+}
+
+// lineOf is the line a range begins on, without its end.
+func lineOf(r diag.Range) diag.Range {
+	t := r.Source.Text
+	start := bytes.LastIndexByte(t[:r.Start], '\n') + 1
+	end := len(t)
+	if i := bytes.IndexByte(t[start:], '\n'); i >= 0 {
+		end = start + i
+	}
+	return diag.Range{Source: r.Source, Start: start, End: end}
+}
+
+// interpolatedLabel reports ${…} in a label, which HCL does not allow; at is
+// its beginning.
+func (p *parser) interpolatedLabel(at diag.Range) {
+	line := lineOf(at)
+	text := line.Source.Text[at.Start:line.End]
+	if i := bytes.IndexByte(text, '}'); i >= 0 {
+		text = text[:i+1]
+	}
+	at.End = at.Start + len(text)
+	if bytes.HasPrefix(bytes.TrimSpace(line.Source.Text[line.Start:at.Start]), []byte("request")) {
+		p.interpolatedPath(string(text), at)
+		return
+	}
+	p.add(diag.Diagnostic{Code: "syntax", Message: "a label is plain text", Hint: "write the name out", Range: at})
 }
 
 // syntaxWords says the commoner syntax errors the way this language speaks of
@@ -274,6 +342,7 @@ var syntaxWords = map[string]struct{ message, hint string }{
 	"Invalid single-argument block definition":        {"a block on one line holds one attribute", "put each attribute on a line of its own"},
 	"Argument definition required":                    {"a block on one line holds one attribute and no blocks", "put each attribute and block on a line of its own"},
 	"Argument or block definition required":           {"an attribute or a block is expected here", "attributes are written name = value, blocks name { … }"},
+	"Invalid block definition":                        {"an attribute needs = and a value, a block { … }", "write name = value, or name { … }"},
 	"Missing newline after argument":                  {"the line goes on after the value", "begin a new line after each attribute, and close what was opened"},
 	"Missing newline after block definition":          {"the line goes on after the block", "begin a new line after the closing }"},
 	"Unexpected comma after argument":                 {"attributes are not separated by commas", "begin a new line instead"},

@@ -152,6 +152,9 @@ func (p *parser) closeVariable(h *head, v *variable) {
 			value, at = v.standard.node, v.standard.rng
 		}
 	}
+	if value == nil && h.failed {
+		return
+	}
 	if value == nil {
 		p.add(diag.Diagnostic{Code: "missing-variable", Message: fmt.Sprintf("variable %q has no value", v.name),
 			Hint: fmt.Sprintf("give it with --var %s=…, in the environment as %s, or write a default", v.name, variableEnv), Range: h.rng})

@@ -1,0 +1,112 @@
+package hclspec
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+//go:embed reference.md
+var referenceText string
+
+// Reference is the language reference, specs/LANGUAGE.md: the prose of
+// reference.md with the tables of this package in it.
+func Reference() string {
+	return strings.NewReplacer(
+		"{{blocks}}\n", referenceBlocks(),
+		"{{functions}}\n", referenceFunctions(),
+		"{{codes}}\n", referenceCodes(),
+		"{{formats}}", "`"+strings.Join(formats, "` `")+"`",
+	).Replace(referenceText)
+}
+
+func referenceBlocks() string {
+	var b strings.Builder
+	for _, c := range language().inner {
+		writeBlock(&b, c, "", 3)
+	}
+	return b.String()
+}
+
+func writeBlock(b *strings.Builder, c *block, inside string, level int) {
+	title := c.name
+	for _, l := range []string{c.label, c.second} {
+		if l != "" {
+			title += fmt.Sprintf(" %q", strings.ToUpper(l))
+		}
+	}
+	fmt.Fprintf(b, "%s `%s`", strings.Repeat("#", level), title)
+	if inside != "" {
+		fmt.Fprintf(b, " in `%s`", inside)
+	}
+	fmt.Fprintf(b, "\n\n%s\n", c.doc)
+	if c.labelDoc != "" {
+		what := strings.ToUpper(c.label)
+		if c.second != "" {
+			what += ", " + strings.ToUpper(c.second)
+		}
+		fmt.Fprintf(b, "\n%s: %s.\n", what, c.labelDoc)
+	}
+	fmt.Fprintf(b, "\n```hcl\n%s\n```\n", c.example)
+	if len(c.attrs) > 0 {
+		b.WriteString("\n| attribute | takes | phase | default | meaning | example |\n|---|---|---|---|---|---|\n")
+		for _, a := range c.attrs {
+			standard := a.standard
+			if a.required {
+				standard = "required"
+			}
+			doc := a.doc
+			if a.words != nil {
+				doc += ": `" + strings.Join(a.words, "` `") + "`"
+			}
+			fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | `%s` |\n", a.name, a.kind, a.phase, standard, cell(doc), cell(a.example))
+		}
+	}
+	if len(c.inner) > 0 {
+		var names []string
+		for _, i := range c.inner {
+			times := ""
+			if i.once {
+				times = " (once)"
+			}
+			names = append(names, "`"+i.name+"`"+times)
+		}
+		fmt.Fprintf(b, "\nBlocks inside: %s.\n", strings.Join(names, ", "))
+	}
+	b.WriteString("\n")
+	for _, i := range c.inner {
+		if i.name == "input" && c.name == "override" {
+			continue // the same as in tool
+		}
+		writeBlock(b, i, c.name, level+1)
+	}
+}
+
+// cell is text inside a table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+func referenceFunctions() string {
+	var b strings.Builder
+	group := ""
+	for _, f := range functionTable() {
+		if f.group != group {
+			group = f.group
+			fmt.Fprintf(&b, "\n**%s**\n\n| function | gives | example |\n|---|---|---|\n", group)
+		}
+		var examples []string
+		for _, e := range f.examples {
+			examples = append(examples, fmt.Sprintf("`%s` → `%s`", cell(e[0]), cell(e[1])))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.signature(), cell(f.doc), strings.Join(examples, "<br>"))
+	}
+	return strings.TrimPrefix(b.String(), "\n")
+}
+
+func referenceCodes() string {
+	var b strings.Builder
+	b.WriteString("| code | meaning |\n|---|---|\n")
+	for _, c := range Codes() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", c.Word, cell(c.Meaning))
+	}
+	return b.String()
+}
