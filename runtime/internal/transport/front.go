@@ -56,7 +56,7 @@ type Options struct {
 // Front answers MCP messages of one server.
 type Front struct {
 	tools    []plan.Tool
-	params   map[string]*mcp.Tool // tools with x-mcp-header parameters
+	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
 	caller   Caller
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
@@ -94,14 +94,15 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	}
 	f.complete = fmt.Appendf(nil, `"resultType":"complete","_meta":{%q:%s}}`, mcp.MetaKeyServerInfo, info)
 
-	for i := range p.Tools {
-		if tool := mirrored(&p.Tools[i]); tool != nil {
-			if f.params == nil {
-				f.params = map[string]*mcp.Tool{}
+	f.params = sync.OnceValue(func() map[string]*mcp.Tool {
+		m := map[string]*mcp.Tool{}
+		for i := range p.Tools {
+			if tool := mirrored(&p.Tools[i]); tool != nil {
+				m[tool.Name] = tool
 			}
-			f.params[tool.Name] = tool
 		}
-	}
+		return m
+	})
 	return f
 }
 
@@ -109,7 +110,7 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 // the tool are mirrored in (x-mcp-header), or nil when there are none. It is a
 // schema of only these parameters, because mcp-go parses it for every call.
 func mirrored(t *plan.Tool) *mcp.Tool {
-	if !strings.Contains(string(t.Input), `"x-mcp-header"`) {
+	if !strings.Contains(string(t.Input), `x-mcp-header"`) {
 		return nil
 	}
 	bindings := mcp.ExtractParamHeaderBindings(&mcp.Tool{RawInputSchema: json.RawMessage(t.Input)})

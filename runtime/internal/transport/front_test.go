@@ -70,7 +70,7 @@ func newFront(t testing.TB, o Options) (*Front, *tools) {
 	p := &plan.Server{
 		Name: "shop", Title: "The shop", Version: "1.2.3", Instructions: "Be kind.",
 		Tools: []plan.Tool{
-			{Name: "echo", Title: "Echo", Description: "Says it again.\nTwice.", Input: `{"type":"object","properties":{"any":true,"none":false,"deep":{"properties":{"any":true}}}}`, Output: `{"type":"object"}`, Hints: plan.Hints{ReadOnly: true}},
+			{Name: "echo", Title: "Echo", Description: "Says it again.\nTwice.", Input: `{"type":"object","properties":{"any":{}}}`, Output: `{"type":"object"}`, Hints: plan.Hints{ReadOnly: true}},
 			{Name: "wait", Input: `{"type":"object"}`, Hints: plan.Hints{Destructive: true, Idempotent: true, OpenWorld: true}},
 			{Name: "mirrored", Input: `{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`},
 		},
@@ -163,11 +163,11 @@ func TestMethods(t *testing.T) {
 
 		{"a legacy list", "tools/list", "", legacy("tools/list", "{}"), Legacy, 200,
 			`{"jsonrpc":"2.0","id":1,"result":{"tools":[` +
-				`{"name":"echo","title":"Echo","description":"Says it again.\nTwice.","inputSchema":{"type":"object","properties":{"any":{},"none":{"not":{}},"deep":{"properties":{"any":true}}}},"outputSchema":{"type":"object"},"annotations":{"title":"Echo","readOnlyHint":true,"destructiveHint":false,"idempotentHint":false,"openWorldHint":false}},` +
+				`{"name":"echo","title":"Echo","description":"Says it again.\nTwice.","inputSchema":{"type":"object","properties":{"any":{}}},"outputSchema":{"type":"object"},"annotations":{"title":"Echo","readOnlyHint":true,"destructiveHint":false,"idempotentHint":false,"openWorldHint":false}},` +
 				`{"name":"wait","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":false,"destructiveHint":true,"idempotentHint":true,"openWorldHint":true}},` +
 				`{"name":"mirrored","inputSchema":{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}},"annotations":{"readOnlyHint":false,"destructiveHint":false,"idempotentHint":false,"openWorldHint":false}}]}}`},
 		{"a modern list", "tools/list", "", modern("tools/list"), Modern, 200,
-			`{"jsonrpc":"2.0","id":1,"result":{` + info + `,"ttlMs":60000,"cacheScope":"public","tools":[{"name":"echo","title":"Echo","description":"Says it again.\nTwice.","inputSchema":{"type":"object","properties":{"any":true,…`},
+			`{"jsonrpc":"2.0","id":1,"result":{` + info + `,"ttlMs":60000,"cacheScope":"public","tools":[{"name":"echo","title":"Echo","description":"Says it again.\nTwice.","inputSchema":{"type":"object","properties":{"any":{}}}…`},
 		{"the page after the last", "tools/list", "", legacy("tools/list", `{"cursor":"2"}`), Legacy, 200, `…-32602…`},
 		{"the first page", "tools/list", "", legacy("tools/list", `{"cursor":null}`), Legacy, 200, `…"tools":[…`},
 

@@ -194,7 +194,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	if bad == nil {
 		e, bad = eraOfHTTP(header(r.Header), &m, f.versions.http)
 	}
-	if bad == nil && f.params != nil && e == Modern && m.method == methodCall {
+	if bad == nil && e == Modern && m.method == methodCall {
 		bad = f.paramHeaders(r.Header, &m)
 	}
 	if bad != nil {
@@ -296,7 +296,7 @@ func batchable(m *message) *fault {
 // paramHeaders checks that the headers a tool's parameters are mirrored in
 // agree with the arguments.
 func (f *endpoint) paramHeaders(h http.Header, m *message) *fault {
-	tool := f.params[m.name]
+	tool := f.params()[m.name]
 	if tool == nil {
 		return nil
 	}

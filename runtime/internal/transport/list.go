@@ -52,9 +52,11 @@ func appendTool(b []byte, t *plan.Tool, e Era) []byte {
 	if t.Description != "" {
 		b = appendString(append(b, `,"description":`...), t.Description)
 	}
-	b = append(append(b, `,"inputSchema":`...), schemaFor(t.Input, e)...)
+	// Schemas are the same for all: what older clients cannot read, as boolean
+	// schemas and outputs that are no objects, a plan does not have.
+	b = append(append(b, `,"inputSchema":`...), t.Input...)
 	if t.Output != "" {
-		b = append(append(b, `,"outputSchema":`...), schemaFor(t.Output, e)...)
+		b = append(append(b, `,"outputSchema":`...), t.Output...)
 	}
 	b = append(b, `,"annotations":{`...)
 	if t.Title != "" && e == Legacy {
@@ -68,48 +70,6 @@ func appendTool(b []byte, t *plan.Tool, e Era) []byte {
 	b = appendBool(append(b, `,"idempotentHint":`...), t.Hints.Idempotent)
 	b = appendBool(append(b, `,"openWorldHint":`...), t.Hints.OpenWorld)
 	return append(b, "}}"...)
-}
-
-// schemaFor is a schema as an era can take it. The TypeScript SDK v1 loses the
-// whole list when one property of a root has a boolean schema, so legacy
-// clients get the object that means the same.
-func schemaFor(s plan.Schema, e Era) []byte {
-	text := []byte(s)
-	if e == Modern {
-		return text
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
-	var out []byte
-	copied := 0
-	replace := func(with string) {
-		end := int(dec.InputOffset())
-		start := bytes.LastIndexAny(text[:end], "tf")
-		out = append(append(out, text[copied:start]...), with...)
-		copied = end
-	}
-	for {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			break
-		}
-		// A boolean two levels down is a property's schema when the pointer
-		// says so: /properties/NAME.
-		if k := tok.Kind(); (k == 't' || k == 'f') && dec.StackDepth() == 2 && inProperties(dec.StackPointer()) {
-			if k == 't' {
-				replace("{}")
-			} else {
-				replace(`{"not":{}}`)
-			}
-		}
-	}
-	if copied == 0 {
-		return text
-	}
-	return append(out, text[copied:]...)
-}
-
-func inProperties(p jsontext.Pointer) bool {
-	return p.Parent() == "/properties"
 }
 
 func appendBool(b []byte, v bool) []byte {
