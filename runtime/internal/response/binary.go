@@ -1,0 +1,174 @@
+package response
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+)
+
+// picture delivers an image or a sound, unless the body is text in truth.
+func (d *Decoder) picture(b *body, k kind) *result.Result {
+	if d.forced == unknown && strings.HasPrefix(http.DetectContentType(b.bytes), "text/") && readable(b.bytes) {
+		b.media.name = ""
+		return d.decode(d.sniff(b), b)
+	}
+	if b.cut {
+		return d.tooLarge(b)
+	}
+	c := result.Content{Type: result.TypeImage, Data: b.bytes, MIME: b.media.name}
+	if k == kindAudio {
+		c.Type = result.TypeAudio
+	}
+	switch {
+	case c.MIME == "image/jpg", c.MIME == "image/pjpeg":
+		c.MIME = "image/jpeg"
+	case c.MIME == "":
+		c.MIME = parseMedia(http.DetectContentType(b.bytes)).name
+	}
+	res := &result.Result{Content: []result.Content{c}}
+	if d.declared {
+		res.Structured = append(quote([]byte(`{"result":`), d.describe(b)), '}')
+	}
+	return res
+}
+
+// blob delivers bytes as an embedded resource, with a line that says what they
+// are for clients that do not show resources.
+func (d *Decoder) blob(b *body) *result.Result {
+	if b.cut {
+		return d.tooLarge(b)
+	}
+	name := b.media.name
+	if name == "" {
+		name = parseMedia(http.DetectContentType(b.bytes)).name
+	}
+	res := d.text(nil, d.describe(b))
+	res.Content = append(res.Content, result.Content{Type: result.TypeResource, Data: b.bytes, MIME: name, URI: d.uri(b)})
+	return res
+}
+
+// describe is "report.pdf: application/pdf, 1234 bytes".
+func (d *Decoder) describe(b *body) string {
+	name := b.media.name
+	if name == "" {
+		name = "application/octet-stream"
+	}
+	text := fmt.Sprintf("%s, %d bytes", name, len(b.bytes))
+	if file := fileName(b.answer.Header.Get("Content-Disposition")); file != "" {
+		text = file + ": " + text
+	}
+	return text
+}
+
+func fileName(disposition string) string {
+	_, params, err := mime.ParseMediaType(disposition)
+	if err != nil {
+		return ""
+	}
+	return result.Shorten(strings.ToValidUTF8(params["filename"], ""), 200)
+}
+
+// uri names a resource without telling where the upstream is.
+func (d *Decoder) uri(b *body) string {
+	path := b.answer.Path
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return "mcpc://" + url.PathEscape(d.upstream) + path
+}
+
+// tooLarge is the result of bytes of which only the beginning was read: half a
+// picture or archive is of no use.
+func (d *Decoder) tooLarge(b *body) *result.Result {
+	next := "Ask for something smaller, or let the operator of this server raise the limit."
+	retry := result.RetryNo
+	if b.answer.TimedOut {
+		next = "Ask for something smaller."
+	}
+	return result.Error("too-large", fmt.Sprintf("The answer to %s is larger than %s, the most that is read, and cannot be used in part (%s).",
+		d.operation, size(b.answer.Limit), b.media.name), next, retry)
+}
+
+// multipart delivers the parts of an answer, each as what it is, after a summary.
+func (d *Decoder) multipart(b *body) *result.Result {
+	boundary := b.media.params["boundary"]
+	if boundary == "" {
+		return d.unreadableParts(b)
+	}
+	var parts []*body
+	var summary strings.Builder
+	r := multipart.NewReader(bytes.NewReader(b.bytes), boundary)
+	more := b.cut
+	for {
+		p, err := r.NextRawPart()
+		if err == io.EOF {
+			break
+		}
+		if err == nil && len(parts) == maxParts {
+			more = true
+			break
+		}
+		var text []byte
+		if err == nil {
+			text, err = io.ReadAll(p)
+		}
+		if err != nil {
+			if len(parts) == 0 {
+				return d.unreadableParts(b)
+			}
+			more = true
+			break
+		}
+		answer := *b.answer
+		answer.Header = http.Header(p.Header)
+		part := &body{answer: &answer, media: mediaOf(p.Header), bytes: text}
+		if part.media.name == "" {
+			part.media = media{kind: kindText, name: "text/plain"} // RFC 2046, section 5.1
+		}
+		parts = append(parts, part)
+		name := p.FormName()
+		if file := fileName(p.Header.Get("Content-Disposition")); file != "" && name != "" {
+			name += " "
+		}
+		fmt.Fprintf(&summary, "\n%d. %s%s", len(parts), name, d.describe(part))
+	}
+	if len(parts) == 0 {
+		return d.unreadableParts(b)
+	}
+	res := d.text(nil, fmt.Sprintf("%d parts:%s", len(parts), summary.String()))
+	inner := *d
+	inner.declared, inner.wrap, inner.forced, inner.shape = false, false, unknown, nil
+	for _, part := range parts {
+		if len(part.bytes) == 0 {
+			continue
+		}
+		if part.media.kind == kindMultipart {
+			part.media.kind = kindText // no parts within parts
+		}
+		one := inner.decode(part.media.kind, part)
+		// The line that says what a resource is, is in the summary.
+		if n := len(one.Content); n > 1 && one.Content[n-1].Type == result.TypeResource {
+			one.Content = one.Content[1:]
+		}
+		res.Content = append(res.Content, one.Content...)
+	}
+	if more {
+		d.note(b, res, "")
+	}
+	return res
+}
+
+// unreadableParts delivers a multipart answer that is none.
+func (d *Decoder) unreadableParts(b *body) *result.Result {
+	if readable(b.bytes) {
+		return d.plain(b)
+	}
+	return d.blob(b)
+}
