@@ -1,0 +1,86 @@
+package runtime
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// secrets resolves references to secrets. A secret is read whenever it is used,
+// so that a new value is used from then on.
+type secrets struct {
+	named    map[string]string
+	getenv   func(string) string
+	readFile func(string) ([]byte, error)
+
+	// What was used is remembered for one purpose: an upstream may repeat in an
+	// error what it was sent, and that must not get further.
+	mu   sync.RWMutex
+	used map[string]bool
+}
+
+// value returns the secret of the first source that has one. An error says where
+// it was looked for, never what was found.
+func (s *secrets) value(ref plan.Secret) (string, error) {
+	v, err := s.read(ref)
+	if len(v) >= minRedacted {
+		s.mu.RLock()
+		known := s.used[v]
+		s.mu.RUnlock()
+		if !known {
+			s.mu.Lock()
+			if s.used == nil {
+				s.used = map[string]bool{}
+			}
+			s.used[v] = true
+			s.mu.Unlock()
+		}
+	}
+	return v, err
+}
+
+// minRedacted is the length below which a secret is not looked for in texts:
+// the text would be destroyed, and so short a secret is none.
+const minRedacted = 4
+
+// redact replaces in text every secret that was used.
+func (s *secrets) redact(text string) string {
+	s.mu.RLock()
+	used := slices.Collect(maps.Keys(s.used))
+	s.mu.RUnlock()
+	// The longest first: one may be a part of another.
+	slices.SortFunc(used, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	for _, v := range used {
+		text = strings.ReplaceAll(text, v, "(secret)")
+	}
+	return text
+}
+
+func (s *secrets) read(ref plan.Secret) (string, error) {
+	if v, ok := s.named[ref.Name]; ok {
+		return v, nil
+	}
+	for _, name := range ref.Env {
+		if v := s.getenv(name); v != "" {
+			return v, nil
+		}
+	}
+	if ref.File != "" {
+		b, err := s.readFile(ref.File)
+		if err != nil {
+			return "", fmt.Errorf("secret %s: %w", ref.Name, err)
+		}
+		b = bytes.TrimSuffix(b, []byte("\n"))
+		return string(bytes.TrimSuffix(b, []byte("\r"))), nil
+	}
+	if len(ref.Env) == 0 {
+		return "", fmt.Errorf("secret %s is not set", ref.Name)
+	}
+	return "", fmt.Errorf("secret %s is not set: the environment variable %s is empty", ref.Name, strings.Join(ref.Env, " or "))
+}

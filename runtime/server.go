@@ -1,0 +1,212 @@
+// Package runtime executes a [plan.Server]: it serves the plan's tools to MCP
+// clients over stdio or HTTP, and turns every call into the HTTP request the
+// plan describes. It is the only part of the project that does so; a generated
+// server is a plan and this package.
+//
+// One call goes left to right: find the tool, decode the arguments, check them
+// against the input schema, build the request, send it, make the answer a
+// result. What can go wrong on the way is the result's business: only a tool
+// that does not exist is an error.
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/internal/response"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
+	"github.com/mcpc-dev/mcpc/runtime/internal/transport"
+	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+type (
+	// Principal is who a call is made for; the zero value is nobody known.
+	Principal = principal.Principal
+	// Result is what a tool call returned.
+	Result = result.Result
+	// Content is one piece of a Result.
+	Content = result.Content
+)
+
+// ErrUnknownTool is returned, wrapped, for a tool that does not exist.
+var ErrUnknownTool = transport.ErrUnknownTool
+
+// Options configure a [Server]. The zero value works.
+type Options struct {
+	// Logger gets one line per call, at debug level, or info when the call did
+	// not succeed: never arguments, answers or secrets. Nil logs nothing.
+	Logger *slog.Logger
+	// Getenv reads the environment variables that secrets are in; nil is
+	// os.Getenv.
+	Getenv func(string) string
+	// ReadFile reads the files that secrets are in; nil is os.ReadFile. It is
+	// asked again for every use, so a rotated secret is noticed.
+	ReadFile func(string) ([]byte, error)
+	// Secrets are values by [plan.Secret] name; they win over the environment
+	// and files.
+	Secrets map[string]string
+	// Transport sends the requests to upstreams, for tests. Nil is one made for
+	// each upstream from its limits.
+	Transport http.RoundTripper
+	// Version is what clients are told when the plan has no version.
+	Version string
+	// AllowedHosts are values of the Host header that HTTP clients may use
+	// besides the loopback names and the address that is listened on; "*" is
+	// any. A server behind a proxy or on a public name needs its name here.
+	AllowedHosts []string
+	// AllowedOrigins are web origins, as https://app.example, whose pages may
+	// use the server besides those on loopback; "*" is any.
+	AllowedOrigins []string
+	// DrainTimeout is how long calls in flight may take when the server is told
+	// to end. Zero is ten seconds.
+	DrainTimeout time.Duration
+}
+
+// Server serves the tools of one plan. It is safe for concurrent use.
+type Server struct {
+	tools   map[string]*tool
+	clients map[string]*upstream.Client // by upstream name
+	secrets secrets
+	log     *slog.Logger
+	front   *transport.Front
+}
+
+// tool is a plan's tool and what is made of it when it is first called. Nothing
+// is made before: a plan may have thousands of tools and a session uses few.
+type tool struct {
+	plan     *plan.Tool
+	upstream *plan.Upstream
+	client   *upstream.Client
+
+	ready   sync.Once
+	broken  error // the plan cannot be executed; the compiler lets none such through
+	input   *schema.Validator
+	builder *request.Builder
+	decoder *response.Decoder
+
+	answers atomic.Uint64 // successful ones, for sampling
+	outputs sync.Once
+	output  *schema.Validator // nil when there is nothing to check
+}
+
+// New returns a server for a plan. The plan must not change afterwards. An error
+// says what is wrong with the plan.
+func New(p *plan.Server, o Options) (*Server, error) {
+	s := &Server{
+		tools:   make(map[string]*tool, len(p.Tools)),
+		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
+		secrets: secrets{named: o.Secrets, getenv: o.Getenv, readFile: o.ReadFile},
+		log:     o.Logger,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.secrets.getenv == nil {
+		s.secrets.getenv = os.Getenv
+	}
+	if s.secrets.readFile == nil {
+		s.secrets.readFile = os.ReadFile
+	}
+	upstreams := make(map[string]*plan.Upstream, len(p.Upstreams))
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		c, err := upstream.New(*u, upstream.Options{Logger: s.log, Secret: s.secrets.value, Redact: s.secrets.redact, Transport: o.Transport})
+		if err != nil {
+			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+		}
+		upstreams[u.Name], s.clients[u.Name] = u, c
+	}
+	for i := range p.Tools {
+		t := &p.Tools[i]
+		u := upstreams[t.Request.Upstream]
+		if u == nil {
+			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
+		}
+		if s.tools[t.Name] != nil {
+			return nil, fmt.Errorf("two tools are called %s", t.Name)
+		}
+		s.tools[t.Name] = &tool{plan: t, upstream: u, client: s.clients[u.Name]}
+	}
+	shown := *p
+	if shown.Version == "" {
+		if shown.Version = o.Version; shown.Version == "" {
+			shown.Version = "0"
+		}
+	}
+	s.front = transport.New(&shown, caller{s}, transport.Options{
+		Logger:         s.log,
+		AllowedHosts:   o.AllowedHosts,
+		AllowedOrigins: o.AllowedOrigins,
+		Drain:          o.DrainTimeout,
+	})
+	return s, nil
+}
+
+// ServeStdio serves one client on a pair of streams, one message per line, until
+// in ends or ctx does; what was asked before that is still answered. Nothing
+// else may write to out. It returns nil after an orderly end.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	return s.front.ServeLines(ctx, in, out)
+}
+
+// Serve serves HTTP on l until ctx ends: MCP's Streamable HTTP at /mcp, whether
+// the process lives at /healthz, and whether it takes calls at /readyz. When
+// ctx ends, readiness ends first, calls in flight are finished, and Serve
+// returns nil.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return s.front.Serve(ctx, l)
+}
+
+// Handler returns what [Server.Serve] serves, for a server of the caller's own,
+// which then has to set its time limits itself.
+func (s *Server) Handler() http.Handler { return s.front.Handler() }
+
+// Listen opens the listener that [Server.Serve] takes. An address without a
+// host, as :8080, is one of this machine only; to be reached from elsewhere,
+// 0.0.0.0 has to be asked for.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: it is not HOST:PORT", address)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // without the address again
+		}
+		return nil, fmt.Errorf("listen on %s: %w", net.JoinHostPort(host, port), err)
+	}
+	return l, nil
+}
+
+// prepare makes what the tool's calls need, once.
+func (t *tool) prepare() error {
+	t.ready.Do(func() {
+		var err error
+		if t.input, err = schema.Compile(t.plan.Input); err != nil {
+			t.broken = fmt.Errorf("input %w", err)
+		} else if t.builder, err = request.Compile(*t.upstream, t.plan.Request); err != nil {
+			t.broken = fmt.Errorf("request: %w", err)
+		} else if t.decoder, err = response.Compile(*t.plan); err != nil {
+			t.broken = fmt.Errorf("response: %w", err)
+		}
+	})
+	return t.broken
+}
