@@ -235,8 +235,9 @@ func (p *param) checkPathText(s string) error {
 // pairs writes name=value pairs separated by &, as a query and a form body
 // have them.
 type pairs struct {
-	b    []byte
-	form bool // a form body: spaces are plus signs
+	b     []byte
+	start int  // where the first pair begins in b
+	form  bool // a form body: spaces are plus signs
 	// taken are names that a member of an argument may not bring: those of other
 	// parameters and of credentials. Else {"tenant":"other"} in an exploded object
 	// would contradict a tenant that the author fixed.
@@ -245,7 +246,7 @@ type pairs struct {
 
 // begin writes what separates pairs, and a name with its equals sign.
 func (w *pairs) begin(encodedPrefix string) {
-	if len(w.b) > 0 {
+	if len(w.b) > w.start {
 		w.b = append(w.b, '&')
 	}
 	w.b = append(w.b, encodedPrefix...)

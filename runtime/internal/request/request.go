@@ -224,15 +224,24 @@ func (b *Builder) Explain(env *expr.Env, a args.Args) (*Request, error) {
 }
 
 func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request, error) {
-	c := &call{env: env, args: a}
+	// What every call needs, allocated at once.
+	w := &struct {
+		Request
+		url  url.URL
+		call call
+		env  expr.Env
+	}{}
+	c := &w.call
+	c.env, c.args = env, a
 	if env == nil || env.Args == nil {
-		inner := expr.Env{Args: a.Values}
+		w.env.Args = a.Values
 		if env != nil {
-			inner.Secret = env.Secret
+			w.env.Secret = env.Secret
 		}
-		c.env = &inner
+		c.env = &w.env
 	}
-	r := &Request{Method: b.method}
+	r := &w.Request
+	r.Method, r.URL = b.method, &w.url
 	if record != nil {
 		record(Part{"method", "", b.method, "document"})
 		base := b.base
@@ -241,16 +250,18 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 			record(Part{"url", "", base.String(), "document"})
 		}
 	}
-	raw, err := b.buildPath(c, record)
+	out, err := b.appendPath(make([]byte, 0, 256), c, record)
 	if err != nil {
 		return nil, err
 	}
-	u := b.base
-	u.RawPath, u.Path = raw, pathOf(raw)
-	if u.RawQuery, err = b.buildQuery(c, record); err != nil {
+	end := len(out)
+	if out, err = b.appendQuery(out, c, record); err != nil {
 		return nil, err
 	}
-	r.URL = &u
+	target := string(out)
+	w.url = b.base
+	w.url.RawPath, w.url.RawQuery = target[:end], target[end:]
+	w.url.Path = pathOf(w.url.RawPath)
 	if err := b.buildHeader(c, r, record); err != nil {
 		return nil, err
 	}
@@ -262,8 +273,7 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 	return r, nil
 }
 
-func (b *Builder) buildPath(c *call, record func(Part)) (string, error) {
-	out := make([]byte, 0, 128)
+func (b *Builder) appendPath(out []byte, c *call, record func(Part)) ([]byte, error) {
 	out = append(out, b.basePath...)
 	// The current segment: where it begins, and whose value is in it.
 	start, dirty := len(out), (*param)(nil)
@@ -275,7 +285,7 @@ func (b *Builder) buildPath(c *call, record func(Part)) (string, error) {
 				continue
 			}
 			if err := checkSegment(append(out, s.literal[:slash]...)[start:], dirty); err != nil {
-				return "", err
+				return nil, err
 			}
 			out = append(out, s.literal...)
 			start, dirty = len(out)-len(s.literal)+strings.LastIndexByte(s.literal, '/')+1, nil
@@ -283,10 +293,10 @@ func (b *Builder) buildPath(c *call, record func(Part)) (string, error) {
 		}
 		t, err := s.param.value(c)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if out, err = s.param.appendPath(out, t); err != nil {
-			return "", err
+			return nil, err
 		}
 		dirty = s.param
 		if record != nil {
@@ -294,9 +304,9 @@ func (b *Builder) buildPath(c *call, record func(Part)) (string, error) {
 		}
 	}
 	if err := checkSegment(out[start:], dirty); err != nil {
-		return "", err
+		return nil, err
 	}
-	return string(out), nil
+	return out, nil
 }
 
 // checkSegment refuses a segment that a server would resolve instead of
@@ -314,42 +324,38 @@ func checkSegment(segment []byte, dirty *param) error {
 	return nil
 }
 
-func (b *Builder) buildQuery(c *call, record func(Part)) (string, error) {
-	if len(b.params) == 0 && b.rawQuery == nil {
-		return b.query, nil
-	}
-	w := pairs{b: make([]byte, 0, 128), taken: b.taken}
-	w.b = append(w.b, b.query...)
+// appendQuery writes the query, without a question mark.
+func (b *Builder) appendQuery(out []byte, c *call, record func(Part)) ([]byte, error) {
+	w := pairs{b: append(out, b.query...), start: len(out), taken: b.taken}
 	for _, p := range b.params {
 		t, err := p.value(c)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		before := len(w.b)
 		if err := w.add(p, t); err != nil {
-			return "", err
+			return nil, err
 		}
 		if record != nil && len(w.b) > before {
 			record(Part{"query", p.Name, t.show(), p.from})
 		}
 	}
-	if b.rawQuery != nil {
-		t, err := b.rawQuery.value(c)
-		if err != nil {
-			return "", err
-		}
-		if !t.absent() {
-			s, err := b.rawQuery.wholeQueryText(t, b.taken)
-			if err != nil {
-				return "", err
-			}
-			w.begin(s)
-			if record != nil {
-				record(Part{"query", b.rawQuery.Name, t.show(), b.rawQuery.from})
-			}
-		}
+	if b.rawQuery == nil {
+		return w.b, nil
 	}
-	return string(w.b), nil
+	t, err := b.rawQuery.value(c)
+	if err != nil || t.absent() {
+		return w.b, err
+	}
+	s, err := b.rawQuery.wholeQueryText(t, b.taken)
+	if err != nil {
+		return nil, err
+	}
+	w.begin(s)
+	if record != nil {
+		record(Part{"query", b.rawQuery.Name, t.show(), b.rawQuery.from})
+	}
+	return w.b, nil
 }
 
 func (b *Builder) buildHeader(c *call, r *Request, record func(Part)) error {

@@ -260,24 +260,42 @@ func (w *xmlWriter) text(s, at string, quoted bool) error {
 	return nil
 }
 
-// isXMLName is XML 1.0's Name with at most one colon inside, by the classes of
-// Unicode letters rather than the standard's tables.
+// isXMLName is the production Name of XML 1.0 (fifth edition), with at most one
+// colon inside.
 func isXMLName(s string) bool {
-	if strings.Count(s, ":") > 1 || strings.HasPrefix(s, ":") || strings.HasSuffix(s, ":") {
+	if strings.Count(s, ":") > 1 || strings.HasSuffix(s, ":") {
 		return false
 	}
 	start := true
 	for _, r := range s {
-		letter := unicode.IsLetter(r) || r == '_'
 		switch {
-		case letter:
+		case unicode.Is(nameStart, r):
 			start = false
 		case r == ':' && !start:
 			start = true
-		case !start && (unicode.IsDigit(r) || unicode.IsMark(r) || r == '-' || r == '.' || r == '·'):
-		default:
+		case start || !unicode.Is(nameMore, r):
 			return false
 		}
 	}
 	return s != ""
 }
+
+// nameStart is the standard's NameStartChar without the colon, and nameMore
+// what NameChar adds.
+var (
+	nameStart = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{'A', 'Z', 1}, {'_', '_', 1}, {'a', 'z', 1}, {0xc0, 0xd6, 1}, {0xd8, 0xf6, 1}, {0xf8, 0x2ff, 1}, {0x370, 0x37d, 1},
+			{0x37f, 0x1fff, 1}, {0x200c, 0x200d, 1}, {0x2070, 0x218f, 1}, {0x2c00, 0x2fef, 1}, {0x3001, 0xd7ff, 1},
+			{0xf900, 0xfdcf, 1}, {0xfdf0, 0xfffd, 1},
+		},
+		R32:         []unicode.Range32{{0x10000, 0xeffff, 1}},
+		LatinOffset: 5,
+	}
+	nameMore = &unicode.RangeTable{
+		R16: []unicode.Range16{
+			{'-', '.', 1}, {'0', '9', 1}, {0xb7, 0xb7, 1}, {0x300, 0x36f, 1}, {0x203f, 0x2040, 1},
+		},
+		LatinOffset: 3,
+	}
+)
