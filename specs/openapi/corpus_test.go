@@ -80,7 +80,9 @@ func TestCorpus(t *testing.T) {
 			if strings.HasPrefix(want.Expect, "diagnose") && len(diags) == 0 {
 				t.Error("nothing was said about it")
 			}
-			if strings.HasPrefix(want.Expect, "accept") && len(api.Skipped) > 0 {
+			// A server of its own whose URL is a blank to fill in.
+			may := map[string]int{"digitalocean": 1}[name]
+			if strings.HasPrefix(want.Expect, "accept") && len(api.Skipped) > may {
 				t.Errorf("skipped: %s: %s", api.Skipped[0].Operation, api.Skipped[0].Reason)
 			}
 			var lines []string

@@ -43,7 +43,6 @@ type jsonReader struct {
 	nodes  []specs.Node  // unused rest of the current block
 	fields []specs.Field // likewise
 	stack  []specs.Field // members of the objects being read
-	seen   map[string]int
 	diags  diag.List
 	err    string
 	errAt  int
@@ -200,36 +199,30 @@ func (p *jsonReader) object(depth int) *specs.Node {
 
 // dedupe lets the last of several equal keys win, as parsers of JSON do.
 func (p *jsonReader) dedupe(base int) {
-	list := p.stack[base:]
-	double := -1
-	if len(list) <= 12 {
-	search:
-		for i := 1; i < len(list); i++ {
-			for j := 0; j < i; j++ {
+	if list := p.stack[base:]; repeats(list) {
+		kept, diags := lastWins(list)
+		p.stack = p.stack[:base+len(kept)]
+		p.diags = append(p.diags, diags...)
+	}
+}
+
+// repeats reports whether a key occurs twice.
+func repeats(list []specs.Field) bool {
+	if len(list) <= 16 {
+		for i := range list {
+			for j := range i {
 				if list[i].Key == list[j].Key {
-					double = i
-					break search
+					return true
 				}
 			}
 		}
-	} else {
-		if p.seen == nil {
-			p.seen = map[string]int{}
-		}
-		clear(p.seen)
-		for i := range list {
-			p.seen[list[i].Key] = i
-		}
-		if len(p.seen) != len(list) {
-			double = 0
-		}
+		return false
 	}
-	if double < 0 {
-		return
+	seen := make(map[string]struct{}, len(list))
+	for i := range list {
+		seen[list[i].Key] = struct{}{}
 	}
-	kept, diags := lastWins(list)
-	p.stack = p.stack[:base+len(kept)]
-	p.diags = append(p.diags, diags...)
+	return len(seen) != len(list)
 }
 
 // lastWins removes, in place, all but the last field of each key, which takes

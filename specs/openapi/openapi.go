@@ -86,6 +86,7 @@ type parser struct {
 	params   map[*specs.Node]*specs.Param
 	media    map[*specs.Node][]*specs.Media // by content object, or 2.0 response
 	schemes  map[string]bool
+	size     int // parameters and responses of all operations so far
 	reported map[diagKey]bool
 	diags    diag.List
 }
@@ -101,7 +102,7 @@ func newParser(ctx context.Context, r *specs.Reader, o Options) *parser {
 		ctx: ctx, reader: r, options: o,
 		files: map[string]*file{}, bySource: map[*diag.Source]*file{},
 		ids:      map[string]*specs.Node{},
-		schemas:  schemaTable{refs: map[*specs.Node]string{}, used: map[string]bool{}, done: map[string]*specs.Node{}},
+		schemas:  schemaTable{refs: map[*specs.Node]string{}, used: map[string]int{}, done: map[string]*specs.Node{}},
 		params:   map[*specs.Node]*specs.Param{},
 		media:    map[*specs.Node][]*specs.Media{},
 		schemes:  map[string]bool{},

@@ -7,6 +7,14 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
+// Limits on what references can multiply: a path item of many operations,
+// referred to by many paths, is much more than its text.
+const (
+	maxOperations = 50_000
+	maxSize       = 5_000_000 // parameters and responses of all operations
+	maxParams     = 1_000     // of one operation
+)
+
 // method returns the HTTP method of a member of a path item, or "".
 func (p *parser) method(key string) string {
 	switch key {
@@ -50,6 +58,10 @@ func (p *parser) readOperations(api *specs.API) {
 		if p.ctx.Err() != nil {
 			return
 		}
+		if api.Declared > maxOperations || p.size > maxSize {
+			p.fail("too-large", f.KeyRange(), "", "the document has more than %d operations, or more than %d parameters and responses", maxOperations, maxSize)
+			return
+		}
 		item := p.pathItem(f)
 		if item == nil {
 			continue
@@ -66,6 +78,27 @@ func (p *parser) readOperations(api *specs.API) {
 			}
 		}
 	}
+}
+
+// operationServers reads the servers of one operation. A non-empty result is
+// the reason why it cannot be called: its own servers are given and none can be
+// used, and any other server would be the wrong one.
+func (p *parser) operationServers(op *specs.Operation, item, n *specs.Node) string {
+	if p.version == v2 {
+		if s := n.Get("schemes"); s != nil {
+			op.Servers = p.hostServers(s)
+		}
+		return ""
+	}
+	for _, owner := range [...]*specs.Node{n, item} {
+		if own := owner.Get("servers"); own != nil && len(own.Fields) > 0 {
+			if op.Servers = p.servers(own); len(op.Servers) == 0 {
+				return "none of its own servers has a usable URL"
+			}
+			return ""
+		}
+	}
+	return ""
 }
 
 // pathItem follows references of a path item. What stands beside $ref counts
@@ -152,6 +185,12 @@ func (p *parser) addOperation(api *specs.API, ids map[string]diag.Range, method,
 	} else {
 		reason = p.inputs3(op, item, n)
 	}
+	if reason == "" && len(op.Params) > maxParams {
+		reason = "it has too many parameters"
+	}
+	if reason == "" {
+		reason = p.operationServers(op, item, n)
+	}
 	if reason != "" {
 		delete(ids, op.ID)
 		p.skip(api, op.ID, at, reason)
@@ -160,13 +199,7 @@ func (p *parser) addOperation(api *specs.API, ids map[string]diag.Range, method,
 	p.matchPath(op)
 	op.Responses = p.responses(n)
 	op.Security = p.security(n)
-	if p.version == v2 {
-		if s := n.Get("schemes"); s != nil {
-			op.Servers = p.hostServers(s)
-		}
-	} else if op.Servers = p.servers(n.Get("servers")); len(op.Servers) == 0 {
-		op.Servers = p.servers(item.Get("servers"))
-	}
+	p.size += len(op.Params) + len(op.Responses)
 	api.Operations = append(api.Operations, op)
 }
 
@@ -203,7 +236,7 @@ func (p *parser) inputs3(op *specs.Operation, item, n *specs.Node) string {
 	for _, list := range [...]*specs.Node{item.Get("parameters"), n.Get("parameters")} {
 		for _, f := range p.list(list, "parameters") {
 			d := p.object(f.Value, "a parameter")
-			if d == nil {
+			if d == nil || len(op.Params) > maxParams {
 				continue
 			}
 			if param := p.param3(d); param != nil {

@@ -13,7 +13,7 @@ import (
 // schemaTable holds the schemas that references lead to.
 type schemaTable struct {
 	refs  map[*specs.Node]string // by target, as written: "#/$defs/NAME"
-	used  map[string]bool        // names
+	used  map[string]int         // names, and the last number appended to each
 	queue []*specs.Node          // targets met and not read yet
 	done  map[string]*specs.Node // by name
 }
@@ -59,10 +59,11 @@ func (p *parser) unusedName(wish string) string {
 		b = []byte("schema")
 	}
 	name := string(b)
-	for i := 2; p.schemas.used[name]; i++ {
-		name = string(b) + "_" + strconv.Itoa(i)
+	for base := name; p.schemas.used[name] > 0; {
+		p.schemas.used[base]++
+		name = base + "_" + strconv.Itoa(p.schemas.used[base])
 	}
-	p.schemas.used[name] = true
+	p.schemas.used[name] = 1
 	return name
 }
 
@@ -197,6 +198,12 @@ func besideRef(key string) bool {
 // leave out, and the very value when there is nothing to change.
 func (p *parser) keyword(f specs.Field, w *schemaWork) (string, *specs.Node) {
 	v := f.Value
+	if p.version == v2 {
+		switch f.Key {
+		case "anyOf", "oneOf", "not", "const", "if", "contains", "patternProperties", "propertyNames", "nullable":
+			p.warn("foreign-keyword", f.KeyRange(), "", "Swagger 2.0 has no keyword %s; it is read as in JSON Schema", f.Key)
+		}
+	}
 	switch f.Key {
 	case "$ref", "$dynamicRef", "$recursiveRef":
 		if v.Kind != specs.String {
@@ -439,8 +446,8 @@ func (p *parser) names(f specs.Field) *specs.Node {
 			if name.Kind != specs.String {
 				return false
 			}
-			if len(v.Fields) > 200 {
-				return true
+			if len(v.Fields) > 50 {
+				return false // not worth comparing each with each
 			}
 			for j := range i {
 				if v.Fields[j].Value.Text == name.Text {

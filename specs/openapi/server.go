@@ -47,6 +47,12 @@ func (p *parser) eachVariable(servers *specs.Node, known map[string]bool) {
 				known[f.Key] = true
 			}
 		}
+		// A variable that is used and not declared can be given, too.
+		for _, part := range strings.Split(s.Value.Get("url").Str(), "{")[1:] {
+			if name, _, closed := strings.Cut(part, "}"); closed {
+				known[name] = true
+			}
+		}
 	}
 }
 
@@ -113,12 +119,15 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 		rest = tail
 		given, isGiven := p.options.ServerVariables[name]
 		v := p.object(variables.Get(name), "a server variable")
+		if v == nil { // one of an operation may mean the document's
+			v = p.sharedVariable(name)
+		}
 		if v == nil {
 			if isGiven {
 				out.WriteString(given)
 				continue
 			}
-			p.warn("undeclared-server-variable", at, "declare it under variables, with a default", "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(template), clip(name))
+			p.warn("undeclared-server-variable", at, "declare it under variables with a default, or give it a value", "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(template), clip(name))
 			return "", false
 		}
 		var allowed []string
@@ -140,10 +149,24 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 			p.warn("server-variable-default", v.Range(), "", "the server variable %q has no default; %q is taken", name, clip(allowed[0]))
 			out.WriteString(allowed[0])
 		default:
-			p.warn("server-variable-default", v.Range(), "give it a default, or a value with --server-variable", "the server variable %q has no default; this server is left out", name)
+			p.warn("server-variable-default", v.Range(), "give it a default or a value", "the server variable %q has no default; this server is left out", name)
 			return "", false
 		}
 	}
+}
+
+// sharedVariable returns a variable of the document's own servers.
+func (p *parser) sharedVariable(name string) *specs.Node {
+	servers := p.doc.Get("servers")
+	if servers == nil {
+		return nil
+	}
+	for _, s := range servers.Fields {
+		if v := s.Value.Get("variables").Get(name); v != nil && v.Kind == specs.Object {
+			return v
+		}
+	}
+	return nil
 }
 
 // baseURL is what relative server URLs are relative to: the URL the document

@@ -34,7 +34,7 @@ func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 	for _, list := range [...]*specs.Node{item.Get("parameters"), n.Get("parameters")} {
 		for _, f := range p.list(list, "parameters") {
 			d := p.object(f.Value, "a parameter")
-			if d == nil {
+			if d == nil || len(op.Params) > maxParams || len(form) > maxParams {
 				continue
 			}
 			switch in := p.text(d.Get("in")); in {
@@ -73,7 +73,7 @@ func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 func (p *parser) body2(n *specs.Node, consumes []string) *specs.Body {
 	body := &specs.Body{Description: p.text(n.Get("description")), Range: n.Range()}
 	body.Required, _ = p.flag(n.Get("required"), "required")
-	schema := p.described(n.Get("schema"), n)
+	schema := p.schema2(n)
 	if len(consumes) == 0 {
 		consumes = []string{"application/json"}
 	}

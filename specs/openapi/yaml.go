@@ -238,8 +238,10 @@ func (p *yamlReader) mapping(y *yaml.Node, n *specs.Node, depth int, add func(*s
 		}
 		list = append(list, specs.Field{Key: key, Value: v, KeyStart: keyAt})
 	}
-	list, diags := lastWins(list)
-	p.diags = append(p.diags, diags...)
+	if repeats(list) {
+		kept, diags := lastWins(list)
+		list, p.diags = kept, append(p.diags, diags...)
+	}
 	if len(merges) > 0 {
 		list = p.merge(list, merges)
 	}
