@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpc-dev/mcpc/runtime"
+)
+
+func (a *app) explain() *cobra.Command {
+	var t target
+	var given arguments
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain TARGET tool TOOL [K=V …]",
+		Short: "the exact HTTP request of a call, not sent",
+		Long: `Show the HTTP request that a call would send, and where each part of it comes
+from. Nothing is sent; credentials are shown as (secret).
+
+  mcpc explain petstore.yaml tool getPet petId=7
+  mcpc explain petstore.yaml tool addPet --json-args '{"body":{"name":"Rex"}}'
+
+  K=V, K:=JSON, K.SUB=V   arguments, as in mcpc call
+  --json-args JSON        all arguments; @FILE reads a file, - standard input
+  --json                  print tool, method, url, header, body, parts and missing
+
+Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
+
+` + commonHelp,
+		Args:              wants("TARGET", `the word "tool"`, "TOOL", "[K=V …]"),
+		ValidArgsFunction: a.completes(&t, "tool", "TOOL", "K=V"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[1] != "tool" {
+				return usagef("explain knows tools only: explain TARGET tool TOOL, not %q", args[1])
+			}
+			if args[0] == "-" && given.json == "-" {
+				return usagef("standard input cannot be both TARGET and the arguments")
+			}
+			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
+			if err != nil {
+				return err
+			}
+			tool, err := findTool(compiled.Plan, args[2])
+			if err != nil {
+				return err
+			}
+			arguments, err := given.read(a, tool, args[3:])
+			if err != nil {
+				return err
+			}
+			s, err := runtime.New(compiled.Plan, runtime.Options{Getenv: a.getenv, Version: version()})
+			if err != nil {
+				return failed(err)
+			}
+			e, err := s.Explain(tool.Name, arguments)
+			if refused, ok := errors.AsType[*runtime.ArgumentError](err); ok {
+				return &exit{exitToolError, refused}
+			}
+			if err != nil {
+				return failed(err)
+			}
+			if asJSON {
+				return a.printJSON(explained(e))
+			}
+			return a.write(explanation(e))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "")
+	given.flags(cmd)
+	t.flags(cmd)
+	return cmd
+}
+
+// explanation is the request as it goes over the wire, and below it the parts.
+func explanation(e *runtime.Explanation) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s\n", e.Method, e.URL)
+	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
+		for _, v := range e.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\n", name, v)
+		}
+	}
+	if len(e.Body) > 0 {
+		b.WriteByte('\n')
+		if utf8.Valid(e.Body) {
+			b.WriteString(printable(strings.ReplaceAll(string(e.Body), "\r\n", "\n")))
+		} else {
+			fmt.Fprintf(&b, "(%s of binary)", count(len(e.Body), "byte"))
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString("\nWhere it comes from\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, p := range e.Parts {
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", p.Where, p.Name, short(strings.ReplaceAll(printable(p.Value), "\n", " "), 48), p.From)
+	}
+	w.Flush()
+	for i, m := range e.Missing {
+		switch {
+		case i > 0:
+			m = "or " + m
+		default:
+			m = "No credential is at hand; set " + m
+		}
+		fmt.Fprintf(&b, "\n%s\n", m)
+	}
+	return b.Bytes()
+}
+
+type explainedJSON struct {
+	Tool    string        `json:"tool"`
+	Method  string        `json:"method"`
+	URL     string        `json:"url"`
+	Header  http.Header   `json:"header"`
+	Body    *string       `json:"body,omitempty"`
+	Base64  []byte        `json:"bodyBase64,omitempty"` // of a body that is not text
+	Parts   []explainPart `json:"parts"`
+	Missing []string      `json:"missing,omitempty"`
+}
+
+type explainPart struct {
+	Where string `json:"where"`
+	Name  string `json:"name,omitempty"`
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+func explained(e *runtime.Explanation) explainedJSON {
+	out := explainedJSON{Tool: e.Tool, Method: e.Method, URL: e.URL, Header: e.Header, Parts: []explainPart{}, Missing: e.Missing}
+	switch body := string(e.Body); {
+	case e.Body == nil:
+	case utf8.Valid(e.Body):
+		out.Body = &body
+	default:
+		out.Base64 = e.Body
+	}
+	for _, p := range e.Parts {
+		out.Parts = append(out.Parts, explainPart(p))
+	}
+	return out
+}

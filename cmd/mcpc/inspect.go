@@ -1,0 +1,574 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+func (a *app) inspect() *cobra.Command {
+	var t target
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect TARGET [TOOL]",
+		Short: "the plan: requests, schemas, sizes, credentials",
+		Long: `Show what mcpc made of TARGET: upstreams, credentials and where they come from,
+tools with their requests and sizes, and what was left out and why. With TOOL,
+everything about that tool.
+
+  mcpc inspect petstore.yaml
+  mcpc inspect petstore.yaml getPet
+  mcpc inspect petstore.yaml --json | jq .plan.Upstreams
+
+  --json                  print the plan, the sizes and the credentials as JSON
+
+Sizes are those of a tool's entry in tools/list. Tokens are an estimate: a
+quarter of the bytes.
+
+` + commonHelp,
+		Args:              wants("TARGET", "[TOOL]"),
+		ValidArgsFunction: a.completes(&t, "TOOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := a.compile(cmd.Context(), args[0], &t, false)
+			if err != nil {
+				return err
+			}
+			p := r.Plan
+			if len(args) == 1 {
+				if asJSON {
+					return a.printJSON(a.inspected(p))
+				}
+				return a.inspectServer(p)
+			}
+			tool, err := findTool(p, args[1])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(struct {
+					Tool   *plan.Tool `json:"tool"`
+					Bytes  int        `json:"bytes"`
+					Tokens int        `json:"tokens"`
+				}{tool, entrySize(tool), tokens(entrySize(tool))})
+			}
+			return a.inspectTool(p, tool)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "")
+	t.flags(cmd)
+	return cmd
+}
+
+// inspection is what inspect --json prints.
+type inspection struct {
+	Plan        *plan.Server `json:"plan"`
+	Sizes       []toolSize   `json:"sizes"`
+	Bytes       int          `json:"bytes"`
+	Tokens      int          `json:"tokens"` // estimated: bytes/4
+	Credentials []secretInfo `json:"credentials"`
+}
+
+type toolSize struct {
+	Tool   string `json:"tool"`
+	Bytes  int    `json:"bytes"`
+	Tokens int    `json:"tokens"`
+}
+
+func (a *app) inspected(p *plan.Server) inspection {
+	out := inspection{Plan: p, Sizes: []toolSize{}, Credentials: append([]secretInfo{}, a.secrets(p)...)}
+	for i := range p.Tools {
+		n := entrySize(&p.Tools[i])
+		out.Sizes = append(out.Sizes, toolSize{p.Tools[i].Name, n, tokens(n)})
+		out.Bytes += n
+	}
+	out.Tokens = tokens(out.Bytes)
+	return out
+}
+
+func (a *app) inspectServer(p *plan.Server) error {
+	var b bytes.Buffer
+	b.WriteString(strings.TrimSpace(p.Name + " " + p.Version))
+	if p.Title != "" && p.Title != p.Name {
+		b.WriteString(" · " + printable(p.Title))
+	}
+	b.WriteString("\n")
+	if p.Listen != "" {
+		b.WriteString("listens on " + p.Listen + "\n")
+	}
+	if p.Instructions != "" {
+		b.WriteString(indent(p.Instructions, "  "))
+	}
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		fmt.Fprintf(&b, "\nUpstream %s\n", u.Name)
+		fields(&b, "  ",
+			"base URL", cmp.Or(u.BaseURL, "none; give one with --base-url"),
+			"limits", fmt.Sprintf("%s a call, %s to connect, %s an answer", duration(u.Timeout), duration(u.ConnectTimeout), size(u.MaxResponse)),
+			"retries", retries(u.Retry),
+			"headers", paramList(u.Headers),
+			"credentials", strings.Join(credentialList(u), "\n"),
+		)
+	}
+	if secrets := a.secrets(p); len(secrets) > 0 {
+		b.WriteString("\nSecrets\n")
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, s := range secrets {
+			state := "not set"
+			if s.Set {
+				state = "set"
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, s.source(), state)
+		}
+		w.Flush()
+	}
+	b.WriteString("\nTools\n")
+	total := 0
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for i := range p.Tools {
+		t := &p.Tools[i]
+		n := entrySize(t)
+		total += n
+		fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\t~%s tokens\n", t.Name, t.Request.Method, short(template(&t.Request), 48), hintWords(t.Hints), size(int64(n)), group(tokens(n)))
+	}
+	w.Flush()
+	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(len(p.Tools), "tool"), size(int64(total)), group(tokens(total)))
+	for _, c := range p.Coverage {
+		fmt.Fprintf(&b, "%s: %s\n", c.Source, coverage(c))
+		for _, s := range c.Skipped {
+			fmt.Fprintf(&b, "  %s: %s\n", printable(s.Operation), printable(s.Reason))
+		}
+	}
+	return a.write(b.Bytes())
+}
+
+func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
+	var b bytes.Buffer
+	b.WriteString(t.Name)
+	if t.Title != "" && t.Title != t.Name {
+		b.WriteString(" · " + printable(t.Title))
+	}
+	b.WriteString("\n" + indent(t.Description, "  ") + "\n")
+	r := &t.Request
+	base := r.Server
+	for i := range p.Upstreams {
+		if p.Upstreams[i].Name == r.Upstream {
+			base = cmp.Or(base, p.Upstreams[i].BaseURL, "(no base URL)")
+		}
+	}
+	origin := t.Origin.Kind
+	if t.Origin.Operation != "" {
+		origin = "operation " + t.Origin.Operation
+	}
+	if t.Origin.Source != "" {
+		origin += ", " + t.Origin.Source
+	}
+	if t.Origin.Deprecated {
+		origin += ", deprecated"
+	}
+	n := entrySize(t)
+	fields(&b, "",
+		"from", origin,
+		"request", r.Method+" "+base+template(r),
+		"path", paramList(pathParams(r)),
+		"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
+		"headers", paramList(r.Header),
+		"cookies", paramList(r.Cookie),
+		"body", body(r.Body),
+		"accept", r.Accept,
+		"credentials", security(r.Security),
+		"hints", hintWords(t.Hints),
+		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
+	)
+	for _, s := range []struct {
+		name string
+		text plan.Schema
+	}{{"input schema", t.Input}, {"output schema", t.Output}} {
+		if s.text == "" {
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s, %s\n", s.name, size(int64(len(s.text))))
+		if err := json.Indent(&b, []byte(s.text), "", "  "); err != nil {
+			return failed(fmt.Errorf("the %s of %s: %w", s.name, t.Name, err))
+		}
+		b.WriteByte('\n')
+	}
+	return a.write(b.Bytes())
+}
+
+func (a *app) write(b []byte) error {
+	if _, err := a.stdout.Write(b); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// fields prints names and values, two a field, and leaves out empty ones.
+func fields(w io.Writer, margin string, pairs ...string) {
+	wide := 0
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			wide = max(wide, len(pairs[i]))
+		}
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		for j, line := range strings.Split(pairs[i+1], "\n") {
+			if line == "" {
+				continue
+			}
+			name := pairs[i]
+			if j > 0 {
+				name = ""
+			}
+			fmt.Fprintf(w, "%s%-*s  %s\n", margin, wide, name, printable(line))
+		}
+	}
+}
+
+func pathParams(r *plan.Request) (list []plan.Param) {
+	for _, s := range r.Path {
+		if s.Param != nil {
+			list = append(list, *s.Param)
+		}
+	}
+	return list
+}
+
+func rawQuery(r *plan.Request) []plan.Param {
+	if r.RawQuery == nil {
+		return nil
+	}
+	return []plan.Param{*r.RawQuery}
+}
+
+// paramList says of each parameter what it is on the wire and where its value
+// comes from.
+func paramList(list []plan.Param) string {
+	lines := make([]string, len(list))
+	for i, p := range list {
+		s := p.Name
+		switch {
+		case p.Value != nil:
+			s += " = " + expression(p.Value)
+		case p.Arg != p.Name:
+			s += " = argument " + p.Arg
+		}
+		var words []string
+		if p.Required {
+			words = append(words, "required")
+		}
+		if p.Media != "" {
+			words = append(words, p.Media)
+		} else if p.Style != "" {
+			words = append(words, string(p.Style))
+			if p.Explode {
+				words = append(words, "exploded")
+			}
+		}
+		if p.AllowReserved {
+			words = append(words, "reserved characters stay")
+		}
+		if len(words) > 0 && p.Value == nil {
+			s += " (" + strings.Join(words, ", ") + ")"
+		}
+		lines[i] = s
+	}
+	return strings.Join(lines, "\n")
+}
+
+func body(b *plan.Body) string {
+	if b == nil {
+		return ""
+	}
+	s := b.Media + " from argument " + b.Arg
+	if b.Value != nil {
+		s = b.Media + " = " + expression(b.Value)
+	}
+	if b.Required {
+		s += " (required)"
+	}
+	return s
+}
+
+// expression writes an expression as the author might have.
+func expression(e *plan.Expr) string {
+	args := make([]string, len(e.Args))
+	for i := range e.Args {
+		args[i] = expression(&e.Args[i])
+	}
+	switch e.Op {
+	case plan.OpConst:
+		return e.Const
+	case plan.OpArg:
+		return "args." + e.Name
+	case plan.OpGet:
+		return args[0] + "." + e.Name
+	case plan.OpIndex:
+		return args[0] + "[" + args[1] + "]"
+	case plan.OpTemplate:
+		var b strings.Builder
+		for i := range e.Args {
+			var s string
+			if e.Args[i].Op == plan.OpConst && json.Unmarshal([]byte(e.Args[i].Const), &s) == nil {
+				b.WriteString(s)
+				continue
+			}
+			b.WriteString("${" + args[i] + "}")
+		}
+		return `"` + b.String() + `"`
+	case plan.OpCall:
+		switch {
+		case len(args) == 2 && !strings.ContainsAny(e.Name, "abcdefghijklmnopqrstuvwxyz"):
+			return "(" + args[0] + " " + e.Name + " " + args[1] + ")"
+		case e.Name == "neg":
+			return "-" + args[0]
+		case e.Name == "!":
+			return "!" + args[0]
+		}
+		return e.Name + "(" + strings.Join(args, ", ") + ")"
+	case plan.OpCond:
+		return "(" + args[0] + " ? " + args[1] + " : " + args[2] + ")"
+	case plan.OpObject:
+		var members []string
+		for i := 0; i+1 < len(args); i += 2 {
+			members = append(members, args[i]+": "+args[i+1])
+		}
+		return "{" + strings.Join(members, ", ") + "}"
+	case plan.OpList:
+		return "[" + strings.Join(args, ", ") + "]"
+	case plan.OpSecret:
+		return "(secret)"
+	}
+	return string(e.Op)
+}
+
+func credentialList(u *plan.Upstream) (lines []string) {
+	for _, c := range u.Credentials {
+		s := c.Name + ": " + c.Kind
+		if c.Kind == "apiKey" {
+			s += fmt.Sprintf(" in %s %s", c.In, c.Param)
+		}
+		lines = append(lines, s)
+	}
+	return lines
+}
+
+func security(alternatives [][]string) string {
+	words := make([]string, len(alternatives))
+	for i, all := range alternatives {
+		words[i] = cmp.Or(strings.Join(all, " and "), "none")
+	}
+	return strings.Join(words, ", or ")
+}
+
+func retries(r plan.Retry) string {
+	if r.Attempts <= 1 {
+		return "none"
+	}
+	methods := "GET, HEAD and OPTIONS"
+	if len(r.Methods) > 0 {
+		methods = strings.Join(r.Methods, ", ")
+	}
+	on := "when the connection fails"
+	if len(r.On) > 0 {
+		on = "on " + strings.Trim(fmt.Sprint(r.On), "[]") + " and " + on
+	}
+	return fmt.Sprintf("%s, up to %d attempts, %s", methods, r.Attempts, on)
+}
+
+func hintWords(h plan.Hints) string {
+	var words []string
+	switch {
+	case h.ReadOnly:
+		words = append(words, "read-only")
+	case h.Destructive:
+		words = append(words, "destructive")
+	default:
+		words = append(words, "writes")
+	}
+	if h.Idempotent && !h.ReadOnly {
+		words = append(words, "idempotent")
+	}
+	if !h.OpenWorld {
+		words = append(words, "closed world")
+	}
+	return strings.Join(words, ", ")
+}
+
+// entrySize is the size of a tool's entry in tools/list, in bytes.
+func entrySize(t *plan.Tool) int {
+	b, err := json.Marshal(struct {
+		Name         string          `json:"name"`
+		Title        string          `json:"title,omitempty"`
+		Description  string          `json:"description,omitempty"`
+		InputSchema  plan.Schema     `json:"inputSchema"`
+		OutputSchema *plan.Schema    `json:"outputSchema,omitempty"`
+		Annotations  map[string]bool `json:"annotations"`
+	}{t.Name, t.Title, t.Description, t.Input, output(t), map[string]bool{
+		"readOnlyHint": t.Hints.ReadOnly, "destructiveHint": t.Hints.Destructive,
+		"idempotentHint": t.Hints.Idempotent, "openWorldHint": t.Hints.OpenWorld,
+	}})
+	if err != nil {
+		return len(t.Description) + len(t.Input) + len(t.Output) // schemas always marshal: they were checked
+	}
+	return len(b)
+}
+
+func output(t *plan.Tool) *plan.Schema {
+	if t.Output == "" {
+		return nil
+	}
+	return &t.Output
+}
+
+func tokens(bytes int) int { return (bytes + 3) / 4 }
+
+// size writes bytes for people, in powers of 1,000.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1000_000)
+}
+
+func duration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	return s
+}
+
+func indent(s, margin string) string {
+	s = strings.TrimSpace(printable(s))
+	if s == "" {
+		return ""
+	}
+	return margin + strings.ReplaceAll(s, "\n", "\n"+margin) + "\n"
+}
+
+// secretInfo is a secret the plan refers to and whether it is at hand.
+type secretInfo struct {
+	Name string   `json:"name"`
+	Env  []string `json:"env,omitempty"`
+	File string   `json:"file,omitempty"`
+	Set  bool     `json:"set"`
+}
+
+func (s secretInfo) source() string {
+	from := slices.Clone(s.Env)
+	if s.File != "" {
+		from = append(from, s.File)
+	}
+	return strings.Join(from, " or ")
+}
+
+func (a *app) secret(s *plan.Secret) secretInfo {
+	info := secretInfo{Name: s.Name, Env: s.Env, File: s.File}
+	for _, name := range s.Env {
+		info.Set = info.Set || a.getenv(name) != ""
+	}
+	if s.File != "" && !info.Set {
+		_, err := os.Stat(s.File)
+		info.Set = err == nil
+	}
+	return info
+}
+
+// secrets are all secrets of a plan, in the order of their first use.
+func (a *app) secrets(p *plan.Server) (list []secretInfo) {
+	note := func(e *plan.Expr) {
+		for _, s := range secretsIn(e) {
+			if !slices.ContainsFunc(list, func(have secretInfo) bool { return have.Name == s.Name }) {
+				list = append(list, a.secret(s))
+			}
+		}
+	}
+	params := func(list []plan.Param) {
+		for i := range list {
+			note(list[i].Value)
+		}
+	}
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		for j := range u.Credentials {
+			note(u.Credentials[j].Username)
+			note(&u.Credentials[j].Value)
+		}
+		params(u.Headers)
+	}
+	for i := range p.Tools {
+		r := &p.Tools[i].Request
+		params(pathParams(r))
+		params(r.Query)
+		params(r.Header)
+		params(r.Cookie)
+		if r.Body != nil {
+			note(r.Body.Value)
+		}
+	}
+	return list
+}
+
+func secretsIn(e *plan.Expr) (list []*plan.Secret) {
+	if e == nil {
+		return nil
+	}
+	if e.Secret != nil {
+		list = append(list, e.Secret)
+	}
+	for i := range e.Args {
+		list = append(list, secretsIn(&e.Args[i])...)
+	}
+	return list
+}
+
+// missingSecrets says where secrets are expected without which some tool would
+// be called without credentials.
+func (a *app) missingSecrets(p *plan.Server) (sources []string) {
+	missing := map[string][]string{} // by upstream and credential
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		for j := range u.Credentials {
+			c := &u.Credentials[j]
+			for _, s := range append(secretsIn(c.Username), secretsIn(&c.Value)...) {
+				if info := a.secret(s); !info.Set {
+					missing[u.Name+" "+c.Name] = append(missing[u.Name+" "+c.Name], info.source())
+				}
+			}
+		}
+	}
+	for i := range p.Tools {
+		r := &p.Tools[i].Request
+		var first []string
+		atHand := len(r.Security) == 0
+		for j, all := range r.Security {
+			var lacks []string
+			for _, name := range all {
+				lacks = append(lacks, missing[r.Upstream+" "+name]...)
+			}
+			atHand = atHand || len(lacks) == 0
+			if j == 0 {
+				first = lacks
+			}
+		}
+		if !atHand {
+			sources = append(sources, first...)
+		}
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources)
+}

@@ -1,0 +1,211 @@
+// Package cases runs the archives of testdata/cases: one behaviour each, as
+// what is written, what an upstream sees and what a client gets. It knows
+// neither how a spec becomes a server nor which kind of server it is, so the
+// same archives judge every kind.
+//
+// An archive is a txtar file. The comment on top says why. Its files:
+//
+//	spec.hcl, spec.yaml, spec.json …  the target (else the folder is) and what it reads
+//	flags, env                        flags of the command, a K=V a line; words apart by white space
+//	diagnostics, pretty               what validate says, as lines and for people; no file: nothing
+//	tools.json                        the tools as listed, where the archive is about them
+//	NAME/call.json                    {"tool": …, "arguments": …}
+//	NAME/reply, reply2 …              the raw HTTP answers; or "hang", "close", "refuse"
+//	NAME/request                      the requests the upstream sees, exactly; "none"
+//	NAME/result.json                  the result the client gets
+//
+// Of a request, headers are sorted and those that say nothing are left out; a
+// multipart boundary reads BOUNDARY, and a carriage return ␍.
+package cases
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// Spec is what an archive describes, unpacked in the working directory.
+type Spec struct {
+	Target string
+	Flags  []string
+	Getenv func(string) string
+}
+
+// Outcome is what became of a Spec.
+type Outcome struct {
+	Lines, Pretty string       // diagnostics
+	Handler       http.Handler // of an MCP server; nil when there is none
+}
+
+// Make makes a server of a spec. It sends its requests through upstream.
+type Make func(t *testing.T, s Spec, upstream http.RoundTripper) Outcome
+
+// Run compares one archive with what a server does. With update it writes into
+// the archive what the server does; the difference is then for people to read.
+func Run(t *testing.T, archive string, update bool, serve Make) {
+	a, err := txtar.ParseFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := filepath.Abs(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, f := range a.Files {
+		if err := os.MkdirAll(filepath.Dir(f.Name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.Name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := files(a.Files)
+	got := files.run(t, serve)
+	if update {
+		for _, g := range got {
+			files.put(g)
+		}
+		a.Files = files
+		if err := os.WriteFile(path, txtar.Format(a), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	for _, g := range got {
+		switch want := files.text(g.Name); {
+		case want == "" && len(g.Data) > 0:
+			t.Errorf("%s is missing; go test -update writes it:\n%s", g.Name, g.Data)
+		case want != string(g.Data):
+			t.Errorf("%s:\n%s\nwant\n%s", g.Name, g.Data, want)
+		}
+	}
+}
+
+// run does what the archive says and returns the sections that tell of it.
+func (fs files) run(t *testing.T, serve Make) (got files) {
+	add := func(name, text string) { got = append(got, txtar.File{Name: name, Data: []byte(text)}) }
+	u := newUpstream(t)
+	defer u.close()
+	o := serve(t, fs.spec(), u.transport())
+	add("diagnostics", o.Lines)
+	if fs.index("pretty") >= 0 {
+		add("pretty", o.Pretty)
+	}
+	if fs.index("tools.json") >= 0 {
+		add("tools.json", ask(t, o.Handler, "tools/list", "{}"))
+	}
+	for _, f := range fs {
+		name, ok := strings.CutSuffix(f.Name, "/call.json")
+		if !ok {
+			continue
+		}
+		var call struct {
+			Tool      string          `json:"tool"`
+			Arguments json.RawMessage `json:"arguments"`
+		}
+		if err := json.Unmarshal(f.Data, &call); err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		if o.Handler == nil {
+			t.Fatalf("%s: there is no server; diagnostics:\n%s", f.Name, o.Lines)
+		}
+		var replies []string
+		for _, r := range fs {
+			if strings.HasPrefix(r.Name, name+"/reply") {
+				replies = append(replies, string(r.Data))
+			}
+		}
+		u.expect(replies)
+		result := ask(t, o.Handler, "tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, call.Tool, cmp.Or(string(call.Arguments), "{}")))
+		add(name+"/request", u.requests())
+		add(name+"/result.json", result)
+	}
+	return got
+}
+
+// ask sends one request as a client of 2025-11-25 does, and returns the result,
+// or the error object, indented.
+func ask(t *testing.T, h http.Handler, method, params string) string {
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, method, params)
+	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/mcp", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	r.Header.Set("MCP-Protocol-Version", "2025-11-25")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var answer struct{ Result, Error json.RawMessage }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		t.Fatalf("%s: status %d, %v: %s", method, w.Code, err, w.Body)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, append(answer.Result, answer.Error...), "", "  "); err != nil {
+		t.Fatalf("%s: %v: %s", method, err, w.Body)
+	}
+	return b.String() + "\n"
+}
+
+// files are the files of an archive.
+type files []txtar.File
+
+func (fs files) index(name string) int {
+	return slices.IndexFunc(fs, func(f txtar.File) bool { return f.Name == name })
+}
+
+func (fs files) text(name string) string {
+	if i := fs.index(name); i >= 0 {
+		return string(fs[i].Data)
+	}
+	return ""
+}
+
+// put replaces a file, or adds it where a reader looks for it: a call's after
+// the call, others before the calls.
+func (fs *files) put(f txtar.File) {
+	if i := fs.index(f.Name); i >= 0 {
+		(*fs)[i] = f
+		return
+	}
+	if len(f.Data) == 0 {
+		return
+	}
+	at := slices.IndexFunc(*fs, func(f txtar.File) bool { return strings.HasSuffix(f.Name, "/call.json") })
+	if call, _, ok := strings.Cut(f.Name, "/"); ok {
+		for i, other := range *fs {
+			if strings.HasPrefix(other.Name, call+"/") {
+				at = i + 1
+			}
+		}
+	}
+	if at < 0 {
+		at = len(*fs)
+	}
+	*fs = slices.Insert(*fs, at, f)
+}
+
+func (fs files) spec() Spec {
+	s := Spec{Target: ".", Flags: strings.Fields(fs.text("flags"))}
+	for _, name := range []string{"spec.hcl", "spec.yaml", "spec.json"} {
+		if fs.index(name) >= 0 {
+			s.Target = name
+			break
+		}
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(fs.text("env")) {
+		k, v, _ := strings.Cut(strings.TrimSpace(line), "=")
+		env[k] = v
+	}
+	s.Getenv = func(name string) string { return env[name] }
+	return s
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+func (a *app) list() *cobra.Command {
+	var t target
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list TARGET",
+		Short: "the tools, one a line",
+		Long: `List the tools of TARGET: name, request, and the first sentence of the description.
+
+  mcpc list petstore.yaml
+  mcpc list petstore.yaml --json | jq -r '.[].name'
+
+  --json                  print an array of name, title, description, hints,
+                          method, path and operation
+
+` + commonHelp,
+		Args:              wants("TARGET"),
+		ValidArgsFunction: a.completes(&t),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := a.compile(cmd.Context(), args[0], &t, false)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(listed(r.Plan))
+			}
+			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			for i := range r.Plan.Tools {
+				tool := &r.Plan.Tools[i]
+				text := tool.Description
+				if text == "" {
+					text = tool.Title
+				}
+				fmt.Fprintf(w, "%s\t%s %s\t%s\n", tool.Name, tool.Request.Method, short(template(&tool.Request), 48), firstSentence(text, 60))
+			}
+			if err := w.Flush(); err != nil {
+				return failed(err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "")
+	t.flags(cmd)
+	return cmd
+}
+
+// listedTool is a tool as list --json prints it.
+type listedTool struct {
+	Name        string    `json:"name"`
+	Title       string    `json:"title,omitempty"`
+	Description string    `json:"description"`
+	Hints       toolHints `json:"hints"`
+	Method      string    `json:"method"`
+	Path        string    `json:"path"`
+	Operation   string    `json:"operation,omitempty"`
+}
+
+type toolHints struct {
+	ReadOnly    bool `json:"readOnly"`
+	Destructive bool `json:"destructive"`
+	Idempotent  bool `json:"idempotent"`
+	OpenWorld   bool `json:"openWorld"`
+}
+
+func listed(p *plan.Server) []listedTool {
+	list := make([]listedTool, 0, len(p.Tools))
+	for i := range p.Tools {
+		t := &p.Tools[i]
+		list = append(list, listedTool{t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation})
+	}
+	return list
+}
+
+// template is a request's path with {name} where parameters go.
+func template(r *plan.Request) string {
+	var b strings.Builder
+	for _, s := range r.Path {
+		if s.Param == nil {
+			b.WriteString(s.Literal)
+			continue
+		}
+		b.WriteString("{" + s.Param.Name + "}")
+	}
+	return b.String()
+}
+
+// firstSentence is the first sentence or line of a text, at most n characters.
+func firstSentence(s string, n int) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	if i := strings.Index(s, ". "); i > 0 {
+		s = s[:i+1]
+	}
+	return short(strings.ToValidUTF8(printable(s), "�"), n)
+}
+
+// short cuts a text to n characters.
+func short(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return strings.TrimSpace(string([]rune(s)[:n-1])) + "…"
+}
+
+// printable leaves out what would move a terminal's cursor or change its
+// colours: descriptions are written by strangers.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case r == '\t':
+			return ' '
+		case r < 0x20 || 0x7f <= r && r < 0xa0 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return failed(err)
+	}
+	return nil
+}

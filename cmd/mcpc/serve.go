@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpc-dev/mcpc/compiler"
+	"github.com/mcpc-dev/mcpc/runtime"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+func (a *app) serve() *cobra.Command {
+	var t target
+	var http, level, format string
+	var hosts, origins []string
+	cmd := &cobra.Command{
+		Use:   "serve TARGET",
+		Short: "serve MCP on stdio or over HTTP",
+		Long: `Serve the tools of TARGET to MCP clients.
+
+  mcpc serve petstore.yaml                          on stdio, for a client that starts it
+  mcpc serve petstore.yaml --http 127.0.0.1:8080    at http://127.0.0.1:8080/mcp
+  mcpc serve https://example.com/openapi.json --base-url http://localhost:3000
+
+  --http ADDR             listen on HOST:PORT (:PORT is this machine only) instead of
+                          stdio; without it, what the spec's listen block says
+  --allow-host NAME       a Host header to accept besides loopback names and ADDR
+  --allow-origin ORIGIN   a web origin to accept, e.g. https://app.example
+  --log-level LEVEL       debug, info (the default), warn or error
+  --log-format FORMAT     text (the default) or json
+
+On stdio, stdout belongs to the protocol. Logs and everything else go to stderr.
+SIGINT and SIGTERM end it after the calls in flight are finished; the exit code
+is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
+
+` + commonHelp,
+		Args:              wants("TARGET"),
+		ValidArgsFunction: a.completes(&t),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, err := a.logger(level, format)
+			if err != nil {
+				return err
+			}
+			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
+			if err != nil {
+				return err
+			}
+			s, err := runtime.New(compiled.Plan, runtime.Options{
+				Logger: log, Getenv: a.getenv, Version: version(), AllowedHosts: hosts, AllowedOrigins: origins,
+			})
+			if err != nil {
+				return failed(err)
+			}
+			if http == "" {
+				http = compiled.Plan.Listen
+			}
+			return a.serveOn(cmd.Context(), s, http, compiled, args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&http, "http", "", "")
+	f.StringArrayVar(&hosts, "allow-host", nil, "")
+	f.StringArrayVar(&origins, "allow-origin", nil, "")
+	f.StringVar(&level, "log-level", "info", "")
+	f.StringVar(&format, "log-format", "text", "")
+	completeWords(cmd, "log-level", "debug", "info", "warn", "error")
+	completeWords(cmd, "log-format", "text", "json")
+	t.flags(cmd)
+	return cmd
+}
+
+// serveOn serves at an HTTP address, or on stdio when there is none. An orderly
+// end is no error, whoever asked for it.
+func (a *app) serveOn(ctx context.Context, s *runtime.Server, address string, compiled *compiler.Result, location string) error {
+	var err error
+	if address == "" {
+		fmt.Fprintln(a.stderr, a.greeting(compiled, location, "on stdio"))
+		err = s.ServeStdio(ctx, a.stdin, a.stdout)
+	} else {
+		l, lerr := runtime.Listen(ctx, address)
+		if lerr != nil {
+			return failed(lerr)
+		}
+		fmt.Fprintln(a.stderr, a.greeting(compiled, location, "at http://"+l.Addr().String()+"/mcp"))
+		err = s.Serve(ctx, l)
+	}
+	if err != nil && !interrupted(err) {
+		return failed(err)
+	}
+	return nil
+}
+
+// greeting is the one line serve begins with: what is served and where, what is
+// left out, and what will be missed.
+func (a *app) greeting(compiled *compiler.Result, location, where string) string {
+	p := compiled.Plan
+	s := fmt.Sprintf("mcpc: serving %s %s", count(len(p.Tools), "tool"), where)
+	for _, c := range p.Coverage {
+		if len(c.Skipped) > 0 || len(p.Coverage) == 1 {
+			s += "; " + coverage(c)
+		}
+	}
+	if skipped(p) > 0 || len(compiled.Diagnostics) > 0 {
+		s += fmt.Sprintf(" (mcpc validate %s says why)", location)
+	}
+	if missing := a.missingSecrets(p); len(missing) > 0 {
+		s += "; not set: " + strings.Join(missing, ", ")
+	}
+	for _, u := range p.Upstreams {
+		if u.BaseURL == "" && uses(p, u.Name) {
+			s += fmt.Sprintf("; no base URL for %s, give one with --base-url", u.Name)
+		}
+	}
+	return s
+}
+
+// uses reports whether a tool needs the upstream's base URL.
+func uses(p *plan.Server, upstream string) bool {
+	for i := range p.Tools {
+		if r := &p.Tools[i].Request; r.Upstream == upstream && r.Server == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) logger(level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	switch level {
+	case "debug", "info", "warn", "error":
+		if err := l.UnmarshalText([]byte(level)); err != nil {
+			return nil, failed(err)
+		}
+	default:
+		return nil, usagef("--log-level is one of debug, info, warn, error, not %q", level)
+	}
+	o := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.stderr, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.stderr, o)), nil
+	}
+	return nil, usagef("--log-format is text or json, not %q", format)
+}
