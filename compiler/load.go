@@ -1,0 +1,131 @@
+package compiler
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/hclspec"
+	"github.com/mcpc-dev/mcpc/specs/openapi"
+)
+
+// Format is the language of a target.
+type Format string
+
+// Formats of targets.
+const (
+	HCL     Format = "hcl"
+	OpenAPI Format = "openapi"
+)
+
+// Sniff tells the format of a target by its name, or by its text where the name
+// says nothing; "" when neither does.
+func Sniff(name string, text []byte) Format {
+	if u, err := url.Parse(name); err == nil && specs.IsURL(name) {
+		name = u.Path
+	}
+	base := strings.ToLower(path.Base(strings.ReplaceAll(name, `\`, "/")))
+	switch {
+	case strings.HasSuffix(base, ".hcl"), strings.HasSuffix(base, ".hcl.json"):
+		return HCL
+	case openapi.Sniff(text):
+		return OpenAPI
+	case strings.HasSuffix(base, ".json"), strings.HasSuffix(base, ".yaml"), strings.HasSuffix(base, ".yml"):
+		return OpenAPI // a broken one; its reader says why
+	}
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("//")) || bytes.HasPrefix(line, []byte("/*")) || line[0] == '*' {
+			continue
+		}
+		// A block of HCL: a word, labels, "{".
+		if bytes.HasSuffix(line, []byte("{")) && !bytes.HasPrefix(line, []byte("{")) && !bytes.ContainsAny(line[:len(line)-1], "{:") {
+			return HCL
+		}
+		break
+	}
+	return ""
+}
+
+// load reads the target into a document. The document is nil when diagnostics
+// say why nothing could be made of it.
+func load(ctx context.Context, o Options) (*specs.Document, diag.List, map[string]string, error) {
+	if o.Target == "" {
+		return nil, nil, nil, errors.New("no spec was named")
+	}
+	format := Format("")
+	if info, err := os.Stat(o.Target); err == nil && info.IsDir() && o.Target != "-" && !specs.IsURL(o.Target) {
+		format = HCL
+	} else {
+		src, err := o.Reader.Read(ctx, o.Target)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if len(bytes.TrimSpace(src.Text)) == 0 {
+			return nil, diag.List{{Code: "empty-spec", Message: fmt.Sprintf("%s is empty", src.Name), Range: diag.Range{Source: src}}}, nil, nil
+		}
+		if format = Sniff(o.Target, src.Text); format == "" {
+			return nil, diag.List{{Code: "unknown-format", Message: fmt.Sprintf("%s is neither HCL nor an OpenAPI document", src.Name),
+				Hint: `an OpenAPI document says openapi: "3.…" or swagger: "2.0" at its top; HCL files end in .hcl`, Range: diag.Range{Source: src}}}, nil, nil
+		}
+	}
+	if format == OpenAPI {
+		api, diags := openapi.Parse(ctx, o.Reader, o.Target, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: o.ServerVariables})
+		if api == nil {
+			return nil, diags, nil, nil
+		}
+		return direct(api), diags, nil, nil
+	}
+	secrets := map[string]string{}
+	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets},
+		func(location string, variables map[string]string, at diag.Range) (*specs.API, diag.List) {
+			merged := map[string]string{}
+			for k, v := range variables {
+				merged[k] = v
+			}
+			for k, v := range o.ServerVariables {
+				merged[k] = v
+			}
+			return openapi.Parse(ctx, o.Reader, location, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: merged})
+		})
+	if len(secrets) == 0 {
+		secrets = nil
+	}
+	return doc, diags, secrets, nil
+}
+
+// direct is the document of an OpenAPI document given by itself: all its
+// operations are tools.
+func direct(api *specs.API) *specs.Document {
+	api.ExposeAll = true
+	if api.Name == "" {
+		api.Name = slug(api.Title)
+	}
+	return &specs.Document{
+		Server: specs.Server{
+			Name: api.Name, Title: clip(oneLine(api.Title), maxTitle), Version: api.Version,
+			Instructions: clip(cleanText(api.Description), maxDescription), Range: api.Range,
+		},
+		APIs: []*specs.API{api},
+	}
+}
+
+// slug is a short name made of a title.
+func slug(title string) string {
+	s := strings.ToLower(readable(oneLine(title)))
+	s = strings.Trim(strings.ReplaceAll(strings.ReplaceAll(s, "_", "-"), ".", "-"), "-")
+	if len(s) > 40 {
+		s = strings.Trim(s[:40], "-")
+	}
+	if s == "" {
+		return "api"
+	}
+	return s
+}
