@@ -96,11 +96,9 @@ func prune(n *html.Node) {
 		}, c.Data) || hidden(c)) {
 			n.RemoveChild(c)
 		} else {
-			if c.Data == "img" {
-				// Pictures inside of the address are bytes nobody reads.
-				c.Attr = slices.DeleteFunc(c.Attr, func(a html.Attribute) bool {
-					return a.Key == "src" && strings.HasPrefix(strings.TrimSpace(a.Val), "data:")
-				})
+			if c.Data == "img" && strings.HasPrefix(strings.TrimSpace(attribute(c, "src")), "data:") {
+				// A picture inside of its address is bytes nobody reads.
+				c.Type, c.Data, c.Attr = html.TextNode, attribute(c, "alt"), nil
 			}
 			prune(c)
 		}

@@ -82,12 +82,11 @@ func (d *Decoder) advice(a *upstream.Answer) (next string, retry result.Retry) {
 	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return operator, result.RetryAfter(after)
 	case http.StatusServiceUnavailable:
-		if after > 0 {
-			if !d.safe {
-				operatorNote := result.RetryCheck.String()
-				return operatorNote, result.RetryAfter(after)
-			}
+		switch {
+		case after > 0 && d.safe:
 			return operator, result.RetryAfter(after)
+		case after > 0:
+			return result.RetryCheck.String(), result.RetryAfter(after)
 		}
 		return operator, unsure
 	}

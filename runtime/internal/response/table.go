@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,51 +20,82 @@ func (d *Decoder) table(b *body, tabs bool) *result.Result {
 	if b.cut {
 		text = text[:bytes.LastIndexByte(text, '\n')+1]
 	}
+	comma := '\t'
+	if !tabs {
+		comma = separator(text)
+	}
+	t := tableWriter{out: []byte{'['}, header: b.media.params["header"] != "absent"}
+	if err := t.csv(text, comma, b.cut); err != nil {
+		if !tabs {
+			return d.plain(b)
+		}
+		// Spreadsheets quote, the registered format (text/tab-separated-values)
+		// knows no quotes.
+		t = tableWriter{out: []byte{'['}, header: t.header}
+		t.lines(text)
+	}
+	t.out = append(t.out, ']')
+	res := result.Text(string(t.out))
+	d.structure(res, t.out)
+	if b.cut || t.full {
+		d.note(b, res, (&cut{elements: t.rows}).String())
+	}
+	return res
+}
+
+// tableWriter writes rows as a JSON list.
+type tableWriter struct {
+	out    []byte
+	header bool     // the first row names the columns
+	names  [][]byte // quoted
+	rows   int
+	full   bool // more would be too much
+}
+
+// csv writes the rows of quoted text. Of text that was cut, the end of a quoted
+// field may be missing.
+func (t *tableWriter) csv(text []byte, comma rune, cut bool) error {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord = -1
 	r.ReuseRecord = true
-	if tabs {
-		r.Comma, r.LazyQuotes = '\t', true
-	} else {
-		r.Comma = separator(text)
-	}
-	var names [][]byte // of the columns, quoted
-	header := b.media.params["header"] != "absent"
-	out := []byte{'['}
-	rows, full := 0, false
-	for {
+	r.Comma = comma
+	for !t.full {
 		record, err := r.Read()
-		if err == io.EOF {
-			break
+		if err == io.EOF || err != nil && cut && errors.Is(err, csv.ErrQuote) {
+			return nil
 		}
 		if err != nil {
-			if b.cut && errors.Is(err, csv.ErrQuote) { // the cut was inside a quoted field
-				break
-			}
-			return d.plain(b)
+			return err
 		}
-		if header && names == nil {
-			names = columns(record)
-			continue
-		}
-		before := len(out)
-		if rows > 0 {
-			out = append(out, ',')
-		}
-		out = appendRow(out, names, record)
-		if len(out) >= maxConverted {
-			out, full = out[:before], true
-			break
-		}
-		rows++
+		t.row(record)
 	}
-	out = append(out, ']')
-	res := result.Text(string(out))
-	d.structure(res, out)
-	if b.cut || full {
-		d.note(b, res, (&cut{elements: rows}).String())
+	return nil
+}
+
+// lines writes the rows of text without quotes.
+func (t *tableWriter) lines(text []byte) {
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" && !t.full {
+			t.row(strings.Split(line, "\t"))
+		}
 	}
-	return res
+}
+
+func (t *tableWriter) row(record []string) {
+	if t.header && t.names == nil {
+		t.names = columns(record)
+		return
+	}
+	before := len(t.out)
+	if t.rows > 0 {
+		t.out = append(t.out, ',')
+	}
+	t.out = appendRow(t.out, t.names, record)
+	if len(t.out) >= maxConverted {
+		t.out, t.full = t.out[:before], true
+		return
+	}
+	t.rows++
 }
 
 // separator is what separates the fields of a first line. Where a comma is the
@@ -105,6 +137,15 @@ func unique(name string, taken map[string]bool) string {
 	return free
 }
 
+// extraColumn is the name of a field that the first row has no name for.
+func extraColumn(names [][]byte, i int) string {
+	name := fmt.Sprintf("column_%d", i+1)
+	for slices.ContainsFunc(names, func(n []byte) bool { return string(n[1:len(n)-1]) == name }) {
+		name += "_"
+	}
+	return name
+}
+
 func appendRow(out []byte, names [][]byte, record []string) []byte {
 	if names == nil {
 		out = append(out, '[')
@@ -124,7 +165,7 @@ func appendRow(out []byte, names [][]byte, record []string) []byte {
 		if i < len(names) {
 			out = append(out, names[i]...)
 		} else {
-			out = quote(out, fmt.Sprintf("column_%d", i+1))
+			out = quote(out, extraColumn(names, i))
 		}
 		out = quote(append(out, ':'), v)
 	}
