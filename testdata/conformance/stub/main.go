@@ -53,8 +53,8 @@ func handler() http.Handler {
 		case <-r.Context().Done():
 		}
 	})
-	mux.HandleFunc("GET /region", func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "region %s", r.URL.Query().Get("region"))
+	mux.HandleFunc("POST /contact", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
 }
