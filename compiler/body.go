@@ -151,7 +151,7 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 		}
 		s = t
 	case plan.Bytes:
-		s = binary(s.target().desc, mediaType(b.Media))
+		s = bytesSchema(s.target().desc, mediaType(b.Media))
 	}
 	if desc == "" {
 		desc = s.target().desc
@@ -160,8 +160,8 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 	return b, arg, nil
 }
 
-// binary is the schema of bytes in an argument.
-func binary(desc, media string) *schema {
+// bytesSchema is the schema of bytes in an argument.
+func bytesSchema(desc, media string) *schema {
 	s := &schema{types: []string{"string"}, desc: join(desc, "Base64, or a data: URI."), words: []word{{"contentEncoding", `"base64"`}}}
 	if media != "" && !strings.Contains(media, "*") && media != "application/octet-stream" {
 		s.words = append(s.words, word{"contentMediaType", quote(media)})
@@ -228,14 +228,14 @@ func (a *apiContext) fields(b *plan.Body, s *schema, media *specs.Media) (*schem
 		switch {
 		case isBytes(kind) && item == nil:
 			f.Binary = true
-			p.schema = binary(t.desc, content)
+			p.schema = bytesSchema(t.desc, content)
 		case item != nil && isBytes(item.list[0]):
 			f.Binary = true
 			c := *t
 			c.subs = slices.Clone(t.subs)
 			for i := range c.subs {
 				if c.subs[i].key == "items" {
-					c.subs[i].list = []*schema{binary(item.list[0].target().desc, content)}
+					c.subs[i].list = []*schema{bytesSchema(item.list[0].target().desc, content)}
 				}
 			}
 			p.schema = &c
