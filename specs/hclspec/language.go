@@ -223,7 +223,7 @@ func apiBlock() *block {
 			},
 			{
 				name: "expose",
-				doc:  "Selects operations of the OpenAPI document and makes a tool of each. All conditions that are written must hold; several blocks add up. Patterns are globs: `*` is any text, `/` included, `?` one character. A pattern that matches nothing is a warning.",
+				doc:  "Selects operations of the OpenAPI document and makes a tool of each. All conditions that are written must hold; several blocks add up. Patterns are globs: `*` is any text without `/`, `**` any text, `?` one character but `/`; `*` alone matches everything. A pattern that matches nothing is a warning.",
 				example: `api "gh" {
   openapi = "github.yaml"
   expose {

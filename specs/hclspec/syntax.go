@@ -24,6 +24,7 @@ const (
 	maxNesting = 200     // brackets, parentheses, braces and template sequences
 	maxChain   = 5000    // prefix operators, conditionals and template directives of one top-level block
 	maxDepth   = 1000    // of an expression tree; 2 × maxNesting and chains like a+b+c…
+	maxLines   = 5000    // of one <<EOT text: HCL needs time in the square of it
 )
 
 // unit is a text that HCL ranges refer to: a file, or the decoded text of one
@@ -177,6 +178,9 @@ func (p *parser) checkText(s *diag.Source, name string) bool {
 // suspicious is a cheap look at the bytes; only when it says yes is the text
 // split into tokens to know.
 func suspicious(text []byte) bool {
+	if bytes.Contains(text, []byte("<<")) && bytes.Count(text, []byte("\n")) > maxLines {
+		return true
+	}
 	depth, run, chain := 0, 0, 0
 	for i, c := range text {
 		switch c {
@@ -207,8 +211,16 @@ func suspicious(text []byte) bool {
 }
 
 func (p *parser) checkTokens(tokens hclsyntax.Tokens) bool {
-	depth, run, chain := 0, 0, 0
+	depth, run, chain, lines := 0, 0, 0, 0
 	for _, t := range tokens {
+		if t.Type == hclsyntax.TokenStringLit {
+			if lines++; lines > maxLines {
+				p.add(diag.Diagnostic{Code: "too-large", Message: fmt.Sprintf("the text has more than %d lines", maxLines), Hint: `put it into a file: file("name")`, Range: p.rng(t.Range)})
+				return false
+			}
+			continue
+		}
+		lines = 0
 		switch t.Type {
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc:
 			depth++
