@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +45,8 @@ func (d *Decoder) table(b *body, tabs bool) *result.Result {
 type tableWriter struct {
 	out    []byte
 	header bool     // the first row names the columns
-	names  [][]byte // quoted
+	names  [][]byte // of columns, unique and quoted; nil before the first row
+	taken  names
 	rows   int
 	full   bool // more would be too much
 }
@@ -83,14 +82,17 @@ func (t *tableWriter) lines(text []byte) {
 
 func (t *tableWriter) row(record []string) {
 	if t.header && t.names == nil {
-		t.names = columns(record)
+		t.names, t.taken = [][]byte{}, names{}
+		for _, name := range record {
+			t.column(strings.TrimSpace(name))
+		}
 		return
 	}
 	before := len(t.out)
 	if t.rows > 0 {
 		t.out = append(t.out, ',')
 	}
-	t.out = appendRow(t.out, t.names, record)
+	t.object(record)
 	if len(t.out) >= maxConverted {
 		t.out, t.full = t.out[:before], true
 		return
@@ -111,65 +113,64 @@ func separator(text []byte) rune {
 	return best
 }
 
-// columns are the names of a first row, made unique, as JSON strings.
-func columns(record []string) [][]byte {
-	names := make([][]byte, 0, len(record))
-	taken := make(map[string]bool, len(record))
-	for i, name := range record {
-		name = strings.TrimSpace(name)
-		if name == "" {
-			name = fmt.Sprintf("column_%d", i+1)
-		}
-		names = append(names, quote(nil, unique(name, taken)))
-	}
-	return names
-}
+// names are names that are taken, each with the number the next one like it is
+// tried with.
+type names map[string]int
 
-// unique returns the name, or the name with a number when it is taken, and takes
+// unique returns a name, or the name with a number when it is taken, and takes
 // it.
-func unique(name string, taken map[string]bool) string {
+func (n names) unique(name string) string {
 	name = strings.ToValidUTF8(name, "\ufffd")
-	free := name
-	for n := 2; taken[free]; n++ {
-		free = name + "_" + strconv.Itoa(n)
+	if n[name] == 0 {
+		n[name] = 2
+		return name
 	}
-	taken[free] = true
-	return free
-}
-
-// extraColumn is the name of a field that the first row has no name for.
-func extraColumn(names [][]byte, i int) string {
-	name := fmt.Sprintf("column_%d", i+1)
-	for slices.ContainsFunc(names, func(n []byte) bool { return string(n[1:len(n)-1]) == name }) {
-		name += "_"
-	}
-	return name
-}
-
-func appendRow(out []byte, names [][]byte, record []string) []byte {
-	if names == nil {
-		out = append(out, '[')
-		for i, v := range record {
-			if i > 0 {
-				out = append(out, ',')
-			}
-			out = quote(out, v)
+	for {
+		free := name + "_" + strconv.Itoa(n[name])
+		n[name]++
+		if n[free] == 0 {
+			n[free] = 2
+			return free
 		}
-		return append(out, ']')
 	}
-	out = append(out, '{')
+}
+
+// column names the next column.
+func (t *tableWriter) column(name string) {
+	if name == "" {
+		name = "column_" + strconv.Itoa(len(t.names)+1)
+	}
+	t.names = append(t.names, quote(nil, t.taken.unique(name)))
+}
+
+// object writes a row as an object, or as a list where there are no names.
+func (t *tableWriter) object(record []string) {
+	if t.names == nil {
+		t.out = appendList(t.out, record)
+		return
+	}
+	t.out = append(t.out, '{')
 	for i, v := range record {
+		if i > 0 {
+			t.out = append(t.out, ',')
+		}
+		if i == len(t.names) {
+			t.column("")
+		}
+		t.out = quote(append(append(t.out, t.names[i]...), ':'), v)
+	}
+	t.out = append(t.out, '}')
+}
+
+func appendList(out []byte, values []string) []byte {
+	out = append(out, '[')
+	for i, v := range values {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if i < len(names) {
-			out = append(out, names[i]...)
-		} else {
-			out = quote(out, extraColumn(names, i))
-		}
-		out = quote(append(out, ':'), v)
+		out = quote(out, v)
 	}
-	return append(out, '}')
+	return append(out, ']')
 }
 
 // form delivers application/x-www-form-urlencoded text as an object, in its
@@ -203,7 +204,7 @@ func (d *Decoder) form(b *body) *result.Result {
 		if v := values[name]; len(v) == 1 {
 			out = quote(out, v[0])
 		} else {
-			out = appendRow(out, nil, v)
+			out = appendList(out, v)
 		}
 	}
 	out = append(out, '}')

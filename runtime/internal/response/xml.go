@@ -221,30 +221,43 @@ func (w *xmlWriter) scalar(text []byte, kind string) {
 // members writes the members of an object, each name once.
 type members struct {
 	*xmlWriter
-	taken map[string]bool
+	taken names
 	from  *element
 	used  []bool // of from's kids
 	attrs []bool // of from's attributes
 	text  bool   // from's text is used
+	depth int    // of objects without an element of their own
 }
 
 func (m *members) key(name string) {
 	if len(m.taken) > 0 {
 		m.out = append(m.out, ',')
 	}
-	m.out = append(quote(m.out, unique(name, m.taken)), ':')
+	m.out = append(quote(m.out, m.taken.unique(name)), ':')
 }
 
 // object writes an element with its attributes and children.
 func (w *xmlWriter) object(e *element, node *plan.ShapeNode) {
-	m := &members{xmlWriter: w, taken: map[string]bool{}, from: e, used: make([]bool, len(e.kids)), attrs: make([]bool, len(e.attrs))}
+	m := &members{xmlWriter: w, taken: names{}, from: e, used: make([]bool, len(e.kids)), attrs: make([]bool, len(e.attrs))}
 	w.out = append(w.out, '{')
 	m.known(node)
 	m.others(node.Extra)
 	w.out = append(w.out, '}')
 }
 
-// take returns the children of a name that were not taken before.
+// named returns the children of the first name that any has. The name a schema
+// gives itself is meant for where it is a root as often as for everywhere, so
+// the member's own name is tried too.
+func (m *members) named(names ...string) []*element {
+	for _, name := range names {
+		if found := m.take(name); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// take returns the children of these names that were not taken before.
 func (m *members) take(names ...string) []*element {
 	var found []*element
 	for i, k := range m.from.kids {
@@ -287,18 +300,18 @@ func (m *members) known(node *plan.ShapeNode) {
 			m.scalar(m.from.text, child.Type)
 		case child.Type == "array":
 			m.array(p, child, x, name)
-		case x.None && child.Type == "object" && len(child.Props) > 0:
+		case x.None && child.Type == "object" && len(child.Props) > 0 && m.depth < maxDepth:
 			// Its members are among this element's; the object is made of them.
 			m.key(p.Key)
 			inner := *m
-			inner.taken = map[string]bool{}
+			inner.taken, inner.depth = names{}, m.depth+1
 			m.out = append(m.out, '{')
 			inner.xmlWriter = m.xmlWriter
 			inner.known(child)
 			m.out = append(m.out, '}')
 			m.text = inner.text
 		default:
-			found := m.take(name)
+			found := m.named(name, p.Wire)
 			if len(found) == 0 {
 				continue
 			}
@@ -322,7 +335,7 @@ func (m *members) array(p plan.ShapeProp, child *plan.ShapeNode, x *plan.XMLName
 	}
 	var found []*element
 	if x.Wrapped {
-		found = m.take(name)
+		found = m.named(name, p.Wire)
 		if len(found) == 0 {
 			return
 		}

@@ -1,0 +1,162 @@
+package response
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+func TestXMLWithoutShape(t *testing.T) {
+	const head = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+	for _, c := range []struct{ name, media, body, want string }{
+		{"text", "application/xml", `<a>007</a>`, `{"a":"007"}`},
+		{"empty", "application/xml", head + `<a/>`, `{"a":""}`},
+		{"children", "text/xml", `<o><id>1</id><item>x</item><item>y</item><id2/></o>`, `{"o":{"id":"1","item":["x","y"],"id2":""}}`},
+		{"attributes", "application/atom+xml", `<a href="u" title="&lt;&amp;">t</a>`, `{"a":{"@href":"u","@title":"<&","#text":"t"}}`},
+		{"mixed", "application/xml", `<p> one <b>two</b> three </p>`, `{"p":{"b":"two","#text":"one  three"}}`},
+		{"CDATA and references", "application/xml", `<a><![CDATA[<x>]]>&#233;&quot;</a>`, `{"a":"<x>é\""}`},
+		{"namespaces", "application/soap+xml", `<s:Envelope xmlns:s="urn:s" xmlns="urn:d"><s:Body><r s:id="1">x</r></s:Body></s:Envelope>`, `{"Envelope":{"Body":{"r":{"@id":"1","#text":"x"}}}}`},
+		{"nil", "application/xml", `<a xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><b xsi:nil="true"/><c xsi:type="xs:int">1</c></a>`, `{"a":{"b":null,"c":"1"}}`},
+		{"an attribute and a child of one name", "application/xml", `<a b="1"><b>2</b></a>`, `{"a":{"@b":"1","b":"2"}}`},
+		{"two attributes of one local name", "application/xml", `<a x:b="1" y:b="2"/>`, `{"a":{"@b":"1","@b_2":"2"}}`},
+		{"a DOCTYPE is not read", "application/xml", `<!DOCTYPE a SYSTEM "file:///etc/passwd"><a>x</a>`, `{"a":"x"}`},
+		{"Latin-1 by declaration", "application/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>", `{"a":"é"}`},
+		{"Latin-1 by header", "text/xml; charset=iso-8859-1", "<?xml version='1.0'?><a>\xe9</a>", `{"a":"é"}`},
+		{"an attack by entities stays text", "application/xml", `<!DOCTYPE a [<!ENTITY x "xxxxxxxx"><!ENTITY y "&x;&x;">]><a>&y;</a>`,
+			`<!DOCTYPE a [<!ENTITY x "xxxxxxxx"><!ENTITY y "&x;&x;">]><a>&y;</a>`},
+		{"a broken document stays text", "application/xml", `<a><b></a>`, `<a><b></a>`},
+		{"an unfinished document stays text", "application/xml", `<a><b>`, `<a><b>`},
+		{"two roots stay text", "application/xml", `<a/><b/>`, `<a/><b/>`},
+		{"too deep stays text", "application/xml", strings.Repeat("<a>", 101) + strings.Repeat("</a>", 101), strings.Repeat("<a>", 101) + strings.Repeat("</a>", 101)},
+		{"a page that calls itself XML", "application/xml", `<!DOCTYPE html><p>a<br>b`, "a  \nb"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := compile(t, tool("")).Result(answer(200, c.media, c.body))
+			want := c.want
+			if want[0] == '{' {
+				want += "\n== " + want
+			}
+			if got := show(r); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			checkValid(t, r)
+		})
+	}
+}
+
+func TestXMLWithShape(t *testing.T) {
+	// An order as OpenAPI's xml objects describe it.
+	order := &plan.Shape{Nodes: []plan.ShapeNode{
+		{Type: "object", XML: &plan.XMLName{Name: "Order"}, Props: []plan.ShapeProp{
+			{Key: "id", Wire: "id", Node: 2},
+			{Key: "version", Wire: "version", Node: 3},
+			{Key: "total", Wire: "total", Node: 4},
+			{Key: "paid", Wire: "Paid", Node: 5},
+			{Key: "lines", Wire: "lines", Node: 6},
+			{Key: "tags", Wire: "tags", Node: 8},
+			{Key: "note", Wire: "note", Node: 10},
+			{Key: "parent", Wire: "parent", Node: 1},
+		}},
+		{Type: "integer"},
+		{Type: "string", XML: &plan.XMLName{Attribute: true}},
+		{Type: "number", XML: &plan.XMLName{Name: "Total", Namespace: "urn:x", Prefix: "x"}},
+		{Type: "boolean"},
+		{Type: "array", Items: 7, XML: &plan.XMLName{Name: "Lines", Wrapped: true}},
+		{Type: "object", XML: &plan.XMLName{Name: "Line"}, Props: []plan.ShapeProp{{Key: "sku", Wire: "sku", Node: 3}, {Key: "text", Wire: "text", Node: 11}}},
+		{Type: "array", Items: 9},
+		{Type: "string", XML: &plan.XMLName{Name: "tag"}},
+		{Type: "string"},
+		{Type: "string", XML: &plan.XMLName{Text: true}},
+	}}
+	list := &plan.Shape{Nodes: []plan.ShapeNode{{Type: "array", Items: 2}, {Type: "integer"}}}
+	open := &plan.Shape{Nodes: []plan.ShapeNode{{Type: "object", Extra: 2}, {Type: "array", Items: 3}, {Type: "integer"}}}
+	none := &plan.Shape{Nodes: []plan.ShapeNode{
+		{Type: "object", Props: []plan.ShapeProp{{Key: "a", Wire: "a", Node: 2}, {Key: "in", Wire: "in", Node: 3}}},
+		{Type: "integer"},
+		{Type: "object", XML: &plan.XMLName{None: true}, Props: []plan.ShapeProp{{Key: "b", Wire: "b", Node: 2}}},
+	}}
+
+	for _, c := range []struct {
+		name  string
+		shape *plan.Shape
+		body  string
+		want  string
+	}{
+		{"everything", order, `<Order version="2"><id> 9007199254740993 </id><x:Total xmlns:x="urn:x">10.50</x:Total><Paid>1</Paid>` +
+			`<Lines><Line sku="a">first</Line><Line sku="b"/></Lines><tag>x</tag><note>007</note><tag>y</tag><parent><id>1</id></parent></Order>`,
+			`{"id":9007199254740993,"version":"2","total":10.50,"paid":true,"lines":[{"sku":"a","text":"first"},{"sku":"b","text":""}],"tags":["x","y"],"note":"007","parent":{"id":1,"tags":[]}}`},
+		{"one element is still a list", order, `<Order><Lines><Line sku="a">t</Line></Lines><tag>x</tag></Order>`,
+			`{"lines":[{"sku":"a","text":"t"}],"tags":["x"]}`},
+		{"an empty wrapper", order, `<Order><Lines/></Order>`, `{"lines":[],"tags":[]}`},
+		{"said to be wrapped and is not", order, `<Order><Lines sku="a">t</Lines><Lines sku="b">u</Lines></Order>`, `{"lines":[{"sku":"a","text":"t"},{"sku":"b","text":"u"}],"tags":[]}`},
+		{"wrapped and not said to be", order, `<Order><tags><tag>x</tag></tags></Order>`, `{"tags":["x"]}`},
+		{"not of the type", order, `<Order><id>12a</id><Total>1.</Total><Paid>maybe</Paid></Order>`, `{"id":"12a","total":"1.","paid":"maybe","tags":[]}`},
+		{"numbers that JSON does not write so", order, `<Order><id>+1</id><Total>007</Total></Order>`, `{"id":"+1","total":"007","tags":[]}`},
+		{"empty where a value should be", order, `<Order><id/><Paid/><note/></Order>`, `{"id":null,"paid":null,"tags":[],"note":""}`},
+		{"nil", order, `<Order xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><note xsi:nil="1"/></Order>`, `{"tags":[],"note":null}`},
+		{"not in the schema", order, `<Order lang="de"><extra><a>1</a></extra>loose</Order>`, `{"tags":[],"@lang":"de","extra":{"a":"1"},"#text":"loose"}`},
+		{"more than one where one should be", order, `<Order><note>a</note><note>b</note></Order>`, `{"tags":[],"note":["a","b"]}`},
+		{"children where a scalar should be", order, `<Order><note><b>x</b></note></Order>`, `{"tags":[],"note":{"b":"x"}}`},
+		{"a list at the root", list, `<ids><id>1</id><id>2</id></ids>`, `[1,2]`},
+		{"other members have a type", open, `<m><a><i>1</i></a><b/></m>`, `{"a":[1],"b":[]}`},
+		{"members without an element of their own", none, `<m><a>1</a><b>2</b></m>`, `{"a":1,"in":{"b":2}}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := tool(object)
+			p.Response.Shape = c.shape
+			p.Response.Wrap = c.shape == list
+			r := compile(t, p).Result(answer(200, "application/xml", c.body))
+			want := c.want + "\n== " + c.want
+			if p.Response.Wrap {
+				want = c.want + "\n== {\"result\":" + c.want + "}"
+			}
+			if got := show(r); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			checkValid(t, r)
+		})
+	}
+	t.Run("XML under another type", func(t *testing.T) {
+		p := tool("")
+		p.Response.Shape = list
+		for _, media := range []string{"text/plain", ""} {
+			if got := show(compile(t, p).Result(answer(200, media, `<ids><id>1</id></ids>`))); got != "[1]" {
+				t.Errorf("%q: %s", media, got)
+			}
+		}
+	})
+}
+
+func FuzzXML(f *testing.F) {
+	for _, s := range []string{
+		`<a b="1"><c>x</c><c/>t</a>`, `<?xml version="1.0" encoding="latin1"?><a>` + "\xe9</a>", `<Order version="1"><id>1</id><tags><tag>x</tag></tags></Order>`,
+		`<a xmlns:x="y" x:b="1" b="2"><a/></a>`, `<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`, `<a><b>`, `<ids><id>-0.50e1</id></ids>`,
+	} {
+		f.Add([]byte(s), false)
+		f.Add([]byte(s), true)
+	}
+	shape := &plan.Shape{Nodes: []plan.ShapeNode{
+		{Type: "object", Extra: 1, Props: []plan.ShapeProp{
+			{Key: "id", Wire: "id", Node: 2}, {Key: "b", Wire: "b", Node: 3}, {Key: "tags", Wire: "tags", Node: 4}, {Key: "t", Wire: "t", Node: 5}, {Key: "n", Wire: "n", Node: 6},
+		}},
+		{Type: "integer"},
+		{Type: "boolean", XML: &plan.XMLName{Attribute: true}},
+		{Type: "array", Items: 1, XML: &plan.XMLName{Wrapped: true}},
+		{Type: "number", XML: &plan.XMLName{Text: true}},
+		{Type: "object", XML: &plan.XMLName{None: true}, Props: []plan.ShapeProp{{Key: "c", Wire: "c", Node: 2}}},
+	}}
+	p := tool(object)
+	plain := compile(f, p)
+	p.Response.Shape = shape
+	shaped := compile(f, p)
+	f.Fuzz(func(t *testing.T, text []byte, cut bool) {
+		for _, d := range []*Decoder{plain, shaped} {
+			a := answer(200, "application/xml", string(text))
+			a.Truncated = cut
+			if len(text) > 0 {
+				checkValid(t, d.Result(a))
+			}
+		}
+	})
+}
