@@ -8,6 +8,7 @@
 //   - Numbers are exact. One that is not computed with keeps its text (0.10
 //     stays 0.10, 1e400 stays 1e400); arithmetic is rational, and a quotient
 //     without a finite decimal expansion is rounded to 34 significant digits.
+//     Dividing by zero is an error, not infinity.
 //   - Text is never normalised (HCL converts to NFC), and length, substr and
 //     widths in format count code points, not grapheme clusters.
 //   - A member or element that does not exist, also of null, is null.

@@ -108,6 +108,7 @@ func TestOperationErrors(t *testing.T) {
 		{invoke("tonumber", c(`"1e5000000"`)), `needs a number`},
 		{invoke("tonumber", c(`" 1"`)), `needs a number`},
 		{invoke("format", c(`"%d"`), c(`"x"`)), `%d needs a number, not text`},
+		{invoke("format", c(`"%d"`), c(`1.5`)), `%d needs a whole number`},
 		{invoke("format", c(`"%s"`)), `needs argument 1`},
 		{invoke("format", c(`"%s"`), c(`1`), c(`2`)), `uses 1 arguments`},
 		{invoke("format", c(`"%y"`), c(`1`)), `unknown verb`},

@@ -212,8 +212,10 @@ func (v verb) format(value any) (string, error) {
 	r := rat(n)
 	switch v.letter {
 	case 'd', 'b', 'o', 'x', 'X':
-		// As HCL: a fraction is cut off.
-		return fmt.Sprintf(v.goFormat(v.letter), new(big.Int).Quo(r.Num(), r.Denom())), nil
+		if !r.IsInt() {
+			return "", fmt.Errorf("%%%c needs a whole number", v.letter)
+		}
+		return fmt.Sprintf(v.goFormat(v.letter), r.Num()), nil
 	}
 	return fmt.Sprintf(v.goFormat(v.letter), new(big.Float).SetPrec(512).SetRat(r)), nil
 }

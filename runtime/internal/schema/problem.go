@@ -458,35 +458,34 @@ func cut(s string, limit int) string {
 	return s[:limit] + "…"
 }
 
-// nearest is the name that takes the fewest single-character edits, none when
-// that is more than a third of the longer one. Case does not count.
+// nearest is the name that takes the fewest edits (a character more, less or
+// other, or two swapped), none when that is more than a third of the longer
+// name. Case does not count.
 func nearest(name string, known []string) string {
-	best, bestCost := "", len(name)
-	if len(name) > 64 {
-		return ""
-	}
+	best, bestCost := "", 0
 	for _, k := range known {
 		a, b := []rune(strings.ToLower(name)), []rune(strings.ToLower(k))
-		if len(b) > 64 {
+		if len(a) > 64 || len(b) > 64 {
 			continue
 		}
-		row := make([]int, len(b)+1)
-		for j := range row {
-			row[j] = j
-		}
-		for i := range a {
-			diagonal := row[0]
-			row[0] = i + 1
-			for j := range b {
-				cost := diagonal
-				if a[i] != b[j] {
-					cost = 1 + min(diagonal, row[j], row[j+1])
+		var cost [65][65]int // of making b[:j] from a[:i]
+		for i := range len(a) + 1 {
+			for j := range len(b) + 1 {
+				switch {
+				case i == 0 || j == 0:
+					cost[i][j] = i + j
+				case a[i-1] == b[j-1]:
+					cost[i][j] = cost[i-1][j-1]
+				default:
+					cost[i][j] = 1 + min(cost[i-1][j-1], cost[i-1][j], cost[i][j-1])
+					if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+						cost[i][j] = min(cost[i][j], cost[i-2][j-2]+1)
+					}
 				}
-				diagonal, row[j+1] = row[j+1], cost
 			}
 		}
-		if cost := row[len(b)]; cost*3 <= max(len(a), len(b)) && (best == "" || cost < bestCost) {
-			best, bestCost = k, cost
+		if c := cost[len(a)][len(b)]; c*3 <= max(len(a), len(b)) && (best == "" || c < bestCost) {
+			best, bestCost = k, c
 		}
 	}
 	return best
