@@ -32,6 +32,7 @@ var (
 	}
 	openapiCalls = []call{
 		{"a list in the query", "listOrders", `{"status":["open","shipped"],"limit":2}`},
+		{"the old XML again; the document knows what is a number and what is a list", "searchOrders", `{"body":{"CUSTNO":"C-10442","STAT":"10"}}`},
 		{"a JSON body, sent as it was written", "createOrder", `{"body":{"customer":"C-10777","lines":[{"sku":"PLATE-40","quantity":2}]}}`},
 	}
 )
@@ -136,9 +137,9 @@ func kind(a mcp.ToolAnnotation) string {
 	return "writes"
 }
 
-// row prints a labelled text, wrapped, at most four lines of it.
+// row prints a labelled text, wrapped, at most six lines of it.
 func row(w io.Writer, label, text string) {
-	const indent, lines = 14, 4
+	const indent, lines = 14, 6
 	for n, line := range wrap(strings.TrimSpace(text), width-indent) {
 		if n == lines {
 			fmt.Fprintf(w, "%*s… (%d characters in all)\n", indent, "", len([]rune(text)))

@@ -122,15 +122,20 @@ func (s *service) find(id string) *Order {
 // reply writes JSON.
 func reply(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v)
+	write(w, status, v)
 }
 
 // refuse writes a problem of RFC 9457.
 func refuse(w http.ResponseWriter, status int, title, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
+	write(w, status, map[string]any{"status": status, "title": title, "detail": detail})
+}
+
+func write(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]any{"status": status, "title": title, "detail": detail})
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.Encode(v) // fails only when the client has gone
 }
 
 func (s *service) list(w http.ResponseWriter, r *http.Request) {

@@ -27,7 +27,7 @@ func send(h http.Handler, method, target, contentType, body string) *httptest.Re
 
 func TestAnswers(t *testing.T) {
 	const form = "application/x-www-form-urlencoded"
-	const orderJSON = `{"id":9007199254740993,"customer":"C-10442","name":"Müller \u0026 Söhne","status":"open","total":94.00,` +
+	const orderJSON = `{"id":9007199254740993,"customer":"C-10442","name":"Müller & Söhne","status":"open","total":94.00,` +
 		`"lines":[{"sku":"BOLT-M8","quantity":200,"price":0.35},{"sku":"NUT-M8","quantity":200,"price":0.12}]`
 	tests := []struct {
 		name, method, target, contentType, body string
