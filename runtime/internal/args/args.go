@@ -9,10 +9,7 @@ package args
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -43,7 +40,7 @@ func (a *Args) Set(name string, raw jsontext.Value) error {
 	if a.Values == nil {
 		a.Values, a.Raw = map[string]any{}, map[string]jsontext.Value{}
 	}
-	a.Values[name], a.Raw[name] = v, raw
+	a.Values[name], a.Raw[name] = v, bytes.Trim(raw, " \t\r\n")
 	return nil
 }
 
@@ -52,171 +49,32 @@ func (a *Args) Set(name string, raw jsontext.Value) error {
 // Errors are one sentence for the caller of the tool.
 func Decode(text []byte) (Args, error) {
 	trimmed := bytes.TrimLeft(text, " \t\r\n")
+	a := Args{Values: map[string]any{}, Raw: map[string]jsontext.Value{}}
 	if len(trimmed) == 0 || string(bytes.TrimRight(trimmed, " \t\r\n")) == "null" {
-		return Args{Values: map[string]any{}, Raw: map[string]jsontext.Value{}}, nil
+		return a, nil
 	}
 	if trimmed[0] != '{' {
 		return Args{}, errors.New("the arguments must be a JSON object")
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(text))
-	if _, err := d.ReadToken(); err != nil {
-		return Args{}, explain(err)
+	d := decoder{s: string(text)}
+	d.space()
+	err := d.object(a.Values, func(name string, start, end int) { a.Raw[name] = text[start:end:end] })
+	if err == nil {
+		err = d.end()
 	}
-	a := Args{Values: make(map[string]any, 8), Raw: make(map[string]jsontext.Value, 8)}
-	for d.PeekKind() != '}' {
-		tok, err := d.ReadToken()
-		if err != nil {
-			return Args{}, explain(err)
-		}
-		name := tok.String()
-		start := d.InputOffset()
-		v, err := decode(d)
-		if err != nil {
-			return Args{}, explain(err)
-		}
-		a.Values[name] = v
-		// Between the name and its value stand only a colon and white space.
-		a.Raw[name] = bytes.TrimLeft(text[start:d.InputOffset():d.InputOffset()], " \t\r\n:")
-	}
-	if err := finish(d); err != nil {
-		return Args{}, explain(err)
+	if err != nil {
+		return Args{}, err
 	}
 	return a, nil
 }
 
 // Value decodes one JSON value under the same rules as Decode.
 func Value(text []byte) (any, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(text))
-	v, err := decode(d)
+	d := decoder{s: string(text)}
+	d.space()
+	v, err := d.value()
 	if err == nil {
-		err = end(d)
+		err = d.end()
 	}
-	if err != nil {
-		return nil, explain(err)
-	}
-	return v, nil
-}
-
-// finish reads the closing brace and wants nothing after it.
-func finish(d *jsontext.Decoder) error {
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	return end(d)
-}
-
-func end(d *jsontext.Decoder) error {
-	_, err := d.ReadToken()
-	if err == io.EOF {
-		return nil
-	}
-	if err == nil {
-		err = errTrailing
-	}
-	return err
-}
-
-var (
-	errTrailing = errors.New("there is text after the value")
-	errDepth    = fmt.Errorf("arrays and objects are nested more than %d deep", MaxDepth)
-	errNumber   = fmt.Errorf("a number is out of range: at most %d characters and an exponent between -%d and %d", MaxNumberBytes, MaxExponent, MaxExponent)
-)
-
-func decode(d *jsontext.Decoder) (any, error) {
-	tok, err := d.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch tok.Kind() {
-	case '{':
-		if d.StackDepth() > MaxDepth {
-			return nil, errDepth
-		}
-		m := map[string]any{}
-		for d.PeekKind() != '}' {
-			tok, err := d.ReadToken()
-			if err != nil {
-				return nil, err
-			}
-			name := tok.String()
-			if m[name], err = decode(d); err != nil {
-				return nil, err
-			}
-		}
-		_, err = d.ReadToken()
-		return m, err
-	case '[':
-		if d.StackDepth() > MaxDepth {
-			return nil, errDepth
-		}
-		list := []any{}
-		for d.PeekKind() != ']' {
-			v, err := decode(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err = d.ReadToken()
-		return list, err
-	case '"':
-		return tok.String(), nil
-	case '0':
-		text := tok.String()
-		if !NumberInRange(text) {
-			return nil, errNumber
-		}
-		return json.Number(text), nil
-	case 't':
-		return true, nil
-	case 'f':
-		return false, nil
-	}
-	return nil, nil
-}
-
-// NumberInRange reports whether a JSON number is within [MaxExponent] and
-// [MaxNumberBytes].
-func NumberInRange(text string) bool {
-	if len(text) > MaxNumberBytes {
-		return false
-	}
-	for i := 0; i < len(text); i++ {
-		if text[i]|0x20 != 'e' {
-			continue
-		}
-		n := 0
-		for _, c := range []byte(text[i+1:]) {
-			if c == '+' || c == '-' {
-				continue
-			}
-			if n = n*10 + int(c-'0'); n > MaxExponent {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func explain(err error) error {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		if errors.As(err, &syntax) && syntax.JSONPointer != "" {
-			return fmt.Errorf("the arguments are not valid: %q is given twice", shorten(syntax.JSONPointer.LastToken()))
-		}
-		return errors.New("the arguments are not valid: a name is given twice")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the arguments are not valid JSON: they end too early")
-	case errors.As(err, &syntax):
-		return fmt.Errorf("the arguments are not valid JSON at byte %d: %v", syntax.ByteOffset, syntax.Err)
-	}
-	return fmt.Errorf("the arguments are not valid: %w", err)
-}
-
-func shorten(s string) string {
-	if len(s) > 60 {
-		return s[:60] + "…"
-	}
-	return s
+	return v, err
 }

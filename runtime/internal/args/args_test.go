@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestDecode(t *testing.T) {
@@ -98,16 +100,35 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// FuzzArguments: what is accepted is an object with unique names that
-// encoding/json reads the same way, and Raw decodes to Values.
+// FuzzArguments: exactly what jsontext takes for an object, and is within the
+// limits, is accepted; its values are those of encoding/json, and every text in
+// Raw decodes to its value.
 func FuzzArguments(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":1e400,"b":[{"c":null}]}`, ` { "x" : "\u00e9" } `, `{"a":1,"a":2}`, `null`, `{"a":"\ud800"}`} {
+	for _, s := range []string{
+		`{}`, `{"a":1e400,"b":[{"c":null}]}`, ` { "x" : "\u00e9" } `, `{"a":1,"a":2}`, `null`, `{"a":"\ud800"}`, `{"a":"\ud83d\ude00\/\b"}`,
+		`{"a":-0.0e-1,"b":[],"c":{}}`, `{"a":tru}`, "{\"a\":\"\xff\"}", `{"a":1}x`, `[1]`, `{"a" 1}`, `{"a":"\x"}`, `{"a":-}`, `{"a":1.}`, `{"a":"\u12`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		a, err := Decode(text)
-		if err != nil {
+		if len(bytes.Trim(text, " \t\r\n")) == 0 || string(bytes.Trim(text, " \t\r\n")) == "null" {
+			if err != nil || len(a.Values) != 0 {
+				t.Fatalf("%v %v", a, err)
+			}
 			return
+		}
+		v := jsontext.Value(text)
+		valid := v.IsValid() && v.Kind() == '{'
+		if err != nil {
+			limit := strings.Contains(err.Error(), "out of range") || strings.Contains(err.Error(), "deep")
+			if valid && !limit {
+				t.Fatalf("refused: %v", err)
+			}
+			return
+		}
+		if !valid {
+			t.Fatalf("accepted: %v", a)
 		}
 		if len(a.Raw) != len(a.Values) {
 			t.Fatalf("%d raw, %d values", len(a.Raw), len(a.Values))
@@ -117,9 +138,6 @@ func FuzzArguments(f *testing.F) {
 			if err != nil || !reflect.DeepEqual(v, a.Values[k]) {
 				t.Fatalf("%q: raw %q is %#v (%v), want %#v", k, raw, v, err, a.Values[k])
 			}
-		}
-		if len(a.Values) == 0 {
-			return
 		}
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.UseNumber()
