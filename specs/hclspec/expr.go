@@ -163,7 +163,14 @@ func (p *parser) lower(e hclsyntax.Expression, sc *scope) *specs.Expr {
 		}
 		return p.operate(name, r, sc, v)
 	case *hclsyntax.BinaryOpExpr:
-		a, b := p.lower(e.LHS, sc), p.lower(e.RHS, sc)
+		a := p.lower(e.LHS, sc)
+		if a != nil && decides(operators[e.Op], a) {
+			off := *sc // x != null && x.y == 1: the right side does not count
+			off.quiet = true
+			p.lower(e.RHS, &off)
+			return p.operate(operators[e.Op], r, sc, a, a)
+		}
+		b := p.lower(e.RHS, sc)
 		if a == nil || b == nil {
 			return nil
 		}
@@ -623,14 +630,19 @@ func (p *parser) conditional(e *hclsyntax.ConditionalExpr, r diag.Range, sc *sco
 	return &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{cond, a, z}, Range: r}
 }
 
+// decides reports whether the left side of && or || is known to decide.
+func decides(name string, left *specs.Expr) bool {
+	if name != "&&" && name != "||" || left.Op != specs.ExprConst {
+		return false
+	}
+	b, err := truth(left.Value)
+	return err == nil && b == (name == "||")
+}
+
 // operate applies an operator, now if it can.
 func (p *parser) operate(name string, r diag.Range, sc *scope, args ...*specs.Expr) *specs.Expr {
-	if (name == "&&" || name == "||") && args[0].Op == specs.ExprConst {
-		if b, err := truth(args[0].Value); err == nil {
-			if b == (name == "||") {
-				return constant(p.place(specs.NewBool(b), r), r)
-			}
-		}
+	if decides(name, args[0]) {
+		return constant(p.place(specs.NewBool(name == "||"), r), r)
 	}
 	values := make([]*specs.Node, len(args))
 	for i, x := range args {

@@ -104,6 +104,7 @@ func TestLowering(t *testing.T) {
 		{`"${local.list[0]}%{ for x in local.list }-${x}%{ endfor }"`, `"x-x-y"`},
 		{`concat([local.list, ["z"]]...)`, `["x","y","z"]`},
 		{`true || args.o`, `true`},
+		{`null != null && null.x == 1 ? 1 : local.map.a`, `2`},
 		{`{ (var.org) = 1, "b c" = 2, d = 3, 4 = 5 }`, `{"acme":1,"b c":2,"d":3,"4":5}`},
 		{`<<-EOT
       a
