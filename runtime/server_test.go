@@ -498,3 +498,48 @@ func TestCollidingIDs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A client that gives up a call ends it at the upstream too: by closing its
+// request, or on stdio by the id.
+func TestCancellationReachesUpstream(t *testing.T) {
+	arrived, ended := make(chan bool), make(chan bool)
+	base := upstreamOf(t, func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- true
+		<-r.Context().Done()
+		ended <- true
+	})
+	s := newServer(t, library(base), Options{})
+	const call = `{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"get_book","arguments":{"id":7}}}`
+
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		r, err := http.NewRequestWithContext(ctx, "POST", web.URL+"/mcp", strings.NewReader(call))
+		if err == nil {
+			r.Header.Set("Content-Type", "application/json")
+			_, err = web.Client().Do(r)
+		}
+		gone <- err
+	}()
+	<-arrived
+	leave()
+	<-ended
+	if err := <-gone; err == nil {
+		t.Error("the client got an answer")
+	}
+
+	in, client := io.Pipe()
+	var out bytes.Buffer
+	done := make(chan error)
+	go func() { done <- s.ServeStdio(t.Context(), in, &out) }()
+	_, _ = io.WriteString(client, call+"\n")
+	<-arrived
+	_, _ = io.WriteString(client, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}`+"\n")
+	<-ended
+	_ = client.Close()
+	if err := <-done; err != nil || out.Len() > 0 {
+		t.Errorf("%v, %s", err, out.String())
+	}
+}
