@@ -147,7 +147,8 @@ func (v schemaView) open() bool {
 
 func (v schemaView) property(name string) (schemaView, bool) {
 	for _, m := range v.parts(0) {
-		if p, ok := m["properties"].(map[string]any)[name]; ok {
+		properties, _ := m["properties"].(map[string]any)
+		if p, ok := properties[name]; ok {
 			at, _ := p.(map[string]any)
 			return schemaView{v.root, at}, true
 		}

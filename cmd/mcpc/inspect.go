@@ -433,9 +433,12 @@ func output(t *plan.Tool) *plan.Schema {
 
 func tokens(bytes int) int { return (bytes + 3) / 4 }
 
-// size writes bytes for people, in powers of 1,000.
+// size writes bytes for people, in powers of 1,000; whole MiB, as limits are
+// given, stay what they are.
 func size(n int64) string {
 	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
 	case n < 1000_000:

@@ -40,11 +40,12 @@ func (a *app) list() *cobra.Command {
 			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 			for i := range r.Plan.Tools {
 				tool := &r.Plan.Tools[i]
+				request := tool.Request.Method + " " + template(&tool.Request)
 				text := tool.Description
-				if text == "" {
+				if text == "" || text == request { // nobody described it
 					text = tool.Title
 				}
-				fmt.Fprintf(w, "%s\t%s %s\t%s\n", tool.Name, tool.Request.Method, short(template(&tool.Request), 48), firstSentence(text, 60))
+				fmt.Fprintf(w, "%s\t%s\t%s\n", tool.Name, short(request, 55), firstSentence(text, 60))
 			}
 			if err := w.Flush(); err != nil {
 				return failed(err)

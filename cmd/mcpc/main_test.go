@@ -126,7 +126,8 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // upstream FILE starts an HTTP service whose address is then in $UPSTREAM. Each
-// line of the file is METHOD PATH STATUS MEDIA-TYPE BODY.
+// line of the file is METHOD PATH STATUS MEDIA-TYPE BODY; a body may be a Go
+// string.
 func startUpstream(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: upstream FILE")
@@ -138,7 +139,11 @@ func startUpstream(ts *testscript.TestScript, _ bool, args []string) {
 		if len(f) < 4 {
 			ts.Fatalf("%s: %q is not METHOD PATH STATUS MEDIA-TYPE BODY", args[0], line)
 		}
-		answers[f[0]+" "+f[1]] = answer{f[2], f[3], strings.Join(f[4:], "")}
+		body := strings.Join(f[4:], "")
+		if s, err := strconv.Unquote(body); err == nil {
+			body = s
+		}
+		answers[f[0]+" "+f[1]] = answer{f[2], f[3], body}
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, ok := answers[r.Method+" "+r.RequestURI]

@@ -102,7 +102,7 @@ func (fs files) run(t *testing.T, serve Make) (got files) {
 	if fs.index("pretty") >= 0 {
 		add("pretty", o.Pretty)
 	}
-	if fs.index("tools.json") >= 0 {
+	if fs.index("tools.json") >= 0 && o.Handler != nil {
 		add("tools.json", ask(t, o.Handler, "tools/list", "{}"))
 	}
 	for _, f := range fs {
