@@ -201,3 +201,37 @@ func BenchmarkStripe(b *testing.B)     { benchmarkFile(b, "stripe.json") }
 func BenchmarkKubernetes(b *testing.B) { benchmarkFile(b, "kubernetes-swagger2.json") }
 func BenchmarkDatadog(b *testing.B)    { benchmarkFile(b, "datadog-v2.yaml") }
 func BenchmarkPetstore(b *testing.B)   { benchmarkFile(b, "petstore-3.0.yaml") }
+
+// The OpenAPI Initiative's own documents for 3.2: those that are right are read
+// without a word; those that are wrong are read as well as they can be.
+func TestConformance32(t *testing.T) {
+	dir := filepath.Join(corpus(t), "oas32-conformance")
+	for _, kind := range []string{"pass", "fail"} {
+		list, err := filepath.Glob(filepath.Join(dir, kind, "*.yaml"))
+		if err != nil || len(list) == 0 {
+			t.Fatalf("no documents in %s: %v", dir, err)
+		}
+		for _, file := range list {
+			api, diags := Parse(context.Background(), &specs.Reader{}, file, Options{})
+			checkPlaces(t, diags)
+			if api == nil {
+				t.Errorf("%s: %s", file, says(diags))
+				continue
+			}
+			if kind == "pass" && len(diags) > 0 {
+				t.Errorf("%s: %s", file, says(diags))
+			}
+			for _, op := range api.Operations {
+				checkOperation(t, api, op)
+			}
+		}
+	}
+}
+
+func TestCorpusAllowedReferences(t *testing.T) {
+	dir := filepath.Join(corpus(t), "specs", "petstore-separate-2.0")
+	api, diags := Parse(context.Background(), &specs.Reader{}, filepath.Join(dir, "spec", "swagger.json"), Options{AllowRefs: []string{dir}})
+	if len(diags) > 0 || api.Schemas["Error"] == nil || api.Schemas["Error"].Get("required") == nil {
+		t.Errorf("%s%s", schemasOf(api), says(diags))
+	}
+}

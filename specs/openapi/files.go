@@ -113,6 +113,11 @@ func readText(src *diag.Source) (*specs.Node, diag.List) {
 	if strings.HasPrefix(body, "{") || strings.HasPrefix(body, "[") {
 		if n, more = readJSON(src, text); n == nil && looksFlow(body) {
 			if y, ymore := readYAML(src, text); y != nil {
+				if strings.HasPrefix(strings.TrimLeft(body[1:], " \t\r\n"), `"`) {
+					more[0].Severity = diag.Warning
+					more[0].Message += "; it is read as YAML"
+					ymore = append(more, ymore...)
+				}
 				n, more = y, ymore
 			}
 		}

@@ -11,7 +11,7 @@ import (
 // referred to by many paths, is much more than its text.
 const (
 	maxOperations = 50_000
-	maxSize       = 5_000_000 // parameters and responses of all operations
+	maxSize       = 1_000_000 // parameters and responses of all operations
 	maxParams     = 1_000     // of one operation
 )
 
@@ -233,17 +233,19 @@ func quote(s string) string { return `"` + clip(s) + `"` }
 // inputs3 reads the parameters and the body of an operation of OpenAPI 3. A
 // non-empty result is the reason why the operation cannot be called.
 func (p *parser) inputs3(op *specs.Operation, item, n *specs.Node) string {
+	params := paramList{}
 	for _, list := range [...]*specs.Node{item.Get("parameters"), n.Get("parameters")} {
 		for _, f := range p.list(list, "parameters") {
 			d := p.object(f.Value, "a parameter")
-			if d == nil || len(op.Params) > maxParams {
+			if d == nil || len(params.list) > maxParams {
 				continue
 			}
 			if param := p.param3(d); param != nil {
-				op.Params = addParam(op.Params, param)
+				params.add(param)
 			}
 		}
 	}
+	op.Params = params.list
 	whole, parts := 0, 0
 	for _, param := range op.Params {
 		switch param.In {
@@ -272,15 +274,27 @@ func (p *parser) inputs3(op *specs.Operation, item, n *specs.Node) string {
 	return ""
 }
 
-// addParam appends a parameter, or replaces the one it overrides.
-func addParam(list []*specs.Param, param *specs.Param) []*specs.Param {
-	for i, other := range list {
-		if other.In == param.In && (other.Name == param.Name || param.In == specs.InHeader && strings.EqualFold(other.Name, param.Name)) {
-			list[i] = param
-			return list
-		}
+// paramList collects the parameters of an operation; one of the same name and
+// place replaces an earlier one.
+type paramList struct {
+	list []*specs.Param
+	at   map[string]int
+}
+
+func (l *paramList) add(param *specs.Param) {
+	key := string(param.In) + "\n" + param.Name
+	if param.In == specs.InHeader {
+		key = strings.ToLower(key)
 	}
-	return append(list, param)
+	if i, again := l.at[key]; again {
+		l.list[i] = param
+		return
+	}
+	if l.at == nil {
+		l.at = map[string]int{}
+	}
+	l.at[key] = len(l.list)
+	l.list = append(l.list, param)
 }
 
 // param3 reads a parameter of OpenAPI 3, once for all operations that share it.

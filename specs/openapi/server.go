@@ -230,6 +230,9 @@ func (p *parser) hostServers(schemes *specs.Node) []specs.ServerURL {
 	}
 	base := p.baseURL()
 	if host == "" && base == nil {
+		if path == "" {
+			return nil
+		}
 		return []specs.ServerURL{{URL: path, Range: at}}
 	}
 	if len(wanted) == 0 {

@@ -31,10 +31,11 @@ func (p *parser) mediaTypes(op *specs.Node, key string) []string {
 func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 	var body *specs.Node
 	var form []*specs.Node
+	params := paramList{}
 	for _, list := range [...]*specs.Node{item.Get("parameters"), n.Get("parameters")} {
 		for _, f := range p.list(list, "parameters") {
 			d := p.object(f.Value, "a parameter")
-			if d == nil || len(op.Params) > maxParams || len(form) > maxParams {
+			if d == nil || len(params.list) > maxParams || len(form) > maxParams {
 				continue
 			}
 			switch in := p.text(d.Get("in")); in {
@@ -52,11 +53,12 @@ func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 				}
 			default:
 				if param := p.param2(d); param != nil {
-					op.Params = addParam(op.Params, param)
+					params.add(param)
 				}
 			}
 		}
 	}
+	op.Params = params.list
 	if body != nil && form != nil {
 		return "it has a body and form fields, of which a request can have only one"
 	}

@@ -64,11 +64,19 @@ func parseYAML(text string) (doc *yaml.Node, err error) {
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
 
+// yamlParserSays matches errors of the library's parser, whose lines count from
+// 0; those of its scanner count from 1.
+var yamlParserSays = regexp.MustCompile(`^(did not find expected (key|node content|<|'-'|',')|found (undefined tag|duplicate %))`)
+
 func (p *yamlReader) syntax(err error) diag.Diagnostic {
 	d := diag.Diagnostic{Code: "invalid-yaml", Message: "this is not valid YAML", Range: diag.Range{Source: p.src}}
 	if m := yamlLine.FindStringSubmatch(strings.SplitN(err.Error(), "\n", 2)[0]); m != nil {
 		d.Message += ": " + m[2]
-		if line, err := strconv.Atoi(m[1]); err == nil {
+		line, err := strconv.Atoi(m[1])
+		if err == nil && yamlParserSays.MatchString(m[2]) {
+			line++
+		}
+		if err == nil {
 			line = min(max(line, 1), len(p.lines))
 			start := int(p.lines[line-1])
 			for start < len(p.s) && (p.s[start] == ' ' || p.s[start] == '\t') {
@@ -294,6 +302,10 @@ func (p *yamlReader) scalar(y *yaml.Node, n *specs.Node) {
 		switch strings.ToLower(y.Value) {
 		case "true", "false":
 			n.Kind, n.Text = specs.Bool, strings.ToLower(y.Value)
+		}
+	case "!!str": // a number that no float64 can hold
+		if y.Style == 0 && y.Value != "" && numberLen(y.Value) == len(y.Value) {
+			n.Kind = specs.Number
 		}
 	case "!!int", "!!float":
 		if digits, ok := yamlNumber(y.Value); ok {
