@@ -119,7 +119,9 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 		f.log.WarnContext(ctx, "calls were cut off by the end of the server", "in_flight", f.serving.inFlight.Load())
 		_ = s.Close() // what it would report, Shutdown already has
 	}
-	_ = <-ended // http.ErrServerClosed
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		f.log.WarnContext(ctx, "the listener ended by itself", "error", err)
+	}
 	return nil
 }
 
