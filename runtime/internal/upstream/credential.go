@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -159,23 +161,27 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 			return errors.New("it holds a character that a cookie cannot")
 		}
 	case "query":
-		name = url.QueryEscape(name)
-		if coded := url.QueryEscape(secret); coded != secret {
-			secret = coded
-			a.secrets = append(a.secrets, coded)
-		}
+		name, secret = escape(name), escape(secret)
 	}
 	a.items = append(a.items, item{c.Name, c.In, name, "", secret})
 	return nil
 }
+
+// escape encodes a part of a query; a space is %20, which every reader knows.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // minRedact is the length below which a secret is not looked for in texts: the
 // text would be destroyed, and so short a secret is none.
 const minRedact = 4
 
 func (a *auth) redact(s string) string {
+	var secrets []string
+	for _, secret := range a.secrets {
+		// As it is, and as it is written in JSON and in URLs.
+		quoted, _ := jsontext.AppendQuote(nil, secret)
+		secrets = append(secrets, secret, string(quoted[1:len(quoted)-1]), escape(secret), url.QueryEscape(secret))
+	}
 	// The longest first: one may be a part of another.
-	secrets := slices.Clone(a.secrets)
 	slices.SortFunc(secrets, func(x, y string) int { return len(y) - len(x) })
 	for _, secret := range secrets {
 		if len(secret) >= minRedact {
