@@ -63,6 +63,9 @@ func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*func
 		if v := values[0].Get(x.Name); v != nil {
 			return v, nil
 		}
+		if k := values[0].Kind; k != specs.Object && k != specs.Null {
+			return nil, fmt.Errorf("%s has no member %q", valueText(values[0]), x.Name)
+		}
 		return &specs.Node{}, nil
 	case specs.ExprIndex:
 		if v, err := member(values[0], values[1]); err == nil {

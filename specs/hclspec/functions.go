@@ -551,12 +551,10 @@ func formatVerb(m []string, v *specs.Node) (string, error) {
 		return "", err
 	}
 	if strings.Contains("dboxX", letter) {
-		n := d.coef
-		if d.exp < 0 {
-			n = new(big.Int).Quo(n, pow10(-d.exp)) // a fraction is cut off
-		} else {
-			n = new(big.Int).Mul(n, pow10(d.exp))
+		if d.whole(false).cmp(d) != 0 {
+			return "", fmt.Errorf("%%%s takes a whole number, not %s", letter, v.Text)
 		}
+		n, _, _ := align(d.whole(false), decimal{new(big.Int), 0})
 		return fmt.Sprintf("%"+flags+rest+letter, n), nil
 	}
 	f, _, err := big.ParseFloat(v.Text, 10, 512, big.ToNearestEven)

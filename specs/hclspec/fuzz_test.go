@@ -90,9 +90,21 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func TestNotUTF8(t *testing.T) {
+	for _, text := range []string{"server \"x\" {\n  title = \"\xe9\"\n}\n", "\xEF\xBB\xBFserver \"x\" {}"} {
+		for _, isJSON := range []bool{false, true} {
+			doc, list := parseText([]byte(text), isJSON)
+			checkSound(t, []byte(text), doc, list)
+			if len(list) != 1 || list[0].Code != "not-utf8" {
+				t.Errorf("%q:\n%s", text, show(list))
+			}
+		}
+	}
+}
+
 // Texts made to exhaust a recursive parser are refused, quickly.
 func TestHostileText(t *testing.T) {
-	many := func(s string) string { return strings.Repeat(s, 200_000/len(s)) }
+	many := func(s string) string { return strings.Repeat(s, 60_000/len(s)) }
 	for name, text := range map[string]string{
 		"parentheses":  "locals {\n a = " + many("(") + "\n}",
 		"lists":        "locals {\n a = " + many("[") + "\n}",

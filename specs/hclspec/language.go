@@ -182,7 +182,7 @@ func apiBlock() *block {
 				set: into(func(t *apiTarget, s *setting) { t.api.Timeout = s.text })},
 			{name: "connect_timeout", kind: durationKind, standard: "`\"10s\"`", doc: "limit of connecting, TLS included", example: `connect_timeout = "5s"`,
 				set: into(func(t *apiTarget, s *setting) { t.api.ConnectTimeout = s.text })},
-			{name: "max_response", kind: sizeKind, doc: "bytes read of an answer", example: `max_response = "10MB"`,
+			{name: "max_response", kind: sizeKind, standard: "`\"10MiB\"`", doc: "bytes read of an answer", example: `max_response = "10MB"`,
 				set: into(func(t *apiTarget, s *setting) { t.api.MaxResponse = s.text })},
 			{name: "server_variables", kind: textMapKind, doc: "values for the variables of the document's server URL", example: `server_variables = { region = "eu" }`,
 				set: into(func(t *apiTarget, s *setting) {

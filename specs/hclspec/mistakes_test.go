@@ -88,6 +88,21 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// Every kind of mistake the reference lists is provoked by an archive.
+func TestEveryCodeIsProvoked(t *testing.T) {
+	elsewhere := map[string]string{"too-deep": "TestHostileText", "remote-spec": "TestRemoteSpec", "not-utf8": "TestNotUTF8"}
+	var all strings.Builder
+	archives, _ := filepath.Glob("testdata/mistakes/*.txtar")
+	for _, path := range archives {
+		all.WriteString(readFile(t, path))
+	}
+	for _, c := range Codes() {
+		if provoked := strings.Contains(all.String(), " ["+c.Word+"]\n"); provoked == (elsewhere[c.Word] != "") {
+			t.Errorf("code %s: provoked by an archive: %v, said to be by %q", c.Word, provoked, elsewhere[c.Word])
+		}
+	}
+}
+
 // show prints diagnostics compactly: the place with the text it covers, then
 // the hint, then notes.
 func show(list diag.List) string {

@@ -341,6 +341,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		if x.Op == specs.ExprConst && x.Value.Kind != specs.String {
 			return wrong("text")
 		}
+		if findSecret(x) != nil {
+			return p.known(x, row.name) != nil
+		}
 		return true
 	case entriesKind:
 		entries, ok := p.entries(x, row.name)
