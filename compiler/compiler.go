@@ -292,7 +292,11 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			if strings.HasPrefix(l.skip, "internal error") {
 				code = "internal-error"
 			}
-			c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: code, Message: fmt.Sprintf("operation %q is not served: %s", d.op.ID, l.skip), Range: d.op.Range})
+			w := diag.Diagnostic{Severity: diag.Warning, Code: code, Message: fmt.Sprintf("operation %q is not served: %s", d.op.ID, l.skip), Range: d.op.Range}
+			if d.tool != nil {
+				w.Range, w.Notes = d.tool.Range, []diag.Note{{Message: "it is declared here", Range: d.op.Range}}
+			}
+			c.diags.Add(w)
 			continue
 		}
 		if len(l.cut) > 0 {

@@ -171,7 +171,9 @@ func checkPlan(t *testing.T, doc string, p *plan.Server) {
 
 type noLoader struct{}
 
-func (noLoader) Load(url string) (any, error) { return nil, errors.New("loaded from elsewhere: " + url) }
+func (noLoader) Load(url string) (any, error) {
+	return nil, errors.New("loaded from elsewhere: " + url)
+}
 
 func compileByLibrary(text string) (*jsonschema.Schema, any, error) {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))

@@ -120,7 +120,7 @@ func direct(api *specs.API) *specs.Document {
 // slug is a short name made of a title.
 func slug(title string) string {
 	s := strings.ToLower(readable(oneLine(title)))
-	s = strings.Trim(strings.ReplaceAll(strings.ReplaceAll(s, "_", "-"), ".", "-"), "-")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '_' || r == '.' || r == '-' }), "-")
 	if len(s) > 40 {
 		s = strings.Trim(s[:40], "-")
 	}

@@ -121,7 +121,7 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 
 	t.Request.Accept, t.Response, t.Output = a.response(op, &out)
 	var cut bool
-	t.Input, cut = emit(inputSchema(args), inputBudget)
+	t.Input, cut = emit(inputSchema(args), inputBudget, 1)
 	if cut {
 		out.cut = append(out.cut, "input")
 	}
@@ -614,7 +614,11 @@ func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r
 	if !ok {
 		return accept, r, ""
 	}
-	text, cut := emit(root, outputBudget)
+	must := 0
+	if wrap {
+		must = 1
+	}
+	text, cut := emit(root, outputBudget, must)
 	if cut {
 		l.cut = append(l.cut, "output")
 	}

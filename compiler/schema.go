@@ -87,6 +87,9 @@ func (s *schema) word(key string) string {
 
 // without returns the words but those named.
 func without(words []word, keys ...string) []word {
+	if !slices.ContainsFunc(words, func(w word) bool { return slices.Contains(keys, w.key) }) {
+		return words
+	}
 	var out []word
 	for _, w := range words {
 		if !slices.Contains(keys, w.key) {
@@ -419,6 +422,9 @@ func (l *lowerer) lower(n *specs.Node, at place) *schema {
 	for _, p := range removed {
 		s.loose = true
 		s.desc = join(s.desc, "Pattern: "+p)
+	}
+	if len(s.types) > 0 && !slices.Contains(s.types, "array") {
+		s.words = without(s.words, "uniqueItems") // generators write it on texts
 	}
 	dedupeWords(s)
 	return l.simplify(s)

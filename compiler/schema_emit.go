@@ -23,49 +23,48 @@ const maxText = 1024
 // if that repeats a part: some clients lose $defs.
 const inlineBudget = 2 << 10
 
-const unlimited = 1 << 20
-
 // effort is how much of a schema is written.
 type effort struct {
-	depth      int  // levels of subschemas; unlimited for all
+	all        bool // all of it; else what fits, level by level
 	textMax    int  // bytes of one description; 0 for none
 	exampleMax int  // bytes of the examples of one schema
 	words      bool // keywords other than types and structure
+	must       bool // fails unless the levels that matter most are whole
 }
 
 // efforts are tried in order until the budget is kept. Long texts go before
-// structure does.
+// structure does, and deep structure before texts go altogether.
 var efforts = [...]effort{
-	{unlimited, maxText, maxExample, true},
-	{unlimited, 300, 100, true},
-	{10, 300, 100, true},
-	{7, 300, 100, true},
-	{5, 300, 100, true},
-	{4, 300, 100, true},
-	{3, 300, 100, true},
-	{3, 120, 0, true},
-	{2, 300, 100, true},
-	{2, 120, 0, true},
-	{2, 0, 0, true},
-	{1, 120, 0, true},
-	{1, 0, 0, true},
-	{1, 0, 0, false},
+	{all: true, textMax: maxText, exampleMax: maxExample, words: true},
+	{all: true, textMax: 300, exampleMax: 100, words: true},
+	{textMax: 300, exampleMax: 100, words: true, must: true},
+	{textMax: 120, words: true, must: true},
+	{textMax: 0, words: true, must: true},
+	{textMax: 120, words: true},
+	{textMax: 0, words: true},
+	{textMax: 0},
 }
 
-// emit writes a schema within a budget. It reports whether structure was cut:
-// parts of the schema then read {} with their description.
-func emit(root *schema, budget int) (text plan.Schema, cut bool) {
+// emit writes a schema within a budget. Levels up to must are those that matter
+// most. It reports whether structure was cut: parts of the schema are then left
+// open, with their type and description.
+func emit(root *schema, budget, must int) (text plan.Schema, cut bool) {
 	var e emitter
 	for i, try := range efforts {
-		e = emitter{effort: try, budget: budget, buf: e.buf[:0]}
+		// What the survey adds up is a little less than what is written.
+		e = emitter{effort: try, budget: budget, spend: budget - budget/16, mustLevel: must, buf: e.buf[:0]}
 		if i == len(efforts)-1 {
 			e.budget = huge
 		}
-		if e.survey(root) {
-			e.root(root)
-			if len(e.buf) <= e.budget {
-				break
-			}
+		if !e.survey(root) {
+			continue
+		}
+		if e.buf == nil {
+			e.buf = make([]byte, 0, 4<<10)
+		}
+		e.root(root)
+		if len(e.buf) <= e.budget {
+			break
 		}
 	}
 	return plan.Schema(e.buf), e.cut
@@ -73,77 +72,65 @@ func emit(root *schema, budget int) (text plan.Schema, cut bool) {
 
 type emitter struct {
 	effort
-	budget int
-	buf    []byte
-	cut    bool
+	budget, spend int
+	mustLevel     int
+	buf           []byte
+	cut           bool
 
-	uses  map[*def]*use
-	order []*def // as found
+	opened map[*schema]bool // unless all: whose inside is written
+	uses   map[*def]*use
+	order  []*def // as found
 }
 
 // use is what the survey found out about a named schema.
 type use struct {
 	count   int
-	depth   int // smallest
 	inline  bool
 	written bool
 }
 
 // survey finds the named schemas in reach and decides which of them are written
-// in place. False means that the budget cannot be kept.
+// in place, and unless all is written, what is. False means that the budget
+// cannot be kept.
 func (e *emitter) survey(root *schema) bool {
-	e.uses, e.order = nil, nil
-	if e.depth == unlimited {
-		if n := size(root); n <= inlineBudget && !refersToRecursive(root) {
-			return true
-		}
+	e.uses, e.order, e.opened = nil, nil, nil
+	if e.all && size(root) <= inlineBudget && !refersToRecursive(root) {
+		return true
 	}
-	total := 0
+	e.uses = map[*def]*use{}
+	e.opened = map[*schema]bool{}
+	total := e.leafCost(root)
 	level, next := []*schema{root}, []*schema(nil)
 	for depth := 0; len(level) > 0; depth++ {
 		for i := 0; i < len(level); i++ {
 			s := level[i]
-			if depth >= e.depth && s.hasKids() && s.ref == nil {
-				continue // cut
-			}
-			n := ownSize(s, e.textMax)
-			if ex := s.word("examples"); len(ex) > e.exampleMax {
-				n -= len(ex)
-			}
-			if !e.words {
-				n = 2
-			}
-			if total += n; total > e.budget+e.budget/8 {
-				return false
-			}
 			if s.ref != nil {
-				if e.uses == nil {
-					e.uses = map[*def]*use{}
-				}
+				t := s.ref.schema()
 				u := e.uses[s.ref]
 				if u == nil {
-					t := s.ref.schema()
-					if depth >= e.depth && t.hasKids() {
+					if !e.open(t, depth, &total) {
+						if e.all || e.must && depth <= e.mustLevel {
+							return false
+						}
 						continue
 					}
-					u = &use{depth: depth}
+					u = &use{}
 					e.uses[s.ref] = u
 					e.order = append(e.order, s.ref)
-					level = append(level, t)
+					level, next = e.kids(t, level, next)
 				}
 				u.count++
-			}
-			if depth >= e.depth {
-				continue
-			}
-			for j := range s.props {
-				if !s.props[j].hidden {
-					next = append(next, s.props[j].schema)
+				if s.onlyAnnotates() {
+					continue
 				}
 			}
-			for j := range s.subs {
-				next = append(next, s.subs[j].list...)
+			if !e.open(s, depth, &total) {
+				if e.all || e.must && depth <= e.mustLevel || depth == 0 {
+					return false
+				}
+				continue
 			}
+			level, next = e.kids(s, level, next)
 		}
 		level, next = next, level[:0]
 	}
@@ -153,9 +140,92 @@ func (e *emitter) survey(root *schema) bool {
 			continue
 		}
 		reference := len(d.key) + 18
-		u.inline = u.count == 1 || u.count*d.inlined <= d.inlined+u.count*reference+len(d.key)+4
+		u.inline = u.count == 1 || !d.schema().hasKids() ||
+			e.all && u.count*d.inlined <= d.inlined+u.count*reference+len(d.key)+4
 	}
 	return true
+}
+
+// open pays for the inside of s, if it can be afforded.
+func (e *emitter) open(s *schema, depth int, total *int) bool {
+	n := e.cost(s) - e.leafCost(s)
+	if e.all {
+		n = e.cost(s)
+	} else {
+		for i := range s.props {
+			if !s.props[i].hidden {
+				n += e.leafCost(s.props[i].schema)
+			}
+		}
+		for i := range s.subs {
+			for _, c := range s.subs[i].list {
+				n += e.leafCost(c)
+			}
+		}
+	}
+	limit := e.spend
+	if e.all || depth == 0 {
+		limit = e.budget
+	}
+	if *total+n > limit {
+		return false
+	}
+	*total += n
+	e.opened[s] = true
+	return true
+}
+
+// kids appends what is below s to the level it belongs to.
+func (e *emitter) kids(s *schema, level, next []*schema) (_, _ []*schema) {
+	add := func(c *schema, deeper bool) {
+		switch {
+		case !c.hasKids() && !e.all: // paid for
+		case deeper:
+			next = append(next, c)
+		default:
+			level = append(level, c)
+		}
+	}
+	for i := range s.props {
+		if !s.props[i].hidden {
+			add(s.props[i].schema, true)
+		}
+	}
+	for i := range s.subs {
+		for _, c := range s.subs[i].list {
+			// The elements of a list and the parts of an allOf say little by
+			// themselves.
+			add(c, s.subs[i].key != "items" && s.subs[i].key != "allOf")
+		}
+	}
+	return level, next
+}
+
+// cost is the bytes of s itself.
+func (e *emitter) cost(s *schema) int {
+	if !e.words {
+		return ownSize(&schema{types: s.types, props: s.props, required: s.required, subs: s.subs}, 0)
+	}
+	n := ownSize(s, e.textMax)
+	if ex := s.word("examples"); len(ex) > e.exampleMax {
+		n -= len(ex)
+	}
+	if e.textMax < maxText && s.title != "" {
+		n -= len(s.title) + 11
+	}
+	return n
+}
+
+// leafCost is the bytes of s when its inside is not written.
+func (e *emitter) leafCost(s *schema) int {
+	if !s.hasKids() {
+		return e.cost(s)
+	}
+	n := 20 + min(len(s.desc), e.textMax)
+	if s.ref != nil {
+		n = max(n+min(len(s.ref.raw().desc), e.textMax), len(s.ref.key)+18)
+	}
+	return n
 }
 
 func refersToRecursive(s *schema) bool {
@@ -178,11 +248,8 @@ func refersToRecursive(s *schema) bool {
 
 // root writes the whole schema with its $defs.
 func (e *emitter) root(s *schema) {
-	if s.never {
-		s = &schema{}
-	}
 	e.cut = false
-	e.schema(s, 0)
+	e.schema(s)
 	first := true
 	for _, d := range e.order {
 		u := e.uses[d]
@@ -200,7 +267,7 @@ func (e *emitter) root(s *schema) {
 		}
 		first = false
 		e.buf = append(specs.AppendQuoted(e.buf, d.key), ':')
-		e.schema(d.schema(), u.depth)
+		e.schema(d.schema())
 		if len(e.buf) > e.budget {
 			return
 		}
@@ -210,7 +277,12 @@ func (e *emitter) root(s *schema) {
 	}
 }
 
-func (e *emitter) schema(s *schema, depth int) {
+func (e *emitter) schema(s *schema) {
+	e.write(s, e.all || e.opened[s])
+}
+
+// write writes s, its inside only when it is open.
+func (e *emitter) write(s *schema, open bool) {
 	if len(e.buf) > e.budget {
 		return
 	}
@@ -220,46 +292,45 @@ func (e *emitter) schema(s *schema, depth int) {
 	}
 	if s.ref != nil {
 		u := e.uses[s.ref]
+		target := s.ref.schema()
 		switch {
 		case u != nil && !u.inline:
 			u.written = true
-			e.open()
+			e.brace()
 			e.key("$ref")
 			e.buf = append(e.buf, `"#/$defs/`...)
 			e.buf = append(e.buf, s.ref.key...)
 			e.buf = append(e.buf, '"')
-			e.rest(s, depth)
-			return
+			e.rest(s)
 		case s.onlyAnnotates():
-			e.schema(overlay(s, s.ref.schema()), depth)
-			return
-		case depth >= e.depth:
+			e.write(overlay(s, target), e.all || e.opened[target])
+		case open:
+			e.write(expand(s), true) // rules beside the reference: both hold
+		default:
 			e.leaf(s)
-			return
 		}
-		e.schema(expand(s), depth) // rules beside the reference: both hold
 		return
 	}
-	if depth >= e.depth && s.hasKids() {
+	if !open && s.hasKids() {
 		e.leaf(s)
 		return
 	}
-	e.open()
-	e.rest(s, depth)
+	e.brace()
+	e.rest(s)
 }
 
 // leaf writes what is left of a schema whose inside is cut.
 func (e *emitter) leaf(s *schema) {
 	e.cut = true
 	t := s.target()
-	e.open()
+	e.brace()
 	e.text("title", t.title)
 	e.text("description", t.desc)
 	e.types(t.types)
 	e.buf = append(e.buf, '}')
 }
 
-func (e *emitter) open() { e.buf = append(e.buf, '{') }
+func (e *emitter) brace() { e.buf = append(e.buf, '{') }
 
 func (e *emitter) key(k string) {
 	if e.buf[len(e.buf)-1] != '{' {
@@ -273,7 +344,10 @@ func (e *emitter) key(k string) {
 func (e *emitter) text(key, s string) {
 	limit := e.textMax
 	if key == "title" {
-		limit = min(limit, 200)
+		if limit < maxText {
+			return // mostly the name of a class
+		}
+		limit = 200
 	}
 	if s = clip(s, limit); s != "" {
 		e.key(key)
@@ -294,7 +368,7 @@ func (e *emitter) types(types []string) {
 }
 
 // rest writes all of s but its reference, and closes the object.
-func (e *emitter) rest(s *schema, depth int) {
+func (e *emitter) rest(s *schema) {
 	e.text("title", s.title)
 	e.text("description", s.desc)
 	e.types(s.types)
@@ -307,11 +381,11 @@ func (e *emitter) rest(s *schema, depth int) {
 	}
 	if slices.ContainsFunc(s.props, func(p prop) bool { return !p.hidden }) {
 		e.key("properties")
-		e.open()
+		e.brace()
 		for i := range s.props {
 			if p := &s.props[i]; !p.hidden {
 				e.key(p.key)
-				e.schema(p.schema, depth+1)
+				e.schema(p.schema)
 			}
 		}
 		e.buf = append(e.buf, '}')
@@ -321,38 +395,38 @@ func (e *emitter) rest(s *schema, depth int) {
 		e.buf = appendStrings(e.buf, s.required)
 	}
 	for i := range s.subs {
-		e.sub(&s.subs[i], depth, s)
+		e.sub(&s.subs[i], s)
 	}
 	e.buf = append(e.buf, '}')
 }
 
 // sub writes a keyword with subschemas. A cut widens a schema, so that a rule
 // which would then refuse more than the author's is widened or left out too.
-func (e *emitter) sub(sb *sub, depth int, of *schema) {
+func (e *emitter) sub(sb *sub, of *schema) {
 	before, wasCut := len(e.buf), e.cut
 	e.cut = false
 	e.key(sb.key)
 	keyAt := len(e.buf) - len(sb.key) - 2
 	switch sb.form {
 	case oneSchema:
-		e.schema(sb.list[0], depth+1)
+		e.schema(sb.list[0])
 	case schemaList:
 		e.buf = append(e.buf, '[')
 		for i, c := range sb.list {
 			if i > 0 {
 				e.buf = append(e.buf, ',')
 			}
-			e.schema(c, depth+1)
+			e.schema(c)
 		}
 		e.buf = append(e.buf, ']')
 	case schemaMap:
-		e.open()
+		e.brace()
 		for i, c := range sb.list {
 			if i > 0 {
 				e.buf = append(e.buf, ',')
 			}
 			e.buf = append(specs.AppendQuoted(e.buf, sb.keys[i]), ':')
-			e.schema(c, depth+1)
+			e.schema(c)
 		}
 		e.buf = append(e.buf, '}')
 	}
@@ -369,7 +443,7 @@ func (e *emitter) sub(sb *sub, depth int, of *schema) {
 		}
 	}
 	// Whether an if holds, and what was evaluated, depends on all of it.
-	if e.depth != unlimited {
+	if !e.all {
 		switch sb.key {
 		case "if", "then", "else", "unevaluatedProperties", "unevaluatedItems":
 			e.cut = true

@@ -94,14 +94,20 @@ func ownSize(s *schema, limit int) int {
 	for i := range s.words {
 		n += len(s.words[i].key) + len(s.words[i].json) + 4
 	}
+	if len(s.props) > 0 {
+		n += 16
+	}
+	if len(s.required) > 0 {
+		n += 14
+	}
 	for _, r := range s.required {
-		n += len(r) + 4
+		n += len(r) + 3
 	}
 	for i := range s.props {
 		n += len(s.props[i].key) + 4
 	}
 	for i := range s.subs {
-		n += len(s.subs[i].key) + 6
+		n += len(s.subs[i].key) + 6 + len(s.subs[i].list)
 	}
 	return n
 }

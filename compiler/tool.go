@@ -105,7 +105,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		return out, false
 	}
 	var cut bool
-	if out.Input, cut = emit(root, inputBudget); cut {
+	if out.Input, cut = emit(root, inputBudget, 1); cut {
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})
 	}
 	if err := gate(&out, a.patterns); err != nil {
