@@ -26,6 +26,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -80,15 +82,16 @@ type parser struct {
 	version  version
 	place    policy
 
-	ids      map[string]*specs.Node // schemas by $id, by $id#anchor; documents by $self
-	hints    int                    // near names looked for
-	schemas  schemaTable
-	params   map[*specs.Node]*specs.Param
-	media    map[*specs.Node][]*specs.Media // by content object, or 2.0 response
-	schemes  map[string]bool
-	size     int // parameters and responses of all operations so far
-	reported map[diagKey]bool
-	diags    diag.List
+	ids       map[string]*specs.Node // schemas by $id, by $id#anchor; documents by $self
+	hints     int                    // near names looked for
+	schemas   schemaTable
+	params    map[*specs.Node]*specs.Param
+	media     map[*specs.Node][]*specs.Media // by content object, or 2.0 response
+	schemes   map[string]bool
+	anySchema *openapi3.SchemaRef // the empty schema, for kin-openapi
+	size      int                 // parameters and responses of all operations so far
+	reported  map[diagKey]bool
+	diags     diag.List
 }
 
 type diagKey struct {
@@ -101,12 +104,13 @@ func newParser(ctx context.Context, r *specs.Reader, o Options) *parser {
 	return &parser{
 		ctx: ctx, reader: r, options: o,
 		files: map[string]*file{}, bySource: map[*diag.Source]*file{},
-		ids:      map[string]*specs.Node{},
-		schemas:  schemaTable{refs: map[*specs.Node]string{}, used: map[string]int{}, done: map[string]*specs.Node{}},
-		params:   map[*specs.Node]*specs.Param{},
-		media:    map[*specs.Node][]*specs.Media{},
-		schemes:  map[string]bool{},
-		reported: map[diagKey]bool{},
+		ids:       map[string]*specs.Node{},
+		schemas:   schemaTable{refs: map[*specs.Node]string{}, used: map[string]int{}, done: map[string]*specs.Node{}},
+		params:    map[*specs.Node]*specs.Param{},
+		media:     map[*specs.Node][]*specs.Media{},
+		schemes:   map[string]bool{},
+		anySchema: openapi3.NewSchemaRef("", &openapi3.Schema{}),
+		reported:  map[diagKey]bool{},
 	}
 }
 

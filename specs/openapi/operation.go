@@ -396,36 +396,6 @@ func (p *parser) described(schema, n *specs.Node) *specs.Node {
 	return out
 }
 
-// style reads how an array or object is written into a parameter, and fills in
-// the defaults of the standard.
-func (p *parser) style(param *specs.Param, n *specs.Node) {
-	allowed := map[specs.In][]string{
-		specs.InPath:   {"simple", "label", "matrix"},
-		specs.InQuery:  {"form", "spaceDelimited", "pipeDelimited", "deepObject"},
-		specs.InHeader: {"simple"},
-		specs.InCookie: {"form", "cookie"},
-	}[param.In]
-	param.Style = allowed[0]
-	if s := p.text(n.Get("style")); s != "" {
-		ok := false
-		for _, a := range allowed {
-			ok = ok || a == s
-		}
-		if ok {
-			param.Style = s
-		} else {
-			p.warn("odd-style", n.Get("style").Range(), "allowed are "+strings.Join(allowed, ", "), "the style %q does not exist for a parameter in %s; %s is used", clip(s), param.In, param.Style)
-		}
-	}
-	switch param.Style {
-	case "form", "cookie", "deepObject":
-		param.Explode = true
-	}
-	if explode, known := p.flag(n.Get("explode"), "explode"); known {
-		param.Explode = explode
-	}
-}
-
 // matchPath makes the path template and the path parameters agree.
 func (p *parser) matchPath(op *specs.Operation) {
 	used := map[string]bool{}
@@ -529,12 +499,7 @@ func (p *parser) encodings(n *specs.Node) map[string]*specs.Encoding {
 			enc.Explode = &explode
 		}
 		enc.AllowReserved, _ = p.flag(e.Get("allowReserved"), "allowReserved")
-		switch enc.Style {
-		case "", "form", "spaceDelimited", "pipeDelimited", "deepObject":
-		default:
-			p.warn("odd-style", e.Get("style").Range(), "allowed are form, spaceDelimited, pipeDelimited, deepObject", "the style %q does not exist for a property of a form; it is left out", clip(enc.Style))
-			enc.Style = ""
-		}
+		p.encodingStyle(enc, e)
 		if headers := p.object(e.Get("headers"), "headers"); headers != nil {
 			for _, h := range headers.Fields {
 				d := p.object(h.Value, "a header")
