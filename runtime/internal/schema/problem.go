@@ -208,12 +208,9 @@ func (r *reporter) problems(f failure) []Problem {
 	case *kind.MaxProperties:
 		return one("must have at most %s, it has %d", count(k.Want, "field"), k.Got)
 	case *kind.DependentRequired:
-		var out []Problem
-		for _, missing := range k.Missing {
-			at := append(slices.Clone(f.at), missing)
-			out = append(out, Problem{r.path(at), cut(fmt.Sprintf("%s is required when %q is given%s", r.name(at), cut(k.Prop, maxValue), f.note), maxMessage)})
-		}
-		return out
+		return r.dependent(f, k.Prop, k.Missing)
+	case *kind.Dependency:
+		return r.dependent(f, k.Prop, k.Missing)
 	case *kind.PropertyNames:
 		return one("has a field whose name is not allowed: %q", cut(k.Property, maxValue))
 	case *kind.Contains:
@@ -228,6 +225,15 @@ func (r *reporter) problems(f failure) []Problem {
 		return one("has a value that is excluded: %s", show(got))
 	}
 	return one("is not valid: %s", cut(f.kind.LocalizedString(message.NewPrinter(language.English)), 200))
+}
+
+func (r *reporter) dependent(f failure, given string, missing []string) []Problem {
+	var out []Problem
+	for _, name := range missing {
+		at := append(slices.Clone(f.at), name)
+		out = append(out, Problem{r.path(at), cut(fmt.Sprintf("%s is required when %q is given%s", r.name(at), cut(given, maxValue), f.note), maxMessage)})
+	}
+	return out
 }
 
 // unknown says that names are not fields of the object at f.

@@ -24,6 +24,7 @@ import (
 // Validator checks values against one schema. It is safe for concurrent use.
 type Validator struct {
 	schema *jsonschema.Schema
+	fast   *fast
 	fields map[string]*jsonschema.Schema // of the root that take lists or objects but no text
 	// byLocation finds the schema that an error speaks of; built by the first.
 	byLocation func() map[string]*jsonschema.Schema
@@ -57,7 +58,7 @@ func Compile(s plan.Schema) (*Validator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	v := &Validator{schema: compiled, fields: map[string]*jsonschema.Schema{}}
+	v := &Validator{schema: compiled, fast: compileFast(compiled, map[*jsonschema.Schema]*fast{}), fields: map[string]*jsonschema.Schema{}}
 	for name, field := range compiled.Properties {
 		if !allows(field, "string", 0) && (allows(field, "object", 0) || allows(field, "array", 0)) {
 			v.fields[name] = field
@@ -80,6 +81,9 @@ func Compile(s plan.Schema) (*Validator, error) {
 // Check returns what is wrong with a value as [args.Decode] makes it, sorted,
 // at most ten problems; nil when it conforms.
 func (v *Validator) Check(value any) []Problem {
+	if v.fast.conforms(value, 0) {
+		return nil
+	}
 	err := v.schema.Validate(value)
 	if err == nil {
 		return nil

@@ -82,6 +82,13 @@ func TestProblems(t *testing.T) {
 		{object(`"n":{"not":{"const":0}}`), `{"n":0}`, `n: n has a value that is excluded: 0`},
 		{`{"if":{"required":["a"]},"then":{"required":["b"]}}`, `{"a":1}`, `b: b is required but missing`},
 
+		{`{"if":{"required":["a"]},"else":{"required":["b"]}}`, `{}`, `b: b is required but missing`},
+		{`{"patternProperties":{"^n":{"type":"number"}}}`, `{"n1":""}`, `n1: n1 must be a number, not the string ""`},
+		{`{"dependentSchemas":{"a":{"required":["b"]}}}`, `{"a":1}`, `b: b is required but missing`},
+		{`{"dependencies":{"a":["b"]}}`, `{"a":1}`, `b: b is required when "a" is given`}, // older drafts' word, still obeyed
+		{object(`"l":{"prefixItems":[true],"unevaluatedItems":false}`), `{"l":[1,2]}`, `l[1]: l[1] must not be given`},
+		{`{"properties":{"l":{"$dynamicRef":"#d"}},"$defs":{"d":{"$dynamicAnchor":"d","type":"string"}}}`, `{"l":1}`, `l: l must be a string, not 1`},
+
 		// Unknown fields and their nearest name.
 		{`{"properties":{"per_page":{},"page":{}},"additionalProperties":false}`, `{"perPage":1}`, `perPage: perPage is not a known field; did you mean "per_page"?`},
 		{`{"properties":{"title":{},"body":{}},"additionalProperties":false}`, `{"zzzzzz":1}`, `zzzzzz: zzzzzz is not a known field; known are "body", "title"`},
