@@ -34,12 +34,20 @@ func isToken(s string) bool {
 // closeAPI loads the document of an API and merges what the author wrote.
 func (p *parser) closeAPI(h *head, t *apiTarget) {
 	written := t.api
+	if _, attempted := h.seen["base_url"]; attempted && written.BaseURL == nil {
+		// It was wrong, which has been said; that it is missing would be a
+		// second mistake.
+		written.BaseURL = &specs.Text{Value: "https://wrong.invalid", Range: h.rng}
+	}
 	if t.openapi == nil {
 		_, attempted := h.seen["openapi"]
 		if _, ok := h.seen["base_url"]; !ok && !attempted && !h.broken {
 			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s needs openapi or base_url", h.title()), Hint: `add base_url = "https://…", or openapi = "document.yaml"`, Range: h.rng})
 		}
-		if !attempted {
+		if attempted {
+			p.unloaded[written.Name] = true
+			written.Expose, written.Overrides = nil, nil
+		} else {
 			p.byHand[written.Name] = true
 			for _, r := range t.expose {
 				p.add(diag.Diagnostic{Code: "nothing-to-select", Message: fmt.Sprintf("%s has no OpenAPI document to select operations from", h.title()), Hint: "add openapi, or describe tools by hand", Range: r})
@@ -49,13 +57,18 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 		return
 	}
 	location, ok := p.documentLocation(t.openapi)
-	if !ok {
-		p.doc.APIs = append(p.doc.APIs, written)
-		return
+	var loaded *specs.API
+	if ok {
+		var list diag.List
+		loaded, list = p.load(location, t.variables, t.openapi.Range)
+		for _, d := range list {
+			d.Range = cmpRange(d.Range, t.openapi.Range)
+			p.add(d)
+		}
 	}
-	loaded, list := p.load(location, t.variables, t.openapi.Range)
-	p.diags = append(p.diags, list...)
 	if loaded == nil {
+		p.unloaded[written.Name] = true
+		written.Expose, written.Overrides = nil, nil
 		p.doc.APIs = append(p.doc.APIs, written)
 		return
 	}
@@ -283,12 +296,11 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 	if !toolName.MatchString(t.Name) {
 		p.add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name for a tool", t.Name), Hint: "use 1 to 64 letters, digits, _ and -", Range: h.label().Range})
 	}
-	for _, o := range p.doc.Tools {
-		if o.Name == t.Name {
-			p.duplicate("tool", t.Name, h.rng, o.Range)
-			return
-		}
+	if first, ok := p.toolNames[t.Name]; ok {
+		p.duplicate("tool", t.Name, h.rng, first)
+		return
 	}
+	p.toolNames[t.Name] = t.Range
 	p.doc.Tools = append(p.doc.Tools, t)
 	p.checkInputNames(t.Inputs)
 	operationAt, derived := h.seen["operation"]
@@ -446,7 +458,9 @@ func (p *parser) checkDocument() {
 		}
 		p.add(diag.Diagnostic{Code: "unknown-api", Message: fmt.Sprintf("there is no api %q", name), Hint: hint, Range: at})
 	}
+	sound := p.doc.Tools[:0]
 	for _, t := range p.doc.Tools {
+		before := len(p.diags)
 		switch {
 		case t.Operation != nil:
 			unknown(t.Operation.API, t.Operation.Range)
@@ -464,5 +478,12 @@ func (p *parser) checkDocument() {
 				p.add(diag.Diagnostic{Code: "ambiguous-api", Message: fmt.Sprintf("tool %q does not say which api it belongs to", t.Name), Hint: fmt.Sprintf("add api = api.%s, one of %s", names[0], strings.Join(names, ", ")), Range: t.Range})
 			}
 		}
+		if t.Operation != nil && p.unloaded[t.Operation.API] {
+			continue
+		}
+		if !p.faulty[t] && !p.diags[before:].HasErrors() {
+			sound = append(sound, t)
+		}
 	}
+	p.doc.Tools = sound
 }

@@ -43,13 +43,14 @@ type Options struct {
 type Load func(location string, serverVariables map[string]string, at diag.Range) (*specs.API, diag.List)
 
 // Parse reads the spec at path: a .hcl or .hcl.json file, a directory of them,
-// a URL, or "-". The document is never nil; with errors among the diagnostics
-// it is incomplete.
+// a URL, or "-". The document is never nil. What has mistakes is missing from
+// it, so that the rest can be checked further without saying things twice.
 func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Load) (*specs.Document, diag.List) {
 	p := &parser{ctx: ctx, reader: r, options: o, load: load, doc: &specs.Document{},
 		language: language(), functions: map[string]*function{},
 		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{},
-		weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}}
+		weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{},
+		toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
 	for _, f := range functionTable() {
 		p.functions[f.name] = f
 	}
@@ -148,6 +149,11 @@ type parser struct {
 	names     []string        // of locals, in source order
 	broken    map[any]bool    // targets of blocks with mistakes: what seems to be missing may be there
 	byHand    map[string]bool // APIs without an OpenAPI document
+	unloaded  map[string]bool // APIs whose document could not be read
+
+	toolNames map[string]diag.Range
+	toolStart int                  // diagnostics before the tool being decoded
+	faulty    map[*specs.Tool]bool // tools with mistakes
 
 	doc   *specs.Document
 	diags diag.List

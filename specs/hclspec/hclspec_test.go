@@ -197,6 +197,46 @@ func TestSharedDocument(t *testing.T) {
 	}
 }
 
+// What has mistakes is missing from the document, what has none is there, and a
+// document that cannot be read is one mistake at the place that names it.
+func TestWhatIsWrongIsMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.hcl")
+	writeFile(t, path, `
+api "good" { base_url = "https://a.example" }
+api "bad" {
+  openapi = "missing.yaml"
+  expose { operations = ["*"] }
+}
+tool "good" {
+  api = api.good
+  request "GET" "/" {}
+}
+tool "bad_input" {
+  api = api.good
+  request "GET" "/{x}" {}
+}
+tool "bad_api" { operation = api.bad["x"] }
+tool "bad_title" {
+  api   = api.good
+  title = 3
+  request "GET" "/" {}
+}
+`)
+	doc, list := Parse(t.Context(), &specs.Reader{}, path, Options{}, func(string, map[string]string, diag.Range) (*specs.API, diag.List) {
+		return nil, diag.List{{Code: "unreadable", Message: "no such file"}}
+	})
+	var got []string
+	for _, d := range list {
+		got = append(got, fmt.Sprint(d.Code, " ", d.Range.Source.Position(d.Range.Start).Line))
+	}
+	if want := []string{"unreadable 4", "unknown-input 13", "wrong-type 18"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if len(doc.Tools) != 1 || doc.Tools[0].Name != "good" || len(doc.APIs) != 2 || doc.APIs[1].Expose != nil {
+		t.Errorf("%+v %+v", doc.Tools, doc.APIs[1])
+	}
+}
+
 // The JSON form means the same.
 func TestJSONForm(t *testing.T) {
 	native := mustParse(t, readFile(t, "testdata/erp.hcl"))

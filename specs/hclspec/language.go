@@ -255,6 +255,12 @@ func apiBlock() *block {
 					t.expose = append(t.expose, h.rng)
 					return e
 				},
+				close: func(_ *parser, h *head, parent, _ any) {
+					if h.failed { // what it selects is not known
+						t := parent.(*apiTarget)
+						t.api.Expose = t.api.Expose[:len(t.api.Expose)-1]
+					}
+				},
 			},
 			{
 				name: "override", label: "pattern", labelDoc: "a glob over operation ids",
@@ -354,9 +360,14 @@ tool "get_order" {
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Name: h.label().Value, Range: h.rng}
 			p.broken[t] = h.broken
+			p.toolStart = len(p.diags)
 			return t
 		},
-		close: func(p *parser, h *head, _, target any) { p.closeTool(h, target.(*specs.Tool)) },
+		close: func(p *parser, h *head, _, target any) {
+			t := target.(*specs.Tool)
+			p.closeTool(h, t)
+			p.faulty[t] = h.broken || p.diags[p.toolStart:].HasErrors()
+		},
 	}
 }
 
