@@ -25,28 +25,19 @@ func (d *Decoder) json(b *body) *result.Result {
 // tryJSON delivers a body if it is JSON, or the beginning of JSON that was cut.
 func (d *Decoder) tryJSON(b *body) *result.Result {
 	text := b.bytes
-	if !jsontext.Value(text).IsValid() {
+	valid := jsontext.Value(text).IsValid()
+	if !valid {
 		text = b.utf8("")
+		valid = jsontext.Value(text).IsValid()
 	}
-	return d.value(b, text, true)
-}
-
-// value delivers JSON in UTF-8: valid, or cut off. It returns nil when it is
-// neither. exact says that the text is the upstream's own, which is delivered
-// even when names in it occur twice.
-func (d *Decoder) value(b *body, text []byte, exact bool) *result.Result {
-	v := jsontext.Value(text)
-	switch {
-	case v.IsValid():
+	switch v := jsontext.Value(text); {
+	case valid:
 		res := result.Text(string(text))
 		d.structure(res, text)
 		return res
 	case v.IsValid(jsontext.AllowDuplicateNames(true)):
 		res := result.Text(string(text))
 		if once := lastNames(text); once != nil {
-			if !exact {
-				res = result.Text(string(once))
-			}
 			d.structure(res, once)
 		}
 		return res

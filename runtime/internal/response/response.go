@@ -207,15 +207,15 @@ func quote(b []byte, s string) []byte {
 }
 
 // structure sets the structured content to a valid JSON value without duplicate
-// names.
+// names, as the tool declares it, unless it is nested too deeply for clients.
 func (d *Decoder) structure(res *result.Result, v []byte) {
+	if !shallow(v) {
+		return
+	}
 	v = bytes.Trim(v, " \t\r\n")
-	object := len(v) > 0 && v[0] == '{'
-	switch {
-	case !shallow(v):
-	case object && !d.wrap:
+	if v[0] == '{' && !d.wrap {
 		res.Structured = v
-	case d.wrap || d.declared:
+	} else if d.wrap || d.declared {
 		w := make([]byte, 0, len(v)+12)
 		w = append(append(append(w, `{"result":`...), v...), '}')
 		res.Structured = w
