@@ -13,7 +13,7 @@ const (
 	ExprArg                    // argument Name; null when not given
 	ExprGet                    // member Name of Args[0]; null when absent
 	ExprIndex                  // Args[0][Args[1]]
-	ExprTemplate               // the Args as text, joined; null counts as ""
+	ExprTemplate               // the Args as text, joined; null is an error, as in HCL
 	ExprCall                   // function or operator Name over Args
 	ExprCond                   // Args[0] ? Args[1] : Args[2]
 	ExprObject                 // Args: key, value, key, value …

@@ -300,7 +300,7 @@ const (
 //	arg       the argument Name, null when not given
 //	get       member Name of Args[0], null when absent
 //	index     Args[0][Args[1]]; null when absent
-//	template  the Args as text, joined
+//	template  the Args as text, joined; null is an error
 //	call      function or operator Name over Args
 //	cond      Args[0] ? Args[1] : Args[2]
 //	object    Args: key, value, key, value …; members with null values stay
