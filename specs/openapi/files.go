@@ -295,15 +295,20 @@ func (p *parser) inside(f *file, start *specs.Node, fragment, ref string) target
 			step = unescape.Replace(step)
 			steps[i] = step
 		}
+		next := p.child(n, step)
 		// A pointer through a reference goes on in its target.
-		for hop := 0; refOf(n) != nil && !n.Has(step); hop++ {
-			t := p.resolve(refOf(n))
+		for hop := 0; next == nil; hop++ {
+			through := p.child(n, "$ref")
+			if through == nil || through.Kind != specs.String {
+				break
+			}
+			t := p.resolve(through)
 			if t.node == nil || hop > maxHops {
 				return dangling("the reference %q passes through one that leads nowhere", clip(ref))
 			}
 			n = t.node
+			next = p.child(n, step)
 		}
-		next := p.child(p.bySource[n.Source], n, step)
 		if next == nil {
 			t := dangling("the reference %q leads nowhere: there is no %q", clip(ref), clip(strings.Join(steps[:i+1], "/")))
 			// Few hints are read, and looking for near names takes time.
@@ -336,8 +341,8 @@ func pointerName(steps []string) string {
 }
 
 // child is a member of an object or an element of an array.
-func (p *parser) child(f *file, n *specs.Node, step string) *specs.Node {
-	switch {
+func (p *parser) child(n *specs.Node, step string) *specs.Node {
+	switch f := p.bySource[n.Source]; {
 	case n.Kind == specs.Array:
 		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Fields) {
 			return n.Fields[i].Value

@@ -66,13 +66,18 @@ func (p *parser) readOperations(api *specs.API) {
 		if item == nil {
 			continue
 		}
+		path := f.Key
+		if !strings.HasPrefix(path, "/") {
+			p.warn("odd-path", f.KeyRange(), "", "the path %q must begin with a slash; it is read as if it did", clip(path))
+			path = "/" + path
+		}
 		for _, m := range item.Fields {
 			if method := p.method(m.Key); method != "" {
-				p.addOperation(api, ids, method, f.Key, item, m)
+				p.addOperation(api, ids, method, path, item, m)
 			} else if m.Key == "additionalOperations" && p.version == v32 {
 				if more := p.object(m.Value, m.Key); more != nil {
 					for _, a := range more.Fields {
-						p.addAdditional(api, ids, f.Key, item, a)
+						p.addAdditional(api, ids, path, item, a)
 					}
 				}
 			}
