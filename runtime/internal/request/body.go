@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -22,6 +25,9 @@ type body struct {
 	plan.Body
 	source
 	fields map[string]*field // by name on the wire
+	// encode writes text in the charset that Media names; nil for UTF-8.
+	encode      func(string) (string, error)
+	xmlEncoding string // as the XML declaration names it
 }
 
 // field is a compiled [plan.Field]: a form field is written like a query
@@ -52,6 +58,7 @@ func compileBody(b *plan.Body) (*body, error) {
 			return nil, fmt.Errorf("body: bad media type %q", b.Media)
 		}
 	}
+	out.setCharset()
 	for _, f := range b.Fields {
 		c := &field{binary: f.Binary, media: f.Media, styled: f.Style != ""}
 		c.Name, c.Style, c.Explode, c.AllowReserved = f.Name, f.Style, f.Explode, f.AllowReserved
@@ -68,14 +75,50 @@ func compileBody(b *plan.Body) (*body, error) {
 		out.fields[f.Name] = c
 	}
 	for _, f := range out.fields {
-		f.complete(f.Name)
+		f.complete(f.Name, out.encode)
 	}
 	return out, nil
 }
 
+// setCharset looks for a charset among the parameters of the media type. Text
+// is sent as UTF-8 otherwise, and where nobody knows the charset; the
+// Content-Type says so then.
+func (b *body) setCharset() {
+	b.xmlEncoding = "UTF-8"
+	if b.Codec != plan.Text && b.Codec != plan.XML && b.Codec != plan.FormCodec {
+		return
+	}
+	media, params, err := mime.ParseMediaType(b.Media)
+	name := params["charset"]
+	if err != nil || name == "" {
+		return
+	}
+	enc, err := htmlindex.Get(name)
+	if err != nil || strings.HasPrefix(strings.ToLower(name), "utf-16") {
+		params["charset"] = "utf-8"
+		b.Media = mime.FormatMediaType(media, params)
+		return
+	}
+	if canonical, _ := htmlindex.Name(enc); canonical == "utf-8" {
+		return
+	}
+	b.xmlEncoding = name
+	b.encode = func(s string) (string, error) {
+		e := enc.NewEncoder()
+		if b.Codec == plan.XML {
+			e = encoding.HTMLEscapeUnsupported(e) // XML can say any character by number
+		}
+		encoded, err := e.String(s)
+		if err != nil {
+			return "", refuse(b.label(), "holds a character that %s, in which it is sent, does not have", name)
+		}
+		return encoded, nil
+	}
+}
+
 // complete fills in what a field of this name has by default: OpenAPI writes
 // lists in forms with style form, exploded.
-func (f *field) complete(name string) {
+func (f *field) complete(name string, encode func(string) (string, error)) {
 	f.Name = name
 	if f.Style == "" {
 		f.Style, f.Explode = plan.Form, true
@@ -83,6 +126,11 @@ func (f *field) complete(name string) {
 	f.where, f.set, f.element = "body", unreserved, unreserved
 	if f.AllowReserved {
 		f.set, f.element = reservedQuery, newCharset(":/?[]@!$'()*;=")
+	}
+	if encode != nil {
+		if encoded, err := encode(name); err == nil {
+			name = encoded
+		}
 	}
 	f.prefix = string(appendForm(nil, name, unreserved)) + "="
 }
@@ -93,7 +141,7 @@ func (b *body) field(name string) *field {
 		return f
 	}
 	f := &field{}
-	f.complete(name)
+	f.complete(name, b.encode)
 	return f
 }
 
@@ -178,6 +226,11 @@ func (b *body) write(c *call, boundary func() string) (data []byte, media string
 			data = append(append(data, compact(line.appendJSON(nil))...), '\n')
 		}
 	}
+	if err == nil && b.encode != nil && b.Codec != plan.FormCodec {
+		var text string
+		text, err = b.encode(string(data))
+		data = []byte(text)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -198,7 +251,7 @@ func (b *body) form(t tree) ([]byte, error) {
 	if t.kind != '{' {
 		return nil, refuse(b.label(), "must be an object: it is sent as a form")
 	}
-	w := pairs{form: true}
+	w := pairs{form: true, encode: b.encode}
 	for i, item := range t.items {
 		name := t.keys[i]
 		at := join(b.label(), name)
@@ -232,7 +285,7 @@ func (b *body) form(t tree) ([]byte, error) {
 			}
 		}
 	}
-	return w.b, nil
+	return w.b, w.err
 }
 
 // file is decoded binary data.

@@ -243,6 +243,17 @@ func TestMultipartBody(t *testing.T) {
 	}
 }
 
+func TestBoundaryOfTheDescription(t *testing.T) {
+	_, media, err := send(t, plan.Body{Codec: plan.Multipart, Media: "Multipart/Form-Data; boundary=example"}, `{"body":{}}`)
+	if err != nil || media != "multipart/form-data; boundary=B" {
+		t.Errorf("Content-Type %s %v", media, err)
+	}
+	_, media, err = send(t, plan.Body{Codec: plan.Multipart, Media: `multipart/related; type="a/b"`}, `{"body":{}}`)
+	if err != nil || media != `multipart/related; type="a/b"; boundary=B` {
+		t.Errorf("Content-Type %s %v", media, err)
+	}
+}
+
 func TestBoundaryIsRandom(t *testing.T) {
 	b, err := Compile(plan.Upstream{}, plan.Request{Method: "POST", Body: &plan.Body{Arg: "body", Codec: plan.Multipart, Media: "multipart/form-data"}})
 	if err != nil {
@@ -270,6 +281,28 @@ func TestTextBody(t *testing.T) {
 		{`{"body":0.10}`, `0.10`},
 		{`{"body":{ "a":1}}`, `{ "a":1}`},
 	})
+}
+
+func TestCharsets(t *testing.T) {
+	latin := plan.Body{Codec: plan.Text, Media: "text/plain; charset=ISO-8859-1"}
+	checkBodies(t, latin, []bodyTest{{`{"body":"é"}`, "\xe9"}})
+	_, _, err := send(t, latin, `{"body":"日"}`)
+	refused(t, err, "body", "ISO-8859-1")
+	checkBodies(t, plan.Body{Codec: plan.FormCodec, Media: formMedia + ";charset=windows-1252"}, []bodyTest{{`{"body":{"é":"€ ü"}}`, "%E9=%80+%FC"}})
+	_, _, err = send(t, plan.Body{Codec: plan.FormCodec, Media: formMedia + ";charset=windows-1252"}, `{"body":{"a":"日"}}`)
+	refused(t, err, "body", "windows-1252")
+	checkBodies(t, plan.Body{Codec: plan.XML, Media: "text/xml; charset=iso-8859-1"}, []bodyTest{{`{"body":{"a":"é日"}}`, `<?xml version="1.0" encoding="iso-8859-1"?><root><a>` + "\xe9&#26085;</a></root>"}})
+	for media, want := range map[string]string{
+		"text/plain; charset=x-unknown": "text/plain; charset=utf-8",
+		"text/plain; charset=utf-16":    "text/plain; charset=utf-8",
+		"text/plain; charset=UTF-8":     "text/plain; charset=UTF-8",
+		"text/plain;charset=":           "text/plain;charset=",
+	} {
+		got, sent, err := send(t, plan.Body{Codec: plan.Text, Media: media}, `{"body":"é"}`)
+		if err != nil || got != "é" || sent != want {
+			t.Errorf("%s: %q as %s, %v", media, got, sent, err)
+		}
+	}
 }
 
 func TestBytesBody(t *testing.T) {

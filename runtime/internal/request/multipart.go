@@ -61,7 +61,11 @@ func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
 		}
 	}
 	out = append(append(append(out, "--"...), boundary...), "--\r\n"...)
-	return b.limit(out, b.Media+"; boundary="+boundary)
+	media := b.Media
+	if strings.Contains(strings.ToLower(media), "boundary") {
+		media = mediaOf(media) // a description's own boundary is an example
+	}
+	return b.limit(out, media+"; boundary="+boundary)
 }
 
 // joined writes a list as one text, by a style that is not exploded.

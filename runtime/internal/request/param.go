@@ -46,13 +46,8 @@ func compileParam(p plan.Param, where string) (*param, error) {
 		return fail("%w", err)
 	}
 	out := &param{Param: p, source: src, where: where, set: unreserved, element: unreserved}
-	switch {
-	case p.Media == "" || isText(p.Media) || p.Media == formMedia:
-	case isJSON(p.Media):
-		out.json = true
-	default:
-		return fail("content of type %q cannot be written in a parameter", p.Media)
-	}
+	// Of other types the argument is text already, or better JSON than nothing.
+	out.json = isJSON(p.Media)
 	defaults := map[string]plan.Style{"path": plan.Simple, "query": plan.Form, "header": plan.Simple, "cookie": plan.Form}
 	if p.Style == "" {
 		// OpenAPI's default for the place, explode included.
@@ -238,6 +233,9 @@ type pairs struct {
 	b     []byte
 	start int  // where the first pair begins in b
 	form  bool // a form body: spaces are plus signs
+	// encode is for a form in another charset than UTF-8; err is its first error.
+	encode func(string) (string, error)
+	err    error
 	// taken are names that a member of an argument may not bring: those of other
 	// parameters and of credentials. Else {"tenant":"other"} in an exploded object
 	// would contradict a tenant that the author fixed.
@@ -253,6 +251,13 @@ func (w *pairs) begin(encodedPrefix string) {
 }
 
 func (w *pairs) text(s string, set *charset) {
+	if w.encode != nil {
+		encoded, err := w.encode(s)
+		if err != nil && w.err == nil {
+			w.err = err
+		}
+		s = encoded
+	}
 	if w.form {
 		w.b = appendForm(w.b, s, set)
 		return
@@ -261,17 +266,17 @@ func (w *pairs) text(s string, set *charset) {
 }
 
 // pair writes a name that came with the arguments, and its value.
-func (w *pairs) pair(field, name, value string, set *charset) error {
+func (w *pairs) pair(p *param, name, value string) error {
 	if hasControl(name) {
-		return refuse(field, "has a name with a control character, %s; use another name", excerpt(name))
+		return refuse(p.field(), "has a name with a control character, %s; use another name", excerpt(name))
 	}
-	if w.taken[name] {
-		return refuse(field, "must not have a member %s: the request has a parameter of this name", excerpt(name))
+	if w.taken[name] && name != p.Name {
+		return refuse(p.field(), "must not have a member %s: the request has a parameter of this name", excerpt(name))
 	}
 	w.begin("")
 	w.text(name, unreserved)
 	w.b = append(w.b, '=')
-	w.text(value, set)
+	w.text(value, p.set)
 	return nil
 }
 
@@ -291,7 +296,7 @@ func (w *pairs) add(p *param, t tree) error {
 	if p.Style == plan.DeepObject {
 		before := len(w.b)
 		err := deep(p.Name, t, func(name string, t tree) error {
-			return w.pair(p.field(), name, t.scalar(), p.set)
+			return w.pair(p, name, t.scalar())
 		})
 		if err != nil {
 			return err
@@ -357,7 +362,7 @@ func (w *pairs) exploded(p *param, t tree) error {
 			values = item.items
 		}
 		for _, v := range values {
-			if err := w.pair(p.field(), t.keys[i], v.scalar(), p.set); err != nil {
+			if err := w.pair(p, t.keys[i], v.scalar()); err != nil {
 				return err
 			}
 		}

@@ -24,7 +24,7 @@ func (b *body) xml(t tree) ([]byte, error) {
 	if t.kind == '"' && (root == nil || root.Type == "object" || root.Type == "array") {
 		return []byte(t.text), nil // XML that the caller wrote
 	}
-	w := xmlWriter{b: []byte(`<?xml version="1.0" encoding="UTF-8"?>`), shape: b.Shape}
+	w := xmlWriter{b: []byte(`<?xml version="1.0" encoding="` + b.xmlEncoding + `"?>`), shape: b.Shape}
 	name := "root"
 	var err error
 	if t.kind == '[' {
