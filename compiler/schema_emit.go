@@ -94,7 +94,7 @@ type use struct {
 // cannot be kept.
 func (e *emitter) survey(root *schema) bool {
 	e.uses, e.order, e.opened = nil, nil, nil
-	if e.all && size(root) <= inlineBudget && !refersToRecursive(root) {
+	if e.all && !refersToRecursive(root) && size(root) <= inlineBudget {
 		return true
 	}
 	e.uses = map[*def]*use{}
