@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -126,6 +127,7 @@ type tap struct {
 type exchange struct {
 	request string // method, target and body
 	status  int
+	header  http.Header
 	answer  string // the beginning of the body
 }
 
@@ -139,7 +141,7 @@ func newTap(t *testing.T, upstream string) *tap {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
 		r.Out.Host = target.Host
-	}}
+	}, ErrorLog: log.New(io.Discard, "", 0)} // an upstream that is gone shows as 502
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -174,7 +176,7 @@ type noting struct {
 }
 
 func (n *noting) WriteHeader(status int) {
-	n.e.status = status
+	n.e.status, n.e.header = status, n.Header().Clone()
 	n.ResponseWriter.WriteHeader(status)
 }
 

@@ -2,6 +2,7 @@ package judges
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -12,12 +13,15 @@ import (
 // examples where it has any. It is deliberately simple: what it gets wrong,
 // mcpc's own validation refuses before anything is sent.
 type sampler struct {
-	defs map[string]any
-	full bool // optional members too
+	defs   map[string]any
+	full   bool     // optional members too
+	leave  []string // optional members that are never given
+	always []string // optional members that are always given
+	filled bool     // objects have a member, where they can: a form cannot say {}
 }
 
 // arguments returns JSON arguments for a tool.
-func arguments(t *testing.T, schema json.RawMessage, full bool) string {
+func (s sampler) arguments(t *testing.T, schema json.RawMessage) string {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(string(schema)))
 	d.UseNumber()
@@ -25,8 +29,8 @@ func arguments(t *testing.T, schema json.RawMessage, full bool) string {
 	if err := d.Decode(&root); err != nil {
 		t.Fatal(err)
 	}
-	defs, _ := root["$defs"].(map[string]any)
-	b, err := json.Marshal((&sampler{defs: defs, full: full}).value(root, 0))
+	s.defs, _ = root["$defs"].(map[string]any)
+	b, err := json.Marshal(s.value(root, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,10 +69,9 @@ func (s *sampler) value(schema any, depth int) any {
 	if all, ok := m["allOf"].([]any); ok {
 		return s.value(s.merge(m, all), depth)
 	}
-	if depth > 0 {
-		if e, ok := m["examples"].([]any); ok && len(e) > 0 {
-			return e[0]
-		}
+	// An example that is a date or an id is often older than its format.
+	if e, ok := m["examples"].([]any); ok && len(e) > 0 && depth > 0 && m["format"] == nil {
+		return e[0]
 	}
 	kind := s.kind(m)
 	if kind != "object" || m["properties"] == nil {
@@ -176,9 +179,11 @@ func (s *sampler) object(m map[string]any, depth int) any {
 	out := map[string]any{}
 	props, _ := m["properties"].(map[string]any)
 	required, _ := m["required"].([]any)
-	for name, p := range props {
-		if slices.Contains(required, any(name)) || (s.full && depth < 4) {
-			out[name] = s.value(p, depth+1)
+	names := slices.Sorted(maps.Keys(props))
+	for _, name := range names {
+		optional := s.full && depth < 4 && !slices.Contains(s.leave, name) && says(props[name])
+		if slices.Contains(required, any(name)) || slices.Contains(s.always, name) || optional {
+			out[name] = s.value(props[name], depth+1)
 		}
 	}
 	for _, r := range required {
@@ -186,10 +191,41 @@ func (s *sampler) object(m map[string]any, depth int) any {
 			out[r.(string)] = "x"
 		}
 	}
-	if extra, ok := m["additionalProperties"].(map[string]any); ok && len(props) == 0 && s.full && depth < 4 {
+	for _, name := range names {
+		if len(out) == 0 && s.filled && depth > 1 && says(props[name]) && !slices.Contains(s.leave, name) {
+			out[name] = s.value(props[name], depth+1)
+		}
+	}
+	if extra, ok := m["additionalProperties"].(map[string]any); ok && len(props) == 0 && (s.full && depth < 4 || s.filled) {
 		out["key"] = s.value(extra, depth+1)
 	}
 	return out
+}
+
+// says reports whether a schema says what its values are. One that was pruned
+// for its size does not, and what a generator made up would be wrong.
+func says(schema any) bool {
+	m, ok := schema.(map[string]any)
+	if !ok {
+		return false
+	}
+	for _, k := range []string{"oneOf", "anyOf"} {
+		if of, ok := m[k].([]any); ok && len(of) > 0 && m["properties"] == nil {
+			return says(of[0]) // the one that is taken
+		}
+	}
+	switch m["type"] {
+	case "array":
+		return says(m["items"])
+	case "object":
+		return m["properties"] != nil || m["additionalProperties"] != nil || m["allOf"] != nil
+	}
+	for _, k := range []string{"type", "$ref", "enum", "const", "allOf", "properties", "examples"} {
+		if m[k] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func integer(v any, otherwise int) int {

@@ -19,11 +19,9 @@ do {
   cursor = page.nextCursor;
 } while (cursor);
 
-// Arguments are cut out of the text as they stand, because a number in them
-// may be too big for JavaScript; the request is the same either way as long as
-// nothing parses it, so they are sent through a JSON.rawJSON where it exists.
+// A number that JavaScript cannot hold goes out as it is written in CALLS.
 const reviver = (_, value, context) =>
-  typeof value === "number" && !Number.isSafeInteger(value) && context?.source && JSON.rawJSON
+  typeof value === "number" && !Number.isSafeInteger(value)
     ? JSON.rawJSON(context.source)
     : value;
 for (const call of JSON.parse(calls, reviver)) {

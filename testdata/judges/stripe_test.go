@@ -19,8 +19,14 @@ func TestStripeMock(t *testing.T) {
 	tap := newTap(t, "http://"+plain)
 	c := newClient(serve(t, []string{"MCPC_AUTH_BEARERAUTH=sk_test_123"}, doc, "--base-url", tap.url))
 
-	v := verdict{accept: func(e exchange) bool { return e.status < 400 }}
-	v.callAll(t, c, tap)
+	v := verdict{accept: func(e exchange) bool { return e.status < 400 }, known: map[string]string{
+		"PostBillingPortalConfigurations": pruned,
+	}}
+	v.callAll(t, c, tap, sampler{
+		leave:  []string{"expand"}, // the mock cannot expand
+		always: []string{"body"},   // it wants the content type of a form even where all fields are optional
+		filled: true,
+	})
 	if v.sent < 1000 {
 		t.Errorf("%d calls reached stripe-mock; most of twice 594 operations should", v.sent)
 	}
@@ -58,18 +64,23 @@ func TestStripeByHand(t *testing.T) {
 
 // verdict collects what a judge said of many generated calls.
 type verdict struct {
-	accept  func(exchange) bool
+	accept func(exchange) bool
+	// known names tools whose generated calls the judge refuses although mcpc
+	// is right, with the reason; one that is accepted every time fails.
+	known   map[string]string
+	excused map[string]bool
 	sent    int
 	refused []string // by mcpc, before anything was sent
 	wrong   []string
 }
 
 // callAll calls every tool twice: with what is required and with everything.
-func (v *verdict) callAll(t *testing.T, c *client, tap *tap) {
+func (v *verdict) callAll(t *testing.T, c *client, tap *tap, s sampler) {
 	t.Helper()
 	for _, d := range c.tools(t) {
 		for _, full := range []bool{false, true} {
-			args := arguments(t, d.InputSchema, full)
+			s.full = full
+			args := s.arguments(t, d.InputSchema)
 			tap.take()
 			r := c.call(t, d.Name, args)
 			seen := tap.take()
@@ -79,7 +90,14 @@ func (v *verdict) callAll(t *testing.T, c *client, tap *tap) {
 			}
 			v.sent++
 			if e := seen[len(seen)-1]; !v.accept(e) {
-				v.wrong = append(v.wrong, fmt.Sprintf("%s %.600s\n    %.900s\n    %d %.600s", d.Name, args, e.request, e.status, e.answer))
+				if v.known[d.Name] != "" {
+					if v.excused == nil {
+						v.excused = map[string]bool{}
+					}
+					v.excused[d.Name] = true
+					continue
+				}
+				v.wrong = append(v.wrong, fmt.Sprintf("%s %.600s\n    %.900s\n    %d %s %.600s", d.Name, args, e.request, e.status, e.header.Get("sl-violations"), e.answer))
 			}
 		}
 	}
@@ -96,6 +114,11 @@ func (v *verdict) report(t *testing.T) {
 			break
 		}
 		t.Errorf("not accepted: %s", w)
+	}
+	for name, why := range v.known {
+		if !v.excused[name] {
+			t.Errorf("stale: the judge accepts %s, which is listed as refused: %s", name, why)
+		}
 	}
 	if len(v.refused)*20 > v.sent {
 		for i, r := range v.refused {
