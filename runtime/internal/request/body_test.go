@@ -2,7 +2,10 @@ package request
 
 import (
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
@@ -347,13 +350,13 @@ func TestBodyLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var a args.Args
-		text := `"` + strings.Repeat("x", MaxBody) + `"`
-		if codec == plan.Multipart || codec == plan.FormCodec {
-			text = `{"a":` + text + `}`
-		}
-		if err := a.Set("body", []byte(text)); err != nil {
-			t.Fatal(err)
+		text := strings.Repeat("x", MaxBody)
+		a := args.Args{Values: map[string]any{"body": text}}
+		switch codec {
+		case plan.JSON:
+			a.Raw = map[string]jsontext.Value{"body": jsontext.Value(`"` + text + `"`)}
+		case plan.Multipart, plan.FormCodec:
+			a.Values["body"] = map[string]any{"a": text}
 		}
 		req, err := b.Build(t.Context(), nil, a)
 		if codec == plan.Text {
@@ -364,4 +367,28 @@ func TestBodyLimit(t *testing.T) {
 		}
 		refused(t, err, "body", "too large")
 	}
+}
+
+func TestConcurrentBuilds(t *testing.T) {
+	b, err := Compile(plan.Upstream{BaseURL: "https://h/b?k=v", Headers: []plan.Param{{Name: "X", Value: constant("1")}}}, plan.Request{
+		Method: "POST", Path: pathParam(plan.Param{Name: "id"}), Query: []plan.Param{{Name: "q", Arg: "q", Explode: true, Style: plan.Form}},
+		Body: &plan.Body{Arg: "body", Codec: plan.FormCodec, Media: formMedia, Fields: []plan.Field{{Name: "d", Style: plan.DeepObject}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for n := range 4 {
+		wg.Go(func() {
+			text := strings.Repeat(string(rune('a'+n)), 5)
+			for range 100 {
+				req, err := b.Build(t.Context(), nil, arguments(t, `{"id":"`+text+`","q":{"`+text+`":1},"body":{"d":{"k":"`+text+`"}}}`))
+				if err != nil || req.URL.String() != "https://h/b/p/"+text+"?k=v&"+text+"=1" || string(req.Body) != "d%5Bk%5D="+text {
+					t.Errorf("%v %v", req, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
