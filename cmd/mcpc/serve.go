@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -88,7 +89,7 @@ func (a *app) serveOn(ctx context.Context, s *runtime.Server, address string, co
 		fmt.Fprintln(a.stderr, a.greeting(compiled, location, "at http://"+l.Addr().String()+"/mcp"))
 		err = s.Serve(ctx, l)
 	}
-	if err != nil && !interrupted(err) {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return failed(err)
 	}
 	return nil
@@ -104,8 +105,11 @@ func (a *app) greeting(compiled *compiler.Result, location, where string) string
 			s += "; " + coverage(c)
 		}
 	}
-	if skipped(p) > 0 || len(compiled.Diagnostics) > 0 {
+	switch {
+	case skipped(p) > 0:
 		s += fmt.Sprintf(" (mcpc validate %s says why)", location)
+	case len(compiled.Diagnostics) > 0:
+		s += fmt.Sprintf("; %s (mcpc validate %s)", count(len(compiled.Diagnostics), "warning"), location)
 	}
 	if missing := a.missingSecrets(p); len(missing) > 0 {
 		s += "; not set: " + strings.Join(missing, ", ")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -212,10 +211,10 @@ func findTool(p *plan.Server, name string) (*plan.Tool, error) {
 			return &p.Tools[i], nil
 		}
 	}
-	return nil, usagef("unknown tool %q%s", name, didYouMean(name, names))
+	near := didYouMean(name, names)
+	if near == "" {
+		near = "; mcpc list names them"
+	}
+	return nil, usagef("unknown tool %q%s", name, near)
 }
 
-// interrupted reports whether an error only says that the caller went away.
-func interrupted(err error) bool {
-	return errors.Is(err, context.Canceled)
-}

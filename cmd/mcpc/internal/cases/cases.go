@@ -10,12 +10,14 @@
 //	diagnostics, pretty               what validate says, as lines and for people; no file: nothing
 //	tools.json                        the tools as listed, where the archive is about them
 //	NAME/call.json                    {"tool": …, "arguments": …}
-//	NAME/reply, reply2 …              the raw HTTP answers; or "hang", "close", "refuse"
+//	NAME/reply, reply2 …              the raw HTTP answers in the order of these files; or
+//	                                  "hang", "close", "refuse"
 //	NAME/request                      the requests the upstream sees, exactly; "none"
 //	NAME/result.json                  the result the client gets
 //
 // Of a request, headers are sorted and those that say nothing are left out; a
-// multipart boundary reads BOUNDARY, and a carriage return ␍.
+// multipart boundary reads BOUNDARY, a carriage return ␍ and a last line end ␊.
+// A body that is no text is a Go string.
 package cases
 
 import (

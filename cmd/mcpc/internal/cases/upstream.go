@@ -123,13 +123,15 @@ func (u *upstream) answer(c net.Conn) {
 }
 
 // wire is a reply with the line ends of HTTP and its length, unless it says one
-// itself. The line end of the archive is not part of the body. A body can be
-// written as a Go string: "\x89PNG…".
+// itself. The line end of the archive is not part of the body. With the header
+// X-Go-String the body is written as a Go string: "\x89PNG…".
 func wire(reply string) string {
 	head, body, _ := strings.Cut(reply, "\n\n")
 	body = strings.TrimSuffix(body, "\n")
-	if s, err := strconv.Unquote(body); err == nil && strings.Contains(body, `\`) && strings.Contains(head, "X-Go-String:") {
-		body = s
+	if strings.Contains(head, "\nX-Go-String:") {
+		if s, err := strconv.Unquote(body); err == nil {
+			body = s
+		}
 	}
 	head = strings.TrimSuffix(head, "\n")
 	if !strings.Contains(head, "Content-Length:") && !strings.Contains(head, " 204 ") {
@@ -160,7 +162,7 @@ func written(r *http.Request, body []byte) string {
 		return s
 	}
 	text := strings.ReplaceAll(string(body), "\r", "␍")
-	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
+	if !utf8.Valid(body) || bytes.ContainsFunc(body, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }) {
 		text = strconv.Quote(string(body))
 	}
 	if strings.HasSuffix(text, "\n") {
