@@ -78,7 +78,7 @@ func TestHostileDocuments(t *testing.T) {
 			start := time.Now()
 			api, diags := Parse(context.Background(), &specs.Reader{}, file, Options{})
 			t.Logf("%d bytes, %v, %d diagnostics", len(doc), time.Since(start), len(diags))
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			if api == nil || len(api.Operations) < 1 || len(api.Operations)+len(api.Skipped) != api.Declared {
