@@ -136,6 +136,11 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 			s = &schema{types: []string{"array"}, subs: []sub{{key: "items", list: []*schema{s}}}}
 		}
 		desc = join(desc, "Each element is sent as one line.")
+		shape, err := shapeOf(s, false, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		b.Shape = shape
 	case plan.FormCodec, plan.Multipart:
 		if b.Codec == plan.Multipart && !strings.HasPrefix(mediaType(b.Media), "multipart/") || strings.Contains(b.Media, "*") {
 			b.Media = "multipart/form-data"

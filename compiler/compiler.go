@@ -85,13 +85,12 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	res := &Result{Diagnostics: diags, Secrets: secrets}
-	if doc != nil && !diags.HasErrors() {
+	if doc != nil {
 		p, more := CompileDocument(doc, o)
+		if diags.HasErrors() {
+			more = independent(doc, more)
+		}
 		res.Plan = p
-		res.Diagnostics = append(res.Diagnostics, more...)
-	} else if doc != nil {
-		// Show all mistakes at once; the plan of a broken spec is no use.
-		_, more := CompileDocument(doc, o)
 		res.Diagnostics = append(res.Diagnostics, more...)
 	}
 	res.Diagnostics.Sort()
@@ -102,6 +101,20 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 	res.Dependencies = o.Reader.Dependencies()
 	store.save(o, res)
 	return res, nil
+}
+
+// independent keeps the findings about a document with mistakes that cannot
+// follow from those: names of operations and inputs that do not exist. The
+// author sees them in the same run.
+func independent(doc *specs.Document, list diag.List) diag.List {
+	for _, api := range doc.APIs {
+		if api.Source == "" && len(api.Operations) == 0 {
+			return nil // perhaps its document was not read
+		}
+	}
+	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
+		return d.Code != "unknown-operation" && d.Code != "unknown-input" && d.Code != "pattern-matches-nothing"
+	})
 }
 
 func sameFinding(a, b diag.Diagnostic) bool {

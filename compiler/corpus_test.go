@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -87,6 +88,9 @@ func TestCorpus(t *testing.T) {
 		}
 		if !testing.Short() || len(res.Plan.Tools) < 100 {
 			checkPlan(t, name, res.Plan)
+		}
+		if again, err := plan.Decode(plan.Encode(res.Plan)); err != nil || !reflect.DeepEqual(again, res.Plan) {
+			t.Errorf("%s: the stored plan differs: %v", name, err)
 		}
 		if a.Expect == "accept" {
 			valid += a.Operations

@@ -84,6 +84,13 @@ func legalName(id string) string {
 	return string(b)
 }
 
+// looksHashed reports whether a name might have been made by withHash. Such a
+// name is not worth more than one that was.
+func looksHashed(name string) bool {
+	i := len(name) - 9
+	return i > 0 && name[i] == '_' && isHex(name[i+1:])
+}
+
 func isToolName(s string) bool {
 	return s != "" && len(s) <= maxKey && strings.IndexFunc(s, func(r rune) bool {
 		return r >= 0x80 || !isAlnum(byte(r)) && r != '-' && r != '_'

@@ -298,7 +298,7 @@ func (c *compilation) nameDerived(all []*selection) {
 				if wanted == "" {
 					wanted = d.op.ID
 				}
-				if (isToolName(wanted) && len(wanted) <= c.names.limit) != (exact == 0) {
+				if (isToolName(wanted) && len(wanted) <= c.names.limit && !looksHashed(wanted)) != (exact == 0) {
 					continue
 				}
 				base := toolName(d.op)
