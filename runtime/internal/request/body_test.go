@@ -220,7 +220,7 @@ func TestMultipartBody(t *testing.T) {
 		{`{"body":{"file":{"filename":"ü \"q\".txt","content_type":"text/plain","data":"QQ"}}}`,
 			part(name("file")+"; filename=\"ü %22q%22.txt\"\r\nContent-Type: text/plain", "A") + "--B--\r\n"},
 		{`{"body":{"file":{"filename":"a","text":"ä"}}}`, part(name("file")+"; filename=\"a\"\r\nContent-Type: application/octet-stream", "ä") + "--B--\r\n"},
-		{`{"body":{"q\"uote":"1"}}`, part(name("q%22uote"), "1") + "--B--\r\n"},
+		{`{"body":{"q\"uote\\":"1"}}`, part(name(`q%22uote\\`), "1") + "--B--\r\n"},
 	})
 	_, media, err := send(t, b, `{"body":{}}`)
 	if err != nil || media != "multipart/form-data; boundary=B" {

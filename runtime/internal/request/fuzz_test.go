@@ -248,7 +248,7 @@ func FuzzHeader(f *testing.F) {
 
 // FuzzForm: form and multipart bodies parse back to the values.
 func FuzzForm(f *testing.F) {
-	for _, s := range []string{"a", "", "a&b=c", "+ ", "%41", "é", "\x00", "a\"b", "--B\r\n", "\r\n--B--\r\n"} {
+	for _, s := range []string{"a", "", "a&b=c", "+ ", "%41", "é", "\x00", "a\"b", `a\`, "--B\r\n", "\r\n--B--\r\n"} {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {
@@ -302,9 +302,8 @@ func FuzzForm(f *testing.F) {
 			}
 			got[disposition["name"]] = append(got[disposition["name"]], string(data))
 		}
-		// Go's reader takes a backslash for an escape, which the format has not.
 		escaped := strings.ReplaceAll(key, `"`, "%22")
-		if !strings.Contains(key, `\`) && !equalValues(got, url.Values{escaped: want[key], "l": {value, "x"}}) && key != "l" {
+		if key != "l" && !equalValues(got, url.Values{escaped: want[key], "l": {value, "x"}}) {
 			t.Fatalf("%q: %q", req.Body, got)
 		}
 	})

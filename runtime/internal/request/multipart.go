@@ -140,11 +140,15 @@ func concrete(list string) string {
 
 // appendQuoted writes a name or file name as browsers do (WHATWG HTML,
 // multipart/form-data): UTF-8, with the quote and line breaks percent-encoded.
+// The backslash is escaped, which browsers do not do: parsers of RFC 2045's
+// quoted strings would take it and the closing quote for a quote.
 func appendQuoted(b []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
 		case '"':
 			b = append(b, "%22"...)
+		case '\\':
+			b = append(b, `\\`...)
 		case '\r':
 			b = append(b, "%0D"...)
 		case '\n':
