@@ -8,11 +8,14 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/compiler"
 )
 
 // block is a fenced block of a document and the remark above it.
@@ -70,6 +73,35 @@ func TestReadmeCommands(t *testing.T) {
 				t.Fatalf("it never printed %q: %v\n%s%s", until, err, printed.String(), stderr.String())
 			}
 		})
+	}
+}
+
+// The HCL that documents show compiles.
+func TestDocumentedSpecs(t *testing.T) {
+	spec := regexp.MustCompile("(?m)^```hcl\n((?:.*\n)*?)```$")
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := spec.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README shows no HCL")
+	}
+	for _, b := range blocks {
+		path := filepath.Join(t.TempDir(), "readme.hcl")
+		if err := os.WriteFile(path, []byte(b[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := compiler.Compile(t.Context(), compiler.Options{Target: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range r.Diagnostics {
+			t.Errorf("%s: %s", d.Range, d.Message)
+		}
+		if r.Plan == nil || len(r.Plan.Tools) == 0 {
+			t.Error("the README's spec has no tools")
+		}
 	}
 }
 

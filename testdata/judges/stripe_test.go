@@ -20,7 +20,11 @@ func TestStripeMock(t *testing.T) {
 	c := newClient(serve(t, []string{"MCPC_AUTH_BEARERAUTH=sk_test_123"}, doc, "--base-url", tap.url))
 
 	v := verdict{accept: func(e exchange) bool { return e.status < 400 }, known: map[string]string{
-		"PostBillingPortalConfigurations": pruned,
+		"PostBillingPortalConfigurations":              pruned,
+		"PostBillingPortalConfigurationsConfiguration": pruned,
+		"PostPaymentIntents":                           pruned,
+		"PostSubscriptions":                            pruned,
+		"PostSubscriptionsSubscriptionExposedId":       pruned,
 	}}
 	v.callAll(t, c, tap, sampler{
 		leave:  []string{"expand"}, // the mock cannot expand
