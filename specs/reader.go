@@ -157,10 +157,11 @@ func Digest(b []byte) string {
 }
 
 func (r *Reader) fetch(ctx context.Context, location string, limit int64) ([]byte, error) {
-	c := r.Client
-	if c == nil {
-		c = &http.Client{Timeout: 30 * time.Second}
+	c := http.Client{Timeout: 30 * time.Second}
+	if r.Client != nil {
+		c = *r.Client
 	}
+	c.CheckRedirect = sameHost
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
 		return nil, err
@@ -179,6 +180,18 @@ func (r *Reader) fetch(ctx context.Context, location string, limit int64) ([]byt
 		return nil, fmt.Errorf("the server answered %s", res.Status)
 	}
 	return readLimited(res.Body, limit)
+}
+
+// sameHost refuses a redirect to another host: what a document may refer to is
+// decided by host, and a redirect would get around that.
+func sameHost(to *http.Request, via []*http.Request) error {
+	if len(via) > 5 {
+		return errors.New("too many redirects")
+	}
+	if from := via[0].URL; to.URL.Hostname() != from.Hostname() || from.Scheme == "https" && to.URL.Scheme != "https" {
+		return fmt.Errorf("it redirects to %s://%s; if that is where the document is, name it directly", to.URL.Scheme, to.URL.Host)
+	}
+	return nil
 }
 
 func readLimited(r io.Reader, limit int64) ([]byte, error) {

@@ -18,6 +18,10 @@ func TestReaderRemembersWhatItRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/moved" {
+			http.Redirect(w, r, "/doc", http.StatusMovedPermanently)
+			return
+		}
 		if r.URL.Path != "/doc" {
 			http.NotFound(w, r)
 			return
@@ -38,6 +42,9 @@ func TestReaderRemembersWhatItRead(t *testing.T) {
 	if s, err := r.Read(ctx, site.URL+"/doc"); err != nil || string(s.Text) != "remote" {
 		t.Errorf("%v", err)
 	}
+	if s, err := (&Reader{}).Read(ctx, site.URL+"/moved"); err != nil || string(s.Text) != "remote" {
+		t.Errorf("a redirect on the same host: %v", err)
+	}
 	r.Env("SET")
 	r.Env("UNSET")
 	if _, err := r.Dir(dir); err != nil {
@@ -54,8 +61,11 @@ func TestReaderRemembersWhatItRead(t *testing.T) {
 }
 
 func TestReaderSaysWhatItCouldNotRead(t *testing.T) {
-	site := httptest.NewServer(http.NotFoundHandler())
+	mux := http.NewServeMux()
+	site := httptest.NewServer(mux)
 	defer site.Close()
+	mux.Handle("/far", http.RedirectHandler(strings.Replace(site.URL, "127.0.0.1", "localhost", 1)+"/x", http.StatusFound))
+	mux.Handle("/ring", http.RedirectHandler("/ring", http.StatusFound))
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big")
 	if err := os.WriteFile(big, make([]byte, 100), 0o600); err != nil {
@@ -66,6 +76,8 @@ func TestReaderSaysWhatItCouldNotRead(t *testing.T) {
 		big:                          "larger than 64 bytes",
 		dir:                          "is a directory",
 		site.URL + "/x":              "the server answered 404 Not Found",
+		site.URL + "/far":            "it redirects to http://localhost:",
+		site.URL + "/ring":           "too many redirects",
 		strings.Replace(site.URL, "http://", "http://user:secret@", 1) + "/x": "user name or password is not accepted",
 	} {
 		_, err := (&Reader{MaxBytes: 64}).Read(context.Background(), location)
