@@ -217,4 +217,3 @@ func findTool(p *plan.Server, name string) (*plan.Tool, error) {
 	}
 	return nil, usagef("unknown tool %q%s", name, near)
 }
-
