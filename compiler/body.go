@@ -142,8 +142,10 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 		}
 		b.Shape = shape
 	case plan.FormCodec, plan.Multipart:
-		if b.Codec == plan.Multipart && !strings.HasPrefix(mediaType(b.Media), "multipart/") || strings.Contains(b.Media, "*") {
-			b.Media = "multipart/form-data"
+		if b.Codec == plan.Multipart {
+			if b.Media = mediaType(b.Media); strings.Contains(b.Media, "*") {
+				b.Media = "multipart/form-data"
+			}
 		}
 		var err error
 		if s, err = a.fields(b, s, media); err != nil {

@@ -761,3 +761,50 @@ func TestMistakesAcrossFiles(t *testing.T) {
 		}
 	}
 }
+
+// A document that declares schemes and forgets to say where they are needed: a
+// secret that the user gives is meant to be sent.
+func TestSchemeThatNoOperationNames(t *testing.T) {
+	doc := openAPI("/a: {get: {responses: {'204': {description: d}}}}", "components: {securitySchemes: {k: {type: http, scheme: bearer}, l: {type: http, scheme: bearer}}}\n")
+	if got := compileText(t, doc, Options{}).Plan; got.Tools[0].Request.Security != nil || got.Upstreams[0].Credentials != nil {
+		t.Errorf("sent without being asked for: %v", got.Tools[0].Request.Security)
+	}
+	got := compileText(t, doc, Options{Auth: map[string]plan.Secret{"k": {Env: []string{"K"}}}}).Plan
+	if !reflect.DeepEqual(got.Tools[0].Request.Security, [][]string{{"k"}}) || len(got.Upstreams[0].Credentials) != 1 {
+		t.Errorf("%v %v", got.Tools[0].Request.Security, got.Upstreams[0].Credentials)
+	}
+}
+
+// FuzzPath compiles an operation with any path: what goes to the wire literally
+// is always a legal path.
+func FuzzPath(f *testing.F) {
+	for _, p := range []string{"/a/{b}.json", "/{+a}{?b,c}#d", "/a?b={c}&d=e%20f", "/{a=**}:x", "/{", "/}{", "//", "/%zz\r\n", "?", "/{}"} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		p, diags := CompileDocument(document(&specs.Operation{ID: "a", Method: "GET", Path: path}, nil), Options{})
+		if p == nil {
+			t.Fatal(diags)
+		}
+		if len(p.Tools)+len(p.Coverage[0].Skipped) != 1 {
+			t.Fatalf("%d tools, skipped %v", len(p.Tools), p.Coverage[0].Skipped)
+		}
+		for _, tool := range p.Tools {
+			for _, s := range tool.Request.Path {
+				for i := 0; i < len(s.Literal); i++ {
+					if c := s.Literal[i]; !isAlnum(c) && !strings.ContainsRune("-._~!$&'()*+,;=:@/%", rune(c)) {
+						t.Fatalf("literal %q", s.Literal)
+					}
+				}
+			}
+			if err := checkByLibrary(string(tool.Input), true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, s := range p.Coverage[0].Skipped {
+			if strings.Contains(s.Reason, "internal error") {
+				t.Fatal(s.Reason)
+			}
+		}
+	})
+}

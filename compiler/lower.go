@@ -26,7 +26,7 @@ type apiContext struct {
 	patterns *patterns
 }
 
-// argument of a tool while it is being lowered.
+// toolArg is an argument of a tool while it is being lowered.
 type toolArg struct {
 	key      string
 	schema   *schema
@@ -55,8 +55,7 @@ type lowered struct {
 	cut   []string
 }
 
-// operation lowers one operation to a tool. It returns errUnservable's reasons
-// in skip; what the author wrote wrongly is in diags.
+// operation lowers one operation to a tool.
 func (a *apiContext) operation(d *derived) lowered {
 	l := a.lowerWith(d, a.in)
 	if l.skip == errAmbiguous.Error() {
@@ -227,9 +226,8 @@ func parsePath(path string) (pathTemplate, error) {
 			t.query = append(t.query, queryPiece{name: unescapeQuery(name), param: strings.TrimSuffix(p, "}")})
 			continue
 		}
-		if p, ok := strings.CutPrefix(name, "{"); ok && value == "" {
-			_ = p // {name}: a parameter declared as such
-			continue
+		if strings.HasPrefix(name, "{") && value == "" {
+			continue // {name}: a parameter declared as such
 		}
 		t.query = append(t.query, queryPiece{name: unescapeQuery(name), value: unescapeQuery(value)})
 	}
@@ -677,6 +675,8 @@ func xmlMedia(list []*specs.Media) *specs.Media {
 func acceptOf(media string) string {
 	if t := mediaType(media); t == "" || strings.Contains(t, "*") {
 		return "application/json, */*;q=0.5"
+	} else if strings.IndexFunc(media, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+		media = t
 	}
 	return media + ", */*;q=0.5"
 }

@@ -52,8 +52,7 @@ func (c *compilation) resolve() []*selection {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of a tool", t.Name), Hint: fmt.Sprintf("use up to %d letters, digits, - and _", c.names.limit), Range: t.Range})
 			continue
 		}
-		if other, ok := c.names.taken[t.Name]; ok {
-			_ = other
+		if _, ok := c.names.taken[t.Name]; ok {
 			c.diags.Add(diag.Diagnostic{Code: "duplicate-tool", Message: fmt.Sprintf("a second tool is called %q", t.Name), Hint: "give it another name", Range: t.Range})
 			continue
 		}

@@ -119,8 +119,11 @@ func (c *compilation) baseURLHint(api *specs.API) string {
 }
 
 func sourceName(api *specs.API) string {
-	if api.Source == "" {
+	switch api.Source {
+	case "":
 		return "api " + strconv.Quote(api.Name)
+	case "-":
+		return "the document"
 	}
 	return api.Source
 }
@@ -183,8 +186,6 @@ func redact(s string) string {
 	}
 	return s
 }
-
-// credentials
 
 // authEnv is the environment variable that holds the secret of a scheme.
 func authEnv(names ...string) string {
