@@ -91,7 +91,8 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 // anything (5): the service's own failure, the way to it, and credentials.
 func failureCode(code string) int {
 	if status, ok := strings.CutPrefix(code, "http-"); ok {
-		if status == "401" || status == "403" || status == "407" || strings.HasPrefix(status, "5") {
+		switch {
+		case strings.HasPrefix(status, "5"), status == "401", status == "403", status == "407", status == "429":
 			return exitUpstream
 		}
 		return exitToolError
