@@ -182,8 +182,9 @@ func signalWhenReady(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	defer in.Close()
 	ts.Check(cmd.Start())
-	kill := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
-	defer kill.Stop()
+	defer cmd.Process.Kill() // in case it does not end by itself
+	limit := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+	defer limit.Stop()
 	var said bytes.Buffer
 	buffer := make([]byte, 4096)
 	for !strings.Contains(said.String(), "\n") {
