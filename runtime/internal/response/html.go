@@ -3,7 +3,10 @@ package response
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
@@ -30,11 +33,7 @@ func (d *Decoder) html(b *body) *result.Result {
 	if doc == nil {
 		return d.plain(b)
 	}
-	text, ok := markdown(doc)
-	if !ok {
-		return d.plain(b)
-	}
-	res := d.text(nil, text)
+	res := d.text(nil, markdown(doc))
 	if b.cut || len(b.bytes) > maxHTML {
 		d.note(b, res, "")
 	}
@@ -55,8 +54,18 @@ func parseHTML(b *body) *html.Node {
 	return doc
 }
 
+// What is converted to Markdown at most; the converter's work grows faster than
+// its input. Larger or stranger pages become plain text.
+const (
+	maxNodes   = 20000 // of a page, after pruning
+	maxText    = 1 << 19
+	maxNesting = 16   // of lists and quotes, which are indented line by line
+	maxColumns = 64   // of a table, whose rows are all as wide as the widest
+	maxSpanned = 2000 // cells that others cover, in all
+)
+
 // markdown converts the main part of a page.
-func markdown(doc *html.Node) (string, bool) {
+func markdown(doc *html.Node) string {
 	title := strings.Join(strings.Fields(plainText(find(doc, func(n *html.Node) bool { return n.Data == "title" }))), " ")
 	part := find(doc, func(n *html.Node) bool { return n.Data == "main" || attribute(n, "role") == "main" })
 	if part == nil {
@@ -65,26 +74,69 @@ func markdown(doc *html.Node) (string, bool) {
 		}
 	}
 	prune(part)
-	// The converter takes a document.
-	whole := &html.Node{Type: html.DocumentNode}
-	if part.Parent != nil {
-		part.Parent.RemoveChild(part)
+	text := ""
+	if convertible(part) {
+		// The converter takes a document.
+		whole := part
+		if part.Type != html.DocumentNode {
+			whole = &html.Node{Type: html.DocumentNode}
+			part.Parent.RemoveChild(part)
+			whole.AppendChild(part)
+		}
+		// A model reads an asterisk as an asterisk: nothing is escaped.
+		conv := converter.NewConverter(converter.WithEscapeMode(converter.EscapeModeDisabled),
+			converter.WithPlugins(base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), table.NewTablePlugin(table.WithCellPaddingBehavior(table.CellPaddingBehaviorMinimal))))
+		if out, err := conv.ConvertNode(whole); err == nil {
+			text = strings.TrimSpace(string(out))
+		}
 	}
-	if part.Type == html.DocumentNode {
-		whole = part
-	} else {
-		whole.AppendChild(part)
+	if text == "" {
+		text = plainText(part)
 	}
-	conv := converter.NewConverter(converter.WithPlugins(base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(), table.NewTablePlugin()))
-	out, err := conv.ConvertNode(whole)
-	if err != nil {
-		return "", false
-	}
-	text := strings.TrimSpace(string(out))
 	if title != "" && !strings.Contains(text, title) {
 		text = strings.TrimSpace("# " + title + "\n\n" + text)
 	}
-	return text, true
+	return text
+}
+
+// convertible tells whether a part of a page is within the bounds.
+func convertible(part *html.Node) bool {
+	nodes, text, spanned := 0, 0, 0
+	var within func(n *html.Node, nesting int) bool
+	within = func(n *html.Node, nesting int) bool {
+		nodes++
+		text += len(n.Data)
+		switch {
+		case n.Type != html.ElementNode:
+		case n.Data == "ul" || n.Data == "ol" || n.Data == "blockquote" || n.Data == "dl" || n.Data == "table":
+			nesting++
+		case n.Data == "td" || n.Data == "th":
+			spanned += span(n, "colspan")*span(n, "rowspan") - 1
+		}
+		if nodes > maxNodes || text > maxText || nesting > maxNesting || spanned > maxSpanned {
+			return false
+		}
+		children := 0
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			if c.Type == html.ElementNode {
+				children++
+			}
+			if !within(c, nesting) {
+				return false
+			}
+		}
+		return n.Data != "tr" || children <= maxColumns
+	}
+	return within(part, 0)
+}
+
+// span is how many rows or columns a cell covers.
+func span(n *html.Node, key string) int {
+	v, err := strconv.Atoi(strings.TrimSpace(attribute(n, key)))
+	if err != nil {
+		return 1
+	}
+	return min(max(v, 1), maxSpanned+1)
 }
 
 // prune removes what is not part of what a page says.
@@ -133,16 +185,26 @@ func find(n *html.Node, is func(*html.Node) bool) *html.Node {
 	return nil
 }
 
-// plainText is the text of a page without any marks.
+// plainText is the text of a page without any marks, in lines where blocks end.
 func plainText(n *html.Node) string {
 	if n == nil {
 		return ""
 	}
 	var b strings.Builder
+	line := false // something is on the current one
+	space := false
 	var walk func(*html.Node)
 	walk = func(n *html.Node) {
 		if n.Type == html.TextNode {
-			b.WriteString(n.Data)
+			for word := range strings.FieldsSeq(n.Data) {
+				if first, _ := utf8.DecodeRuneInString(n.Data); line && (space || unicode.IsSpace(first)) {
+					b.WriteByte(' ')
+				}
+				b.WriteString(word)
+				line, space = true, true
+			}
+			last, _ := utf8.DecodeLastRuneInString(n.Data)
+			space = unicode.IsSpace(last) || n.Data == "" && space
 			return
 		}
 		if n.Type == html.ElementNode && slices.Contains([]string{"script", "style", "noscript", "template", "svg"}, n.Data) {
@@ -151,10 +213,19 @@ func plainText(n *html.Node) string {
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c)
 		}
-		if n.Type == html.ElementNode {
-			b.WriteByte(' ')
+		switch {
+		case n.Type != html.ElementNode:
+		case n.Data == "td" || n.Data == "th":
+			space = true
+		case slices.Contains([]string{
+			"title", "p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "section", "article", "header", "footer", "dt", "dd", "blockquote", "table", "ul", "ol",
+		}, n.Data):
+			if line {
+				b.WriteByte('\n')
+			}
+			line, space = false, false
 		}
 	}
 	walk(n)
-	return b.String()
+	return strings.TrimSpace(b.String())
 }

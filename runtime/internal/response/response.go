@@ -41,6 +41,7 @@ const (
 	maxHTML      = 2 << 20  // bytes of HTML that are looked at
 	maxElements  = 1 << 19  // of an XML document
 	maxDepth     = 100      // of an XML document
+	maxFields    = 10000    // of a row of CSV
 	maxParts     = 20       // of a multipart answer
 	maxStructure = 512      // nesting of structured content, which clients parse recursively
 )

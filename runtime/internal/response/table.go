@@ -63,6 +63,9 @@ func (t *tableWriter) csv(text []byte, comma rune, cut bool) error {
 		if err == io.EOF || err != nil && cut && errors.Is(err, csv.ErrQuote) {
 			return nil
 		}
+		if err == nil && len(record) > maxFields {
+			err = csv.ErrFieldCount
+		}
 		if err != nil {
 			return err
 		}
