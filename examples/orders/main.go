@@ -72,7 +72,7 @@ func serve(ctx context.Context, w io.Writer, once bool) error {
 		return err
 	}
 	system := &http.Server{Handler: log}
-	go system.Serve(l)
+	go func() { _ = system.Serve(l) }() // until it is closed
 	defer system.Close()
 	base := "http://" + l.Addr().String()
 
@@ -96,7 +96,11 @@ func serve(ctx context.Context, w io.Writer, once bool) error {
 		if err != nil {
 			return nil, err
 		}
-		wait.Go(func() { s.Serve(ctx, l) })
+		wait.Go(func() {
+			if err := s.Serve(ctx, l); err != nil {
+				fmt.Fprintf(os.Stderr, "orders: %s: %v\n", o.Target, err)
+			}
+		})
 		return &server{spec: o.Target, url: "http://" + l.Addr().String() + "/mcp", tools: len(compiled.Plan.Tools)}, nil
 	}
 	hcl, err := start(firstPort+1, compiler.Options{Target: filepath.Join(folder, "orders.hcl"), Vars: map[string]string{"service": base}})

@@ -3,6 +3,7 @@ package judges
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -180,7 +181,7 @@ func run(t *testing.T, limit time.Duration, argv ...string) (stdout, stderr stri
 	if ctx.Err() != nil {
 		t.Fatalf("%s did not end within %v\n%s%s", strings.Join(argv, " "), limit, o.String(), e.String())
 	}
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%s: %v", argv[0], err)
 	}
 	return o.String(), e.String(), cmd.ProcessState.ExitCode()

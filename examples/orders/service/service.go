@@ -135,7 +135,7 @@ func write(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	e.Encode(v) // fails only when the client has gone
+	_ = e.Encode(v) // fails only when the client has gone
 }
 
 func (s *service) list(w http.ResponseWriter, r *http.Request) {
@@ -219,7 +219,10 @@ func (s *service) label(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var b bytes.Buffer
-	png.Encode(&b, img) // a gray image in memory always encodes
+	if err := png.Encode(&b, img); err != nil {
+		refuse(w, http.StatusInternalServerError, "no label", err.Error())
+		return
+	}
 	w.Header().Set("Content-Type", "image/png")
 	w.Write(b.Bytes())
 }
