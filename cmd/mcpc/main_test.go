@@ -199,7 +199,7 @@ func signalWhenReady(ts *testscript.TestScript, _ bool, args []string) {
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			ts.Fatalf("no address in %q", said.String())
 		}
-		res, err := http.Get("http://" + host + "/healthz")
+		res, err := (&http.Client{Timeout: 10 * time.Second}).Get("http://" + host + "/healthz")
 		ts.Check(err)
 		res.Body.Close()
 		if res.StatusCode != http.StatusOK {

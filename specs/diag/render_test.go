@@ -31,7 +31,7 @@ func list() List {
 	}
 }
 
-func print(t *testing.T, p Printer, l List) string {
+func printed(t *testing.T, p Printer, l List) string {
 	t.Helper()
 	var b strings.Builder
 	if err := p.Print(&b, l); err != nil {
@@ -63,14 +63,14 @@ warning: no base URL is known, so calls will fail [no-base-url]
 {"severity":"warning","code":"no-base-url","message":"no base URL is known, so calls will fail","hint":"give one with --base-url"}
 `,
 	} {
-		if got := print(t, Printer{Format: format}, list()); got != want {
+		if got := printed(t, Printer{Format: format}, list()); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", format, got, want)
 		}
 	}
 }
 
 func TestColorChangesNothingElse(t *testing.T) {
-	got := print(t, Printer{Color: true}, list())
+	got := printed(t, Printer{Color: true}, list())
 	var b strings.Builder
 	for rest := got; rest != ""; {
 		before, after, found := strings.Cut(rest, "\x1b[")
@@ -79,7 +79,7 @@ func TestColorChangesNothingElse(t *testing.T) {
 			_, rest, _ = strings.Cut(after, "m")
 		}
 	}
-	if want := print(t, Printer{}, list()); b.String() != want || got == want {
+	if want := printed(t, Printer{}, list()); b.String() != want || got == want {
 		t.Errorf("without its colours:\n%q\nwant\n%q", b.String(), want)
 	}
 }
@@ -112,10 +112,10 @@ func TestSnippet(t *testing.T) {
 // A message may hold text of the spec, and one diagnostic stays one line.
 func TestMessagesAreHarmless(t *testing.T) {
 	l := List{{Code: "c", Message: "bad value \"a\nb: error: fake\x1b[2J\""}}
-	if got, want := print(t, Printer{Format: Line}, l), "error: bad value \"a b: error: fake�[2J\" [c]\n"; got != want {
+	if got, want := printed(t, Printer{Format: Line}, l), "error: bad value \"a b: error: fake�[2J\" [c]\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := print(t, Printer{Format: GitHub}, l), "::error title=c::bad value \"a b: error: fake�[2J\"\n"; got != want {
+	if got, want := printed(t, Printer{Format: GitHub}, l), "::error title=c::bad value \"a b: error: fake�[2J\"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -126,7 +126,7 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 		l.Add(Diagnostic{Severity: Warning, Code: "skipped", Message: "left out"})
 	}
 	l.Add(Diagnostic{Code: "skipped", Message: "an error"})
-	got := print(t, Printer{PerCode: 3}, l)
+	got := printed(t, Printer{PerCode: 3}, l)
 	if n := strings.Count(got, "left out"); n != 3 {
 		t.Errorf("%d warnings printed, want 3:\n%s", n, got)
 	}
@@ -135,7 +135,7 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 			t.Errorf("missing %q in\n%s", want, got)
 		}
 	}
-	if n := strings.Count(print(t, Printer{Format: Line, PerCode: 3}, l), "\n"); n != 8 {
+	if n := strings.Count(printed(t, Printer{Format: Line, PerCode: 3}, l), "\n"); n != 8 {
 		t.Errorf("%d lines, want all 8", n)
 	}
 }
@@ -145,16 +145,16 @@ func FuzzPrint(f *testing.F) {
 	f.Add("\xff\xfe\x00\t\r\n", -1, 99)
 	f.Fuzz(func(t *testing.T, text string, start, end int) {
 		l := List{{Code: "c", Message: text, Range: Range{&Source{Name: "f", Text: []byte(text)}, start, end}}}
-		if got := print(t, Printer{Format: Line}, l); strings.Count(got, "\n") != 1 {
+		if got := printed(t, Printer{Format: Line}, l); strings.Count(got, "\n") != 1 {
 			t.Errorf("not one line: %q", got)
 		}
-		if got := print(t, Printer{}, l); strings.ContainsAny(got, "\x1b\r\x00") {
+		if got := printed(t, Printer{}, l); strings.ContainsAny(got, "\x1b\r\x00") {
 			t.Errorf("control characters: %q", got)
 		}
-		if got := print(t, Printer{Format: JSON}, l); !json.Valid([]byte(got)) || strings.Count(got, "\n") != 1 {
+		if got := printed(t, Printer{Format: JSON}, l); !json.Valid([]byte(got)) || strings.Count(got, "\n") != 1 {
 			t.Errorf("not one JSON object: %q", got)
 		}
-		if got := print(t, Printer{Format: GitHub}, l); strings.Count(got, "\n") != 1 {
+		if got := printed(t, Printer{Format: GitHub}, l); strings.Count(got, "\n") != 1 {
 			t.Errorf("not one command: %q", got)
 		}
 	})

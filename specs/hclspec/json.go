@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -295,13 +296,13 @@ func (j *jsonForm) text(n *specs.Node, asExpr bool) hclsyntax.Expression {
 func stringPlaces(raw []byte, start, length int) []int {
 	places := make([]int, 0, length+1)
 	for i := 1; i < len(raw)-1; {
-		size, at := 1, start+i
+		at := start + i
+		size := 1
 		if raw[i] == '\\' {
 			i += 2
 			if raw[i-1] == 'u' {
-				size = 1
-				var r rune
-				fmt.Sscanf(string(raw[i:min(i+4, len(raw))]), "%04x", &r)
+				n, _ := strconv.ParseUint(string(raw[i:min(i+4, len(raw))]), 16, 16) // the text was decoded before: it is valid
+				r := rune(n)
 				i += 4
 				if r >= 0xD800 && r < 0xDC00 && i+6 <= len(raw) && raw[i] == '\\' && raw[i+1] == 'u' {
 					size = 4 // a surrogate pair

@@ -247,7 +247,7 @@ func contains(in []any) (any, error) {
 }
 
 func length(in []any) (any, error) {
-	n := 0
+	var n int
 	switch v := in[0].(type) {
 	case []any:
 		n = len(v)

@@ -46,7 +46,7 @@ func argumentsOf(t testing.TB, values map[string]any) (args.Args, bool) {
 }
 
 func appendValue(b []byte, v any) ([]byte, bool) {
-	ok := true
+	var ok bool
 	switch v := v.(type) {
 	case string:
 		if !utf8.ValidString(v) {
@@ -286,7 +286,7 @@ func FuzzForm(f *testing.F) {
 		got := url.Values{}
 		for {
 			p, err := parts.NextPart()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -349,7 +349,7 @@ func FuzzXML(f *testing.F) {
 		elements := 0
 		for {
 			tok, err := d.RawToken()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil && key != ascii(key) {

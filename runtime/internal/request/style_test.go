@@ -1,7 +1,6 @@
 package request
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
@@ -93,7 +92,7 @@ func TestStyleTable(t *testing.T) {
 				case "query":
 					got = req.URL.RawQuery
 				default:
-					got = req.Header.Get(http.CanonicalHeaderKey(map[string]string{"header": "color", "cookie": "cookie"}[tt.where]))
+					got = req.Header.Get(map[string]string{"header": "color", "cookie": "cookie"}[tt.where])
 				}
 			}
 			if got != tt.want[i] {

@@ -2,6 +2,7 @@ package response
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -283,7 +284,7 @@ func (d *Decoder) lines(b *body) *result.Result {
 	n := 0
 	for {
 		v, err := dec.ReadValue()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -102,7 +102,7 @@ func parseXML(text []byte) (root *element, whole bool, err error) {
 	count := 0
 	for {
 		tok, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return root, root != nil && len(open) == 0, nil
 		}
 		if err != nil {

@@ -36,7 +36,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		}
 		to, err := at.Parse(location)
 		if err != nil {
-			return res, at, nil
+			return res, at, nil //nolint:nilerr // nowhere to go: the redirect itself is the answer, and says so
 		}
 		_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
 		_ = res.Body.Close()

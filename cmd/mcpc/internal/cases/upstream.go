@@ -116,9 +116,9 @@ func (u *upstream) answer(c net.Conn) {
 	switch strings.TrimSpace(reply) {
 	case "close":
 	case "hang":
-		io.Copy(io.Discard, in) // until the client goes away
+		_, _ = io.Copy(io.Discard, in) // until the client goes away
 	default:
-		io.WriteString(c, wire(reply))
+		_, _ = io.WriteString(c, wire(reply)) // the client may be gone: that is a case too
 	}
 }
 
