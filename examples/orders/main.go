@@ -210,14 +210,22 @@ func invite(w io.Writer, hcl, openapi *server) {
 		spec = hcl.spec
 	}
 	// As JSON, because a path may hold what JSON escapes.
-	config, _ := json.MarshalIndent(map[string]any{"mcpServers": map[string]any{"orders": map[string]any{
-		"command": "mcpc", "args": []string{"serve", spec}, "env": map[string]string{"ORDERS_PASSWORD": service.Password},
+	type entry struct {
+		Command string            `json:"command"`
+		Args    []string          `json:"args"`
+		Env     map[string]string `json:"env"`
+	}
+	config, err := json.MarshalIndent(map[string]any{"mcpServers": map[string]entry{"orders": {
+		"mcpc", []string{"serve", spec}, map[string]string{"ORDERS_PASSWORD": service.Password},
 	}}}, "    ", "  ")
+	if err != nil {
+		panic(err) // strings always encode
+	}
 	fmt.Fprintf(w, `  Claude Code
     claude mcp add --transport http orders %s
 
   MCP Inspector
-    npx @modelcontextprotocol/inspector --cli --transport http --server-url %s --method tools/list
+    npx @modelcontextprotocol/inspector --cli %s --method tools/list
 
   Any client that starts its servers itself (go install ./cmd/mcpc first; this order system has to run)
     %s

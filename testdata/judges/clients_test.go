@@ -3,6 +3,9 @@ package judges
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"slices"
@@ -228,4 +231,30 @@ func typeScriptSDK(t *testing.T, calls []sdkCall, target ...string) seen {
 		t.Fatalf("%v\n%.2000s", err, stdout)
 	}
 	return v
+}
+
+// GitHub's whole document is served, and a call of it reaches the upstream
+// exactly: path, body byte for byte, accept and nothing that nobody asked for.
+func TestGitHubCall(t *testing.T) {
+	var got string
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = fmt.Sprintf("%s %s\n%s\n%s", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write([]byte(`{"id":9007199254740993,"number":7}`))
+	}))
+	defer upstream.Close()
+	c := newClient(serve(t, nil, document(t, "github-rest.json"), "--base-url", upstream.URL))
+	if n := len(c.tools(t)); n != 1223 {
+		t.Errorf("%d of 1223 operations are tools", n)
+	}
+	r := c.call(t, "issues_create", `{"owner":"octo","repo":"hello world/2","body":{"title":"It's \"broken\"", "labels":["bug"],"milestone":9007199254740993}}`)
+	const want = "POST /repos/octo/hello%20world%2F2/issues\napplication/json\n" + `{"title":"It's \"broken\"", "labels":["bug"],"milestone":9007199254740993}`
+	if got != want {
+		t.Errorf("the upstream got\n%s\nwant\n%s", got, want)
+	}
+	if r.IsError || r.text() != `{"id":9007199254740993,"number":7}` {
+		t.Errorf("isError %v: %s", r.IsError, r.text())
+	}
 }
