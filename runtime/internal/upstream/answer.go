@@ -164,7 +164,7 @@ func (k *call) decompress(r io.Reader, header []string) (io.Reader, func(), erro
 				z = new(gzip.Reader)
 			}
 			if err := z.Reset(r); err != nil {
-				if err == io.EOF { // nothing at all, of which some servers say that it is compressed
+				if errors.Is(err, io.EOF) { // nothing at all, of which some servers say that it is compressed
 					return strings.NewReader(""), release, nil
 				}
 				return nil, nil, err

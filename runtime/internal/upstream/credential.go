@@ -21,7 +21,7 @@ type credential struct {
 	plan.Credential
 	user   expr.Func // nil: the value holds both
 	secret expr.Func
-	source string // what has to be set, in words
+	from   string // what has to be set: "environment variable X"
 }
 
 func newCredential(p plan.Credential) (*credential, error) {
@@ -43,18 +43,18 @@ func newCredential(p plan.Credential) (*credential, error) {
 		}
 		sources = appendSources(sources, p.Username)
 	}
-	c.source = strings.Join(sources, " and ")
+	c.from = strings.Join(sources, " and ")
 	return c, nil
 }
 
 // appendSources says, for each secret of an expression, what has to be set.
 func appendSources(list []string, e *plan.Expr) []string {
 	if s := e.Secret; e.Op == plan.OpSecret && s != nil {
-		what := fmt.Sprintf("the secret %q", s.Name)
+		what := fmt.Sprintf("secret %q", s.Name)
 		if len(s.Env) > 0 {
-			what = "the environment variable " + strings.Join(s.Env, " or ")
+			what = "environment variable " + strings.Join(s.Env, " or ")
 		} else if s.File != "" {
-			what = fmt.Sprintf("the file of the secret %q", s.Name)
+			what = fmt.Sprintf("file of secret %q", s.Name)
 		}
 		if !slices.Contains(list, what) {
 			list = append(list, what)
@@ -111,7 +111,7 @@ type auth struct {
 
 // item is one thing that is added to a request.
 type item struct {
-	scheme string // the credential it is of
+	from   string // whose it is, for Explain
 	where  string // "header", "cookie" or "query"
 	name   string
 	prefix string // of the value, no secret
@@ -124,6 +124,10 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 	if err != nil {
 		return err
 	}
+	from := "credential " + c.Name
+	if c.from != "" {
+		from += " (" + c.from + ")"
+	}
 	a.names = append(a.names, c.Name)
 	a.secrets = append(a.secrets, secret)
 	switch c.Kind {
@@ -133,7 +137,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 			secret = strings.TrimSpace(secret[7:])
 			a.secrets = append(a.secrets, secret)
 		}
-		a.items = append(a.items, item{c.Name, "header", "Authorization", "Bearer ", secret})
+		a.items = append(a.items, item{from, "header", "Authorization", "Bearer ", secret})
 		return nil
 	case "basic":
 		if c.user != nil {
@@ -149,7 +153,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 		}
 		coded := base64.StdEncoding.EncodeToString([]byte(secret))
 		a.secrets = append(a.secrets, secret, coded)
-		a.items = append(a.items, item{c.Name, "header", "Authorization", "Basic ", coded})
+		a.items = append(a.items, item{from, "header", "Authorization", "Basic ", coded})
 		return nil
 	}
 	name := c.Param
@@ -163,7 +167,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 	case "query":
 		name, secret = escape(name), escape(secret)
 	}
-	a.items = append(a.items, item{c.Name, c.In, name, "", secret})
+	a.items = append(a.items, item{from, c.In, name, "", secret})
 	return nil
 }
 
@@ -259,7 +263,7 @@ func (k *call) authenticate(security [][]string) error {
 	coded := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
 	k.sent.secrets = append(k.sent.secrets, password, coded)
 	if !slices.ContainsFunc(k.sent.items, func(it item) bool { return it.name == "Authorization" }) {
-		k.sent.items = append(k.sent.items, item{"the base URL", "header", "Authorization", "Basic ", coded})
+		k.sent.items = append(k.sent.items, item{"base URL", "header", "Authorization", "Basic ", coded})
 	}
 	return nil
 }
@@ -303,12 +307,12 @@ func (k *call) try(names []string) (a *auth, lacks string, err error) {
 		}
 		switch err := a.add(c, &k.env); {
 		case err == nil:
-		case err == errMissing:
-			return nil, fmt.Sprintf("%s (scheme %q)", c.source, name), nil
+		case errors.Is(err, errMissing):
+			return nil, fmt.Sprintf("the %s (scheme %q)", c.from, name), nil
 		default:
 			return nil, "", &Failure{
 				Kind:    KindCredential,
-				Message: fmt.Sprintf("The credential in %s cannot be sent: %v. Nothing was sent.", c.source, err),
+				Message: fmt.Sprintf("The credential in the %s cannot be sent: %v. Nothing was sent.", c.from, err),
 				Next:    "The operator of this server has to correct it.",
 			}
 		}

@@ -263,8 +263,8 @@ func (k *call) prepare(security [][]string) error {
 
 // Explain adds to req what Do would add to it, with "(secret)" for the value of
 // every credential, and a part for each addition. missing says what would have
-// to be set for the credentials that are declared and not at hand. Nothing is
-// sent.
+// to be set, for each way to authenticate, when none is at hand and one is
+// needed. Nothing is sent.
 func (c *Client) Explain(req *request.Request, security [][]string) (missing []string, err error) {
 	k := &call{Client: c, req: req}
 	if err := k.authenticate(security); err != nil {
@@ -283,7 +283,10 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 	k.sent.header(req.Header)
 	req.URL = k.sent.url(req.URL)
 	for _, it := range k.sent.items {
-		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value, From: fmt.Sprintf("credential %q", it.scheme)})
+		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value, From: it.from})
+	}
+	if len(k.sent.names) > 0 || slices.ContainsFunc(security, func(way []string) bool { return len(way) == 0 }) {
+		return nil, nil // one way is at hand, or none is needed
 	}
 	return k.sent.missing, nil
 }
