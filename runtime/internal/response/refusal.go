@@ -1,7 +1,10 @@
 package response
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -159,6 +162,7 @@ func excerpt(a *upstream.Answer) string {
 // problem is the text of an error in JSON. Problem details (RFC 9457) are said
 // in sentences, with the members a problem type adds; other JSON is compacted.
 func problem(v jsontext.Value) string {
+	v = withoutTraces(v)
 	compact := func(v jsontext.Value) string {
 		c := v.Clone()
 		// Without escapes that are not needed, so that credentials are recognised.
@@ -205,4 +209,38 @@ func problem(v jsontext.Value) string {
 	}
 	slices.Sort(rest)
 	return strings.Join(append([]string{text}, rest...), "\n")
+}
+
+// traces are members that tell how a service works inside. They help nobody who
+// calls it, and name files, hosts and libraries of its owner.
+var traces = map[string]bool{
+	"trace": true, "stack": true, "stacktrace": true, "stack_trace": true, "backtrace": true,
+	"callstack": true, "call_stack": true, "traceback": true, "debug": true, "debuginfo": true, "debug_info": true,
+}
+
+// withoutTraces returns v without members that are traces, at any depth. v is
+// valid JSON but for names that come twice.
+func withoutTraces(v jsontext.Value) jsontext.Value {
+	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	in := jsontext.NewDecoder(bytes.NewReader(v), lenient...)
+	var out bytes.Buffer
+	to := jsontext.NewEncoder(&out, lenient...)
+	for {
+		token, err := in.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+		}
+		if err != nil {
+			return v
+		}
+		kind, length := in.StackIndex(in.StackDepth())
+		if isName := kind == '{' && length%2 == 1 && token.Kind() == '"'; isName && traces[strings.ToLower(token.String())] {
+			err = in.SkipValue()
+		} else {
+			err = to.WriteToken(token)
+		}
+		if err != nil {
+			return v
+		}
+	}
 }
