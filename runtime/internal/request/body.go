@@ -15,8 +15,13 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// MaxBody is the size of the largest body that is built.
-const MaxBody = 32 << 20
+// What is built at most, in bytes. Servers take less in the first line and in
+// headers (8 KiB is common), and answer with errors that explain nothing.
+const (
+	MaxBody   = 32 << 20
+	MaxTarget = 64 << 10 // path and query
+	MaxHeader = 16 << 10 // value of one header
+)
 
 const formMedia = "application/x-www-form-urlencoded"
 

@@ -438,6 +438,9 @@ func (p *param) headerText(t tree) (string, error) {
 // other bytes through but gives them no meaning: servers read them as Latin-1,
 // as UTF-8 or not at all. Spaces at the ends would be lost on the way.
 func (p *param) checkHeader(s string) (string, error) {
+	if len(s) > MaxHeader {
+		return "", refuse(p.field(), "is too large: %d bytes for the header %s, at most %d are allowed", len(s), p.Name, MaxHeader)
+	}
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '\r' || c == '\n':

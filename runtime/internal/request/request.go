@@ -258,6 +258,9 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 	if out, err = b.appendQuery(out, c, record); err != nil {
 		return nil, err
 	}
+	if len(out) > MaxTarget {
+		return nil, &Refusal{Message: fmt.Sprintf("the arguments make an address of %d bytes, at most %d are allowed; send less", len(out), MaxTarget)}
+	}
 	target := string(out)
 	w.url = b.base
 	w.url.RawPath, w.url.RawQuery = target[:end], target[end:]
@@ -404,6 +407,9 @@ func (b *Builder) buildHeader(c *call, r *Request, record func(Part)) error {
 		if record != nil && len(w.b) > before {
 			record(Part{"cookie", p.Name, t.show(), p.from})
 		}
+	}
+	if len(w.b) > MaxHeader {
+		return &Refusal{Message: fmt.Sprintf("the arguments make a Cookie header of %d bytes, at most %d are allowed; send less", len(w.b), MaxHeader)}
 	}
 	if len(w.b) > 0 {
 		r.Header["Cookie"] = []string{string(w.b)}
