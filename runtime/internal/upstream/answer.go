@@ -62,7 +62,7 @@ func (k *call) answer(res *http.Response, at *url.URL) *Answer {
 		Limit:    k.limit,
 		Attempts: k.attempts,
 		Sent:     k.sent.names,
-		Missing:  k.sent.missing,
+		Missing:  sentences(k.sent.missing, lack.sentence),
 		sent:     &k.sent,
 		more:     k.redact,
 	}

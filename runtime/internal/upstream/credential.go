@@ -104,7 +104,7 @@ func text(f expr.Func, env *expr.Env) (string, error) {
 // auth is what authenticates one call.
 type auth struct {
 	names   []string
-	missing []string
+	missing [][]lack // of each alternative that could not be used
 	items   []item
 	secrets []string // everything that must not be shown
 }
@@ -269,7 +269,7 @@ func (k *call) authenticate(security [][]string) error {
 }
 
 func (k *call) choose(security [][]string) error {
-	var missing []string
+	var missing [][]lack
 	for _, alternative := range security {
 		if len(alternative) == 0 {
 			continue
@@ -278,7 +278,7 @@ func (k *call) choose(security [][]string) error {
 		if err != nil {
 			return err
 		}
-		if lacks != "" {
+		if lacks != nil {
 			missing = append(missing, lacks)
 			continue
 		}
@@ -296,26 +296,61 @@ func (k *call) choose(security [][]string) error {
 	return nil
 }
 
-// try evaluates the credentials of one alternative. lacks says what has to be
-// set for it.
-func (k *call) try(names []string) (a *auth, lacks string, err error) {
+// lack is a credential that is not at hand.
+type lack struct {
+	name string
+	from string // what has to be set; "" when the scheme is not supported
+}
+
+// try evaluates the credentials of one alternative, and says which of them are
+// not at hand.
+func (k *call) try(names []string) (a *auth, lacks []lack, err error) {
 	a = new(auth)
 	for _, name := range names {
 		c := k.credentials[name]
 		if c == nil {
-			return nil, fmt.Sprintf("a credential of the scheme %q, which is not supported", name), nil
+			lacks = append(lacks, lack{name: name})
+			continue
 		}
 		switch err := a.add(c, &k.env); {
 		case err == nil:
 		case errors.Is(err, errMissing):
-			return nil, fmt.Sprintf("the %s (scheme %q)", c.from, name), nil
+			lacks = append(lacks, lack{name, c.from})
 		default:
-			return nil, "", &Failure{
+			return nil, nil, &Failure{
 				Kind:    KindCredential,
 				Message: fmt.Sprintf("The credential in the %s cannot be sent: %v. Nothing was sent.", c.from, err),
 				Next:    "The operator of this server has to correct it.",
 			}
 		}
 	}
-	return a, "", nil
+	return a, lacks, nil
+}
+
+// sentences says for each alternative what has to be set.
+func sentences(missing [][]lack, of func(lack) string) []string {
+	var out []string
+	for _, alternative := range missing {
+		var parts []string
+		for _, l := range alternative {
+			parts = append(parts, of(l))
+		}
+		out = append(out, strings.Join(parts, " and "))
+	}
+	return out
+}
+
+func (l lack) sentence() string {
+	if l.from == "" {
+		return fmt.Sprintf("a credential of the scheme %q, which is not supported", l.name)
+	}
+	return fmt.Sprintf("the %s (scheme %q)", l.from, l.name)
+}
+
+// entry is a line of an explanation.
+func (l lack) entry() string {
+	if l.from == "" {
+		return l.name + ", which is not supported"
+	}
+	return l.name + ": " + l.from
 }
