@@ -317,9 +317,18 @@ func (a *apiContext) parameters(op *specs.Operation, path pathTemplate, in *lowe
 			params = append(params, &specs.Param{Name: q.param, In: specs.InQuery, Required: true, Style: "form", Explode: true,
 				Schema: specs.NewObject(specs.F("type", specs.NewString("string")))})
 		}
-		if q.param == "" {
-			fixed = append(fixed, q)
+		if q.param != "" {
+			continue
 		}
+		// A name that is also declared is sent once: by the argument when it is
+		// required, else as the path has it, for that is what tells the operation.
+		if i := slices.IndexFunc(params, func(p *specs.Param) bool { return p.In == specs.InQuery && p.Name == q.name }); i >= 0 {
+			if params[i].Required {
+				continue
+			}
+			params = slices.Delete(params, i, i+1)
+		}
+		fixed = append(fixed, q)
 	}
 
 	keys := parameterKeys(params)
