@@ -5,9 +5,11 @@
 // finds the plan in the cache (cache.go). Resolve (resolve.go, names.go, glob.go)
 // decides which operations become tools and what they are called. Lower
 // (lower.go, body.go, edit.go, tool.go) makes a request, an input schema and a
-// result of each; schemas have files of their own: schema.go reads them into a
-// form that cannot be wrong, schema_graph.go knows how they refer to each other,
-// schema_emit.go writes them within a budget, shape.go maps them to the wire.
+// result of each; schemas have files of their own: schema.go is the form that
+// cannot be wrong, schema_lower.go, schema_props.go and schema_values.go read
+// documents into it, schema_graph.go knows how named schemas refer to each
+// other, schema_emit.go writes them within a budget, shape.go maps them to the
+// wire.
 // The gate (gate in lower.go, schema_check.go) is last: a tool that fails it is
 // not served, with a warning, and takes no other with it.
 //

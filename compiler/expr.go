@@ -68,22 +68,6 @@ func noArguments(diags *diag.List, what string) func(string, diag.Range) plan.Ex
 	}
 }
 
-// usesArgs reports whether x reads an argument.
-func usesArgs(x *specs.Expr) bool {
-	if x == nil {
-		return false
-	}
-	if x.Op == specs.ExprArg {
-		return true
-	}
-	for _, a := range x.Args {
-		if usesArgs(a) {
-			return true
-		}
-	}
-	return false
-}
-
 // didYouMean is a hint naming the nearest candidate, or all when they are few.
 func didYouMean(word string, candidates []string, all string) string {
 	if n := diag.Nearest(word, candidates); n != "" {

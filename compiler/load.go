@@ -60,7 +60,7 @@ func load(ctx context.Context, o Options) (*specs.Document, diag.List, map[strin
 	if o.Target == "" {
 		return nil, nil, nil, errors.New("no spec was named")
 	}
-	format := Format("")
+	var format Format
 	if info, err := os.Stat(o.Target); err == nil && info.IsDir() && o.Target != "-" && !specs.IsURL(o.Target) {
 		format = HCL
 	} else {

@@ -1,6 +1,12 @@
 package compiler
 
-import "slices"
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mcpc-dev/mcpc/specs"
+)
 
 // How named schemas refer to each other: which are recursive, how large they
 // are when written in full, and where a chain of references would never reach
@@ -8,6 +14,42 @@ import "slices"
 
 // huge stands for "too large to matter".
 const huge = 1 << 24
+
+// def is a named schema of an API.
+type def struct {
+	name string // as in the document
+	key  string // in $defs: portable
+	rank int    // in the order of names
+	node *specs.Node
+	l    *lowerer
+
+	lowerOnce sync.Once
+	lowered   *schema
+
+	// The rest is set by lowerer.measure, under its lock.
+	measured  atomic.Bool
+	index     int // Tarjan's
+	low       int
+	onStack   bool
+	recursive bool    // reaches itself
+	inlined   int     // bytes when written in full; saturates
+	final     *schema // lowered, without endless in-place cycles
+	refs      []*def
+}
+
+// schema returns the lowered schema, safe to emit.
+func (d *def) schema() *schema {
+	if !d.measured.Load() {
+		d.l.measure(d)
+	}
+	return d.final
+}
+
+// raw returns the lowered schema as it was written, cycles included.
+func (d *def) raw() *schema {
+	d.lowerOnce.Do(func() { d.lowered = d.l.lower(d.node, place{}) })
+	return d.lowered
+}
 
 // measure fills in what is known of d once all it refers to is lowered.
 func (l *lowerer) measure(d *def) {
