@@ -59,7 +59,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			s, err := runtime.New(compiled.Plan, runtime.Options{Logger: log, Getenv: a.getenv, Version: version()})
+			s, err := runtime.New(compiled.Plan, runtime.Options{Logger: log, Getenv: a.getenv, Secrets: a.given, Version: version()})
 			if err != nil {
 				return failed(err)
 			}

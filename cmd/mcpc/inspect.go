@@ -481,6 +481,7 @@ func (s secretInfo) source() string {
 
 func (a *app) secret(s *plan.Secret) secretInfo {
 	info := secretInfo{Name: s.Name, Env: s.Env, File: s.File}
+	_, info.Set = a.given[s.Name]
 	for _, name := range s.Env {
 		info.Set = info.Set || a.getenv(name) != ""
 	}

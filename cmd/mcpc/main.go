@@ -43,11 +43,12 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	given          map[string]string // sensitive variables given by --var, by name; only the runtime sees them
 }
 
 // run is the whole command. It returns the exit code.
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string, getenv func(string) string) int {
-	a := &app{stdin, stdout, stderr, getenv}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -127,7 +127,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // upstream FILE starts an HTTP service whose address is then in $UPSTREAM. Each
 // line of the file is METHOD PATH STATUS MEDIA-TYPE BODY; a body may be a Go
-// string.
+// string, and {authorization} in it is the header that came.
 func startUpstream(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: upstream FILE")
@@ -157,7 +157,7 @@ func startUpstream(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		w.Header().Set("Content-Type", a.media)
 		w.WriteHeader(status)
-		io.WriteString(w, a.body)
+		io.WriteString(w, strings.ReplaceAll(a.body, "{authorization}", r.Header.Get("Authorization")))
 	}))
 	ts.Defer(s.Close)
 	ts.Setenv("UPSTREAM", s.URL)

@@ -51,7 +51,7 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 				return err
 			}
 			s, err := runtime.New(compiled.Plan, runtime.Options{
-				Logger: log, Getenv: a.getenv, Version: version(), AllowedHosts: hosts, AllowedOrigins: origins,
+				Logger: log, Getenv: a.getenv, Secrets: a.given, Version: version(), AllowedHosts: hosts, AllowedOrigins: origins,
 			})
 			if err != nil {
 				return failed(err)

@@ -131,6 +131,7 @@ func (a *app) compile(ctx context.Context, location string, t *target, warnings 
 	if err != nil {
 		return nil, failed(err)
 	}
+	a.given = r.Secrets
 	list := slices.Clone(r.Diagnostics)
 	list.Sort()
 	if !warnings && !t.strict {
