@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func codecOf(media string) plan.Codec {
 	switch {
 	case t == "*/*", t == "application/*":
 		return plan.JSON
-	case minor == "json", strings.HasSuffix(minor, "+json"):
+	case minor == "json", strings.HasSuffix(minor, "+json"), strings.HasPrefix(minor, "x-amz-json-"):
 		return plan.JSON
 	case minor == "x-ndjson", minor == "ndjson", minor == "jsonl", minor == "x-jsonlines", minor == "json-lines", minor == "x-json-stream":
 		return plan.NDJSON
@@ -78,14 +79,21 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 	if op.Body == nil {
 		return nil, nil, nil
 	}
-	var media *specs.Media
+	var media, unwritable *specs.Media
 	for _, m := range op.Body.Media {
 		if mediaType(m.Type) == "" || strings.IndexFunc(m.Type, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
+			continue
+		}
+		if (isBinaryFormat(m.Type) || mediaType(m.Type) == "application/octet-stream") && !canBeBytes(in.lower(m.Schema, place{})) {
+			unwritable = cmp.Or(unwritable, m)
 			continue
 		}
 		if media == nil || preference(m) < preference(media) {
 			media = m
 		}
+	}
+	if media == nil && unwritable != nil {
+		return nil, nil, fmt.Errorf("its body can only be sent as %s, which cannot be written from JSON", mediaType(unwritable.Type))
 	}
 	if media == nil {
 		if len(op.Body.Media) > 0 && op.Body.Required {
@@ -101,12 +109,12 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 	if s.never {
 		s = &schema{}
 	}
-	if b.Codec == plan.Bytes {
+	if b.Codec == plan.Bytes && !isBinaryFormat(media.Type) {
 		// A type nobody knows: its schema says what it is.
 		switch kind := kindOfRoot(s, 0); {
-		case kind == objectRoot:
+		case !canBeBytes(s):
 			b.Codec = plan.JSON
-		case kind == otherRoot && slices.Contains(s.target().types, "string") && !isBinary(s) && !strings.HasPrefix(media.Type, "image/"):
+		case kind == otherRoot && slices.Contains(s.target().types, "string") && !isBinary(s):
 			b.Codec = plan.Text
 		}
 	}
@@ -176,6 +184,37 @@ func bytesSchema(desc, media string) *schema {
 	return s
 }
 
+// isBinaryFormat reports whether a media type is known to be bytes in a format
+// of its own: JSON under that name would be wrong.
+func isBinaryFormat(media string) bool {
+	if codecOf(media) != plan.Bytes {
+		return false
+	}
+	major, minor, _ := strings.Cut(mediaType(media), "/")
+	switch major {
+	case "image", "audio", "video", "font":
+		return true
+	}
+	for _, part := range strings.FieldsFunc(minor, func(r rune) bool { return r == '.' || r == '+' || r == '-' }) {
+		switch part {
+		case "protobuf", "proto", "grpc", "cbor", "msgpack", "messagepack", "bson", "ubjson", "smile", "ion", "avro", "thrift",
+			"flatbuffers", "parquet", "arrow", "serialized", "zip", "gzip", "tar", "zstd", "pdf":
+			return true
+		}
+	}
+	return false
+}
+
+// canBeBytes reports whether a body of a binary format can be given as base64:
+// its schema says nothing, or text, or a file.
+func canBeBytes(s *schema) bool {
+	t := s.target()
+	if f := t.word("format"); f == `"binary"` || f == `"file"` {
+		return true
+	}
+	return slices.Contains(t.types, "string") || kindOfRoot(s, 0) == anyRoot
+}
+
 // isBinary reports whether a schema stands for bytes as they are. format byte
 // and contentEncoding base64 do not: their text goes to the wire as it is.
 func isBinary(s *schema) bool {
@@ -183,9 +222,13 @@ func isBinary(s *schema) bool {
 	if t.word("contentEncoding") != "" || len(t.types) > 0 && !slices.Contains(t.types, "string") {
 		return false
 	}
-	media := strings.Trim(t.word("contentMediaType"), `"`)
+	media := contentType(t)
 	return t.word("format") == `"binary"` || media != "" && codecOf(media) == plan.Bytes
 }
+
+// contentType is the media type a schema gives to its text; "" when it says none
+// that can be written.
+func contentType(s *schema) string { return firstMedia(strings.Trim(s.word("contentMediaType"), `"`)) }
 
 // fields describes a form or multipart body: what differs from the defaults,
 // property by property.
@@ -235,9 +278,11 @@ func (a *apiContext) fields(b *plan.Body, s *schema, media *specs.Media) (*schem
 		switch {
 		case isBytes(kind) && item == nil:
 			f.Binary = true
+			content = cmp.Or(content, contentType(t))
 			p.schema = bytesSchema(t.desc, content)
 		case item != nil && isBytes(item.list[0]):
 			f.Binary = true
+			content = cmp.Or(content, contentType(item.list[0].target()))
 			c := *t
 			c.subs = slices.Clone(t.subs)
 			for i := range c.subs {
@@ -248,7 +293,7 @@ func (a *apiContext) fields(b *plan.Body, s *schema, media *specs.Media) (*schem
 			p.schema = &c
 		}
 		if f.Media == "" && f.Binary {
-			f.Media = strings.Trim(t.word("contentMediaType"), `"`)
+			f.Media = content
 		}
 		if !encoded[f.Name] && (f.Media != "" || f.Style != "" || f.AllowReserved || f.Binary || f.Header != nil) {
 			encoded[f.Name] = true
@@ -388,6 +433,12 @@ func (a *apiContext) finishBody(b *plan.Body, arg *toolArg) {
 
 // merged is base with fields set. A field that the caller may leave out is only
 // set where it was given.
+//
+// The members of the result are sorted by name: merge is a function, and what
+// functions return is a map. An object expression would keep the order of the
+// schema, but it has all of its members in every call, and the caller's may be
+// absent or not in the schema at all. JSON gives order no meaning (RFC 8259,
+// section 4).
 func merged(base plan.Expr, fields []fieldEdit, depth int) plan.Expr {
 	args := []plan.Expr{base}
 	var done []string

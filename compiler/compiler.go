@@ -4,7 +4,7 @@
 // Load (load.go) reads the target, HCL or OpenAPI, into a [specs.Document], or
 // finds the plan in the cache (cache.go). Resolve (resolve.go, names.go, glob.go)
 // decides which operations become tools and what they are called. Lower
-// (lower.go, body.go, edit.go, tool.go) makes a request, an input schema and a
+// (lower.go, body.go, edit.go, fixed.go, tool.go) makes a request, an input schema and a
 // result of each; schemas have files of their own: schema.go is the form that
 // cannot be wrong, schema_lower.go, schema_props.go and schema_values.go read
 // documents into it, schema_graph.go knows how named schemas refer to each
@@ -216,6 +216,10 @@ func CompileDocument(doc *specs.Document, o Options) (*plan.Server, diag.List) {
 	}
 	server.Tools = append(server.Tools, selected...)
 	c.unusedInputs()
+	for _, api := range doc.APIs {
+		c.uselessDocument(api)
+		c.brokenPatterns(apis[api.Name].patterns)
+	}
 	c.diags.Sort()
 	if c.diags.HasErrors() {
 		return nil, c.diags
@@ -228,6 +232,50 @@ func (c *compilation) isCalled(api *specs.API) bool {
 	return slices.ContainsFunc(c.doc.Tools, func(t *specs.Tool) bool {
 		return t.Request != nil && (t.API == nil || t.API.Value == api.Name)
 	})
+}
+
+// uselessDocument warns of an OpenAPI document that no tool can come of, or that
+// the author took no tool from.
+func (c *compilation) uselessDocument(api *specs.API) {
+	switch {
+	case api.Source == "":
+	case api.Declared == 0:
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "no-operations", Message: fmt.Sprintf("%s declares no operation under paths", api.Source),
+			Hint: "tools are made of operations; webhooks and callbacks are calls to you, and become none", Range: api.Range})
+	case !api.ExposeAll && len(api.Expose) == 0 && !c.isUsed(api):
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "nothing-exposed", Message: fmt.Sprintf("no operation of api %q is exposed or used by a tool", api.Name),
+			Hint: fmt.Sprintf("add expose {} for all of its operations, or tool \"name\" { operation = api.%s[\"%s\"] }", api.Name, firstOperation(api)), Range: api.Range})
+	}
+}
+
+// isUsed reports whether a tool block names an API.
+func (c *compilation) isUsed(api *specs.API) bool {
+	return c.isCalled(api) || slices.ContainsFunc(c.doc.Tools, func(t *specs.Tool) bool {
+		return t.Operation != nil && t.Operation.API == api.Name
+	})
+}
+
+func firstOperation(api *specs.API) string {
+	if len(api.Operations) > 0 {
+		return api.Operations[0].ID
+	}
+	return "id"
+}
+
+// brokenPatterns warns of patterns that nothing is checked against, once for all
+// of a document.
+func (c *compilation) brokenPatterns(p *patterns) {
+	broken := p.broken()
+	if len(broken) == 0 {
+		return
+	}
+	what, names := "a pattern of the schemas", quote(clip(broken[0], 80))
+	if len(broken) > 1 {
+		what = fmt.Sprintf("%d patterns of the schemas", len(broken))
+		names += fmt.Sprintf(" and %d more", len(broken)-1)
+	}
+	c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "pattern-not-checked", Message: fmt.Sprintf("%s cannot be compiled: %s", what, names),
+		Hint: "the model is told such a pattern in words, and values are not checked against it; Go's syntax (RE2) has no lookaround and no back references"})
 }
 
 // checkOptions refuses options that name nothing of the document.

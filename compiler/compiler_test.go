@@ -15,6 +15,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
 // compileText compiles a document given as text.
@@ -329,6 +330,12 @@ func TestBodies(t *testing.T) {
 				"meta":{"type":"object"},
 				"pics":{"type":"array","items":{"type":"string","contentEncoding":"base64","description":"Base64, or a data: URI."}}}}`,
 			plan.Body{Media: "multipart/form-data", Codec: plan.Multipart, Fields: []plan.Field{{Name: "file", Media: "image/png", Binary: true}, {Name: "pics", Binary: true}}}},
+		"media types of parts": {`{multipart/form-data: {schema: {type: object, properties: {file: {type: string, contentMediaType: image/png}, text: {type: string, contentMediaType: image/png, contentEncoding: base64}, pics: {type: array, items: {type: string, contentMediaType: image/gif}}}}}}`,
+			`{"type":"object","properties":{
+				"file":{"type":"string","contentEncoding":"base64","contentMediaType":"image/png","description":"Base64, or a data: URI."},
+				"text":{"type":"string","contentEncoding":"base64","contentMediaType":"image/png"},
+				"pics":{"type":"array","items":{"type":"string","contentEncoding":"base64","contentMediaType":"image/gif","description":"Base64, or a data: URI."}}}}`,
+			plan.Body{Media: "multipart/form-data", Codec: plan.Multipart, Fields: []plan.Field{{Name: "file", Media: "image/png", Binary: true}, {Name: "pics", Media: "image/gif", Binary: true}}}},
 		"form": {`{application/x-www-form-urlencoded: {schema: {type: object, properties: {a: {type: array, items: {type: string}}, o: {type: object}}}, encoding: {a: {explode: false}, o: {style: deepObject, explode: true}}}}`,
 			`{"type":"object","properties":{"a":{"type":"array","items":{"type":"string"}},"o":{"type":"object"}}}`,
 			plan.Body{Media: "application/x-www-form-urlencoded", Codec: plan.FormCodec, Fields: []plan.Field{{Name: "a", Style: plan.Form}, {Name: "o", Style: plan.DeepObject, Explode: true}}}},
@@ -807,4 +814,127 @@ func FuzzPath(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestBodiesOfBinaryFormats(t *testing.T) {
+	for name, c := range map[string]struct{ content, media, skip string }{
+		"object":           {`{application/x-protobuf: {schema: {type: object}}}`, "", "application/x-protobuf"},
+		"list":             {`{application/cbor: {schema: {type: array, items: {type: integer}}}}`, "", "application/cbor"},
+		"suffix":           {`{application/vnd.a+cbor: {schema: {type: object}}}`, "", "application/vnd.a+cbor"},
+		"octets":           {`{application/octet-stream: {schema: {type: object}}}`, "", "application/octet-stream"},
+		"binary":           {`{application/x-protobuf: {schema: {type: string, format: binary}}}`, "application/x-protobuf", ""},
+		"string":           {`{application/cbor: {schema: {type: string}}}`, "application/cbor", ""},
+		"no schema":        {`{application/cbor: {}}`, "application/cbor", ""},
+		"object of a file": {`{application/octet-stream: {schema: {type: object, format: file}}}`, "application/octet-stream", ""},
+		"json beside":      {`{application/x-protobuf: {schema: {type: object}}, application/json: {schema: {type: object}}}`, "application/json", ""},
+		"bytes beside":     {`{application/cbor: {schema: {type: object}}, application/octet-stream: {schema: {type: string, format: binary}}}`, "application/octet-stream", ""},
+	} {
+		res := compileText(t, openAPI("/a:\n  post:\n    operationId: a\n    requestBody: {content: "+c.content+"}\n    responses: {'204': {description: d}}\n"), Options{})
+		if res.Plan == nil {
+			t.Errorf("%s: %s", name, messages(res))
+			continue
+		}
+		if c.skip != "" {
+			skipped := res.Plan.Coverage[0].Skipped
+			if len(skipped) != 1 || !strings.Contains(skipped[0].Reason, c.skip) || !slices.Equal(codes(res), []string{"operation-skipped"}) {
+				t.Errorf("%s: skipped %+v; %s", name, skipped, messages(res))
+			}
+			continue
+		}
+		b := res.Plan.Tools[0].Request.Body
+		codec := plan.Bytes
+		if c.media == "application/json" {
+			codec = plan.JSON
+		}
+		if b.Media != c.media || b.Codec != codec {
+			t.Errorf("%s: %s as %s", name, b.Media, b.Codec)
+		}
+	}
+}
+
+func TestUselessDocuments(t *testing.T) {
+	if res := compileText(t, openAPI("{}"), Options{}); res.Plan == nil || !slices.Equal(codes(res), []string{"no-operations"}) {
+		t.Errorf("no paths: %s", messages(res))
+	}
+	for more, want := range map[string][]string{
+		"": {"nothing-exposed"},
+		"tool \"x\" { operation = api.gh[\"users/list\"] }\n":                   nil,
+		"tool \"x\" {\n  description = \"d\"\n  request \"GET\" \"/x\" {}\n}\n": nil,
+	} {
+		res := hclDir(t, map[string]string{"issues.yaml": issuesAPI, "a.hcl": "api \"gh\" {\n openapi = \"issues.yaml\"\n}\n" + more}, Options{})
+		if res.Plan == nil || !slices.Equal(codes(res), want) {
+			t.Errorf("%q: %s", more, messages(res))
+		}
+		if want != nil && (res.Diagnostics[0].Severity != diag.Warning || !strings.Contains(res.Diagnostics[0].Hint, `api.gh["issues/list"]`) || res.Diagnostics[0].Range.Source == nil) {
+			t.Errorf("%+v", res.Diagnostics)
+		}
+	}
+}
+
+func TestPatternsAreToldOnce(t *testing.T) {
+	res := compileText(t, openAPI(`/a:
+  get:
+    parameters:
+      - {name: a, in: query, schema: {type: string, pattern: '(['}}
+      - {name: b, in: query, schema: {type: string, pattern: '^(?!x)'}}
+      - {name: c, in: query, schema: {type: string, pattern: '(['}}
+      - {name: d, in: query, schema: {type: string, pattern: '^a$'}}
+    responses: {'204': {description: d}}
+`), Options{})
+	if res.Plan == nil || !slices.Equal(codes(res), []string{"pattern-not-checked"}) || !strings.Contains(messages(res), `2 patterns of the schemas cannot be compiled: "([" and 1 more`) {
+		t.Error(messages(res))
+	}
+}
+
+func TestFixedValues(t *testing.T) {
+	const api = `openapi: 3.1.0
+info: {title: T, version: '1'}
+servers: [{url: 'https://api.example.com'}]
+paths:
+  /a:
+    post:
+      operationId: a
+      parameters:
+        - {name: n, in: query, schema: {type: integer, minimum: 5}}
+        - {name: e, in: query, schema: {$ref: '#/components/schemas/E'}}
+        - {name: u, in: query, schema: {anyOf: [{type: integer}, {type: boolean}]}}
+      requestBody: {content: {application/json: {schema: {type: object, properties: {n: {type: integer}, o: {type: object, properties: {s: {type: string, maxLength: 2}}}, l: {type: array, items: {type: string}}}}}}}
+      responses: {'204': {description: d}}
+components: {schemas: {E: {type: string, enum: [x, y]}}}
+`
+	for _, c := range []struct{ input, value, problem string }{
+		{"n", `"seven"`, `"seven" is not a whole number`},
+		{"n", `7.5`, `7.5 is not a whole number`},
+		{"n", `4`, `4 is beyond the minimum 5`},
+		{"n", `7`, ""},
+		{"n", `7.0`, ""},
+		{"n", `"7"`, ""}, // a query is text
+		{"n", `args.e`, ""},
+		{"e", `"z"`, `"z" is none of the allowed values ["x","y"]`},
+		{"e", `"y"`, ""},
+		{"u", `"z"`, `"z" is not a whole number`},
+		{"u", `true`, ""},
+		{"body.n", `"7"`, `"7" is not a whole number`},
+		{"body.n", `7`, ""},
+		{"body.o", `{ s = "abc" }`, `s: "abc" has 3 characters, and maxLength is 2`},
+		{"body.o.s", `"ab"`, ""},
+		{"body.l", `["a", 1]`, `1 is not text`},
+		{"body.l", `["a", null]`, `null is not text`},
+	} {
+		text := "api \"t\" {\n openapi = \"t.yaml\"\n}\ntool \"x\" {\n operation = api.t[\"a\"]\n input \"" + c.input + "\" { value = " + c.value + " }\n}\n"
+		res := hclDir(t, map[string]string{"t.yaml": api, "a.hcl": text}, Options{})
+		if c.problem == "" {
+			if res.Plan == nil || len(res.Diagnostics) > 0 {
+				t.Errorf("%s = %s: %s", c.input, c.value, messages(res))
+			}
+			continue
+		}
+		if len(res.Diagnostics) != 1 || res.Diagnostics[0].Code != "wrong-type" || !strings.Contains(messages(res), c.problem) {
+			t.Errorf("%s = %s: %s", c.input, c.value, messages(res))
+			continue
+		}
+		if r := res.Diagnostics[0].Range; r.Source == nil || string(r.Source.Text[r.Start:r.End]) != c.value {
+			t.Errorf("%s = %s: the place is %q", c.input, c.value, r)
+		}
+	}
 }

@@ -81,6 +81,7 @@ func (e *editor) input(in *specs.Input) bool {
 		return e.field(a, strings.Split(rest, "."), in)
 	}
 	a.schema = e.changed(a.schema, in)
+	checkFixed(e.diags, in, a.schema, a.param != nil)
 	if in.Optional != nil {
 		if a.param != nil && a.param.In == specs.InPath && in.Optional.Value && in.Default == nil {
 			e.diags.Add(diag.Diagnostic{Code: "required-input", Message: fmt.Sprintf("input %q is part of the path and cannot be optional", in.Path), Hint: "give it a default, or a value", Range: in.Optional.Range})
@@ -195,6 +196,7 @@ func (e *editor) field(a *toolArg, path []string, in *specs.Input) bool {
 	changed, found := e.editField(a.schema, path, func(parent *schema, i int) {
 		p := &parent.props[i]
 		p.schema = e.changed(p.schema, in)
+		checkFixed(e.diags, in, p.schema, false)
 		required = slices.Contains(parent.required, p.key)
 		drop := func() {
 			parent.required = slices.DeleteFunc(slices.Clone(parent.required), func(k string) bool { return k == p.key })

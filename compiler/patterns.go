@@ -3,6 +3,7 @@ package compiler
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -21,8 +22,9 @@ type patternKey struct {
 }
 
 type patternResult struct {
-	text string
-	ok   bool
+	text   string
+	ok     bool
+	broken bool // not even Go's
 }
 
 // portable returns a pattern as it can be emitted, or false when it has no
@@ -37,6 +39,7 @@ func (p *patterns) portable(text string, dir direction) (string, bool) {
 	}
 	r.text = rewritePattern(text)
 	_, err := regexp.Compile(r.text)
+	r.broken = err != nil
 	r.ok = err == nil && (dir == input || isECMAScript(r.text))
 	p.mu.Lock()
 	if p.seen == nil {
@@ -45,6 +48,21 @@ func (p *patterns) portable(text string, dir direction) (string, bool) {
 	p.seen[k] = r
 	p.mu.Unlock()
 	return r.text, r.ok
+}
+
+// broken lists the patterns that cannot be compiled, as the author wrote them,
+// sorted.
+func (p *patterns) broken() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for k, r := range p.seen {
+		if r.broken {
+			out = append(out, k.text)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // compiles reports whether Go's regular expressions take a pattern as it is.

@@ -56,6 +56,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}
+		checkFixed(&c.diags, in, s, false)
 		required := in.Default == nil
 		if in.Optional != nil {
 			required = required && !in.Optional.Value
