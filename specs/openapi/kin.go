@@ -42,7 +42,7 @@ func (p *parser) style(param *specs.Param, n *specs.Node) {
 		typed.Style = ""
 		method, err := typed.SerializationMethod()
 		if err == nil {
-			p.warn("odd-style", n.Get("style").Range(), "", "the style %q does not exist for a parameter in %s; %s is used", clip(wrong.Style), param.In, method.Style)
+			p.warn("odd-style", n.Get("style").Range(), p.styles(param.In), "the style %q does not exist for a parameter in %s; %s is used", clip(wrong.Style), param.In, method.Style)
 		}
 	case err != nil:
 		p.warn("odd-parameter", n.Range(), "", "the parameter %q breaks a rule of OpenAPI: %s", clip(param.Name), clip(err.Error()))
@@ -50,6 +50,22 @@ func (p *parser) style(param *specs.Param, n *specs.Node) {
 	if method, err := typed.SerializationMethod(); err == nil {
 		param.Style, param.Explode = method.Style, method.Explode
 	}
+}
+
+// styles is a hint that lists the styles of parameters in a place.
+func (p *parser) styles(in specs.In) string {
+	switch in {
+	case specs.InPath:
+		return "allowed are simple, label and matrix"
+	case specs.InQuery:
+		return "allowed are form, spaceDelimited, pipeDelimited and deepObject"
+	case specs.InCookie:
+		if p.version == v32 {
+			return "allowed are form and cookie"
+		}
+		return "allowed is form"
+	}
+	return "allowed is simple"
 }
 
 // encodingStyle checks how a property of a form is written.

@@ -108,9 +108,6 @@ func kinWords(doc *openapi3.T, path string, item *openapi3.PathItem, op *openapi
 			} else {
 				seen[key] = true
 			}
-			if lower := strings.ToLower(p.Name); p.In == "header" && (lower == "accept" || lower == "content-type" || lower == "authorization") {
-				continue
-			}
 			if p.In == "path" && !strings.Contains(path, "{"+p.Name+"}") {
 				continue // it has no place, and is left out here
 			}

@@ -199,7 +199,7 @@ func describeMedia(b *strings.Builder, list []*specs.Media) {
 
 func TestOperations(t *testing.T) {
 	for _, c := range []struct{ name, text, want, says string }{
-		{"3.0: ids, order, path items, ignored headers", `
+		{"3.0: ids, order, path items, odd fields", `
 openapi: 3.0.3
 info: {title: T, version: 1.0, description: D}
 servers: [{url: https://h/v1}]
@@ -222,6 +222,8 @@ paths:
     delete: {}
     x-get: {}
     query: {}
+    gett: {}
+    PUT: {}
   x-b: {get: {}}
 `, `
 server https://h/v1
@@ -230,11 +232,17 @@ one = GET /z/{id}
   path id simple required {"type":"integer"}
   query q form explode {"type":"number"}
   header X-A simple {}
+  header accept simple {}
+  header Content-Type simple {}
+  header AUTHORIZATION simple {}
 POST /z/{id} = POST /z/{id} deprecated
   server https://third
   path id simple required {"type":"integer"}
   query q form explode {"type":"string"}
-DELETE /a = DELETE /a`, `api:19:25 warning duplicate-operation-id: the operationId "one" is used more than once; this operation is called "POST /z/{id}"`},
+DELETE /a = DELETE /a`, `api:19:25 warning duplicate-operation-id: the operationId "one" is used more than once; this operation is called "POST /z/{id}"
+api:23:5 warning unknown-field: the path item "/a" has no field "query" in this version of the standard; it is left out
+api:24:5 warning unknown-field: the path item "/a" has no field "gett" in this version of the standard; it is left out
+api:25:5 warning unknown-field: the path item "/a" has no field "PUT" in this version of the standard; it is left out`},
 		{"3.0: styles", `
 openapi: 3.0.3
 paths:
@@ -270,7 +278,7 @@ api:12:63 warning not-a-boolean: explode must be true or false without quotes`},
 		{"3.0: paths and parameters that disagree", `
 openapi: 3.0.3
 paths:
-  /a/{id}/{rest*}/{n:[0-9]+}/{open:
+  /a/{id}/{rest*}/{n:[0-9]+}:
     get:
       parameters:
         - {name: rest, in: path, required: true, schema: {}}
@@ -279,19 +287,94 @@ paths:
         - {name: x, in: body}
         - {in: query}
         - 5
-        - {$ref: '#/components/parameters/None'}
+  /b/{id: {get: {operationId: b}, put: {operationId: b}}
+  /c/{id/{n}: {get: {}}
 `, `
-GET /a/{id}/{rest*}/{n:[0-9]+}/{open = GET /a/{id}/{rest}/{n}/{open
+GET /a/{id}/{rest*}/{n:[0-9]+} = GET /a/{id}/{rest}/{n}
   path rest simple required {}
   path n simple required {}
-  path id simple required {"type":"string"}`, `
-api:5:5 warning undeclared-path-parameter: the path parameter "id" of /a/{id}/{rest*}/{n:[0-9]+}/{open is not declared; it is taken as a string
+  path id simple required {"type":"string"}
+skipped b: its path has a { that is not closed
+skipped b: its path has a { that is not closed
+skipped GET /c/{id/{n}: its path has a { that is not closed`, `
+api:5:5 warning undeclared-path-parameter: the path parameter "id" of /a/{id}/{rest*}/{n:[0-9]+} is not declared; it is taken as a string
 api:8:11 warning optional-path-parameter: the path parameter "n" must be required; it is taken as required
-api:9:11 warning unused-path-parameter: the path /a/{id}/{rest}/{n}/{open has no place for the path parameter "gone"; it is left out
+api:9:11 warning unused-path-parameter: the path /a/{id}/{rest}/{n} has no place for the path parameter "gone"; it is left out
 api:10:11 warning odd-parameter: the parameter "x" cannot be in "body"; it is left out
 api:11:11 warning odd-parameter: a parameter without a name is left out
 api:12:11 warning not-an-object: a parameter must be an object; it is left out
-api:13:18 warning dangling-ref: the reference "#/components/parameters/None" leads nowhere: there is no "components"`},
+api:13:12 warning operation-skipped: the operation b is skipped: its path has a { that is not closed
+api:13:35 warning operation-skipped: the operation b is skipped: its path has a { that is not closed
+api:14:16 warning operation-skipped: the operation GET /c/{id/{n} is skipped: its path has a { that is not closed`},
+		{"3.0: parameters that are not there", `
+openapi: 3.0.3
+paths:
+  /a:
+    get: {parameters: [{$ref: '#/components/parameters/Limt'}]}
+    put: {parameters: {$ref: '#/components/parameters/None'}}
+    post: {parameters: [{$ref: '#/components/parameters/Limit'}]}
+  /b:
+    parameters: [{$ref: '#/components/parameters/Circle'}]
+    get: {}
+components:
+  parameters:
+    Limit: {name: limit, in: query, schema: {}}
+    Circle: {$ref: '#/components/parameters/Circle'}
+`, `
+POST /a = POST /a
+  query limit form explode {}
+skipped GET /a: the reference "#/components/parameters/Limt" to a parameter cannot be followed
+skipped PUT /a: the reference "#/components/parameters/None" to a parameter cannot be followed
+skipped GET /b: the reference "#/components/parameters/Circle" to a parameter cannot be followed`, `
+api:5:5 warning operation-skipped: the operation GET /a is skipped: the reference "#/components/parameters/Limt" to a parameter cannot be followed
+api:5:31 warning dangling-ref: the reference "#/components/parameters/Limt" leads nowhere: there is no "components/parameters/Limt"
+api:6:5 warning operation-skipped: the operation PUT /a is skipped: the reference "#/components/parameters/None" to a parameter cannot be followed
+api:6:30 warning dangling-ref: the reference "#/components/parameters/None" leads nowhere: there is no "components/parameters/None"
+api:9:25 warning circular-ref: the reference "#/components/parameters/Circle" leads back to itself; it is left out
+api:10:5 warning operation-skipped: the operation GET /b is skipped: the reference "#/components/parameters/Circle" to a parameter cannot be followed`},
+		{"3.0: servers of other protocols", `
+openapi: 3.0.3
+servers: [{url: 'ftp://h'}, {url: 'https://h'}]
+paths:
+  /a:
+    get: {servers: [{url: 'ftp://h'}]}
+    put: {servers: [{url: 'ftp://h'}, {url: 'HTTP://h'}]}
+    post: {}
+`, `
+server ftp://h
+server https://h
+PUT /a = PUT /a
+  server HTTP://h
+POST /a = POST /a
+skipped GET /a: none of its own servers has a usable URL`, `
+api:3:11 warning invalid-server: the scheme "ftp" of the server URL "ftp://h" is not http or https; calls cannot go there
+api:6:5 warning operation-skipped: the operation GET /a is skipped: none of its own servers has a usable URL
+api:6:21 warning invalid-server: the scheme "ftp" of the server URL "ftp://h" is not http or https; calls cannot go there
+api:7:21 warning invalid-server: the scheme "ftp" of the server URL "ftp://h" is not http or https; calls cannot go there`},
+		{"2.0: several bodies", `
+swagger: '2.0'
+paths:
+  /a:
+    parameters: [{name: b, in: body, schema: {type: string}}]
+    get: {parameters: [{name: b, in: body, schema: {type: number}}]}
+    put: {parameters: [{name: c, in: body, schema: {type: number}}]}
+    post: {parameters: [{name: b, in: body, schema: {type: number}}, {name: b, in: body, schema: {type: object}}]}
+    patch: {parameters: [{$ref: '#/parameters/None'}]}
+`, `
+GET /a = GET /a
+  body required=false
+    application/json {"type":"number"}
+PUT /a = PUT /a
+  body required=false
+    application/json {"type":"number"}
+POST /a = POST /a
+  body required=false
+    application/json {"type":"object"}
+skipped PATCH /a: the reference "#/parameters/None" to a parameter cannot be followed`, `
+api:7:24 warning second-body: a request has only one body; the parameter "c" takes the place of "b"
+api:8:70 warning second-body: a request has only one body; the parameter "b" takes the place of "b"
+api:9:5 warning operation-skipped: the operation PATCH /a is skipped: the reference "#/parameters/None" to a parameter cannot be followed
+api:9:33 warning dangling-ref: the reference "#/parameters/None" leads nowhere: there is no "parameters"`},
 		{"3.0: bodies and responses", `
 openapi: 3.0.3
 paths:
@@ -444,15 +527,16 @@ body = POST /a/{id}
 form = PUT /a/{id}
   path id simple required {"type":"string","enum":["a"]}
   body required=true
-    multipart/form-data {"type":"object","properties":{"f":{"type":"string","format":"binary","contentEncoding":"base64","description":"the file"},"l":{"type":"array","items":{"type":"integer"}}},"required":["f"]} encoding l=/form/explode=true
+    multipart/form-data {"type":"object","properties":{"f":{"type":"string","format":"binary","description":"the file"},"l":{"type":"array","items":{"type":"integer"}}},"required":["f"]} encoding l=/form/explode=true
   200 ok
-    application/octet-stream {"type":"string","format":"binary","contentEncoding":"base64"}
+    application/octet-stream {"type":"string","format":"binary"}
 url = PATCH /a/{id}
   path id simple required {"type":"string","enum":["a"]}
   body required=false
     application/x-www-form-urlencoded {"type":"object","properties":{"t":{"type":"array","items":{"type":"string"}}}} encoding t=/tabDelimited/explode=false
 skipped both: it has a body and form fields, of which a request can have only one`, `
-api:25:5 warning operation-skipped: the operation both is skipped: it has a body and form fields, of which a request can have only one`},
+api:25:5 warning operation-skipped: the operation both is skipped: it has a body and form fields, of which a request can have only one
+api:28:5 warning unknown-field: the path item "/a/{id}" has no field "trace" in this version of the standard; it is left out`},
 		{"2.0: collection formats", `
 swagger: '2.0'
 paths:
@@ -519,6 +603,9 @@ servers: [{url: 'https://{r}.h'}]`, "r=x", "https://x.h", ""},
 		{"swagger: '2.0'\nhost: https://h/x", "", "https://h/x", "api:2:7 warning odd-host: host must be without a scheme; the scheme is left out"},
 		{"swagger: '2.0'\nbasePath: v1", "", "/v1", ""},
 		{"openapi: 3.2.0\n$self: https://h/docs/api.yaml\nservers: [{url: ../v2}]", "", "https://h/v2", ""},
+		{"openapi: 3.2.0\n$self: https://h/docs/api.yaml", "", "https://h/", ""},
+		{"openapi: 3.2.0\n$self: https://h/docs/api.yaml\nservers: [{url: 'ftp://f'}]", "", "ftp://f",
+			`api:3:11 warning invalid-server: the scheme "ftp" of the server URL "ftp://f" is not http or https; calls cannot go there`},
 	} {
 		o := Options{}
 		if name, value, given := strings.Cut(c.variables, "="); given {

@@ -1,6 +1,8 @@
 package openapi
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -44,6 +46,35 @@ func (p *parser) method(key string) string {
 	return ""
 }
 
+// methods are the members of a path item that hold operations, in any version.
+var methods = [...]string{"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
+
+// knownField reports whether a path item may have the member key besides those
+// of its operations. Those of OpenAPI 3 are understood in Swagger 2.0, too.
+func (p *parser) knownField(key string) bool {
+	switch key {
+	case "$ref", "summary", "description", "servers", "parameters":
+		return true
+	}
+	return strings.HasPrefix(key, "x-")
+}
+
+// unknownField warns about a member of a path item that nobody reads: often it
+// is an operation whose method is written wrong.
+func (p *parser) unknownField(path string, f specs.Field) {
+	names := []string{"summary", "description", "servers", "parameters"}
+	for _, m := range methods {
+		if p.method(m) != "" {
+			names = append(names, m)
+		}
+	}
+	hint := ""
+	if near := diag.Nearest(f.Key, names); near != "" {
+		hint = "did you mean " + quote(near) + "?"
+	}
+	p.warn("unknown-field", f.KeyRange(), hint, "the path item %s has no field %s in this version of the standard; it is left out", quote(path), quote(f.Key))
+}
+
 // readOperations reads everything below paths.
 func (p *parser) readOperations(api *specs.API) {
 	paths := p.object(p.doc.Get("paths"), "paths")
@@ -80,6 +111,8 @@ func (p *parser) readOperations(api *specs.API) {
 						p.addAdditional(api, ids, path, item, a)
 					}
 				}
+			} else if !p.knownField(m.Key) {
+				p.unknownField(f.Key, m)
 			}
 		}
 	}
@@ -97,7 +130,11 @@ func (p *parser) operationServers(op *specs.Operation, item, n *specs.Node) stri
 	}
 	for _, owner := range [...]*specs.Node{n, item} {
 		if own := owner.Get("servers"); own != nil && len(own.Fields) > 0 {
-			if op.Servers = p.servers(own); len(op.Servers) == 0 {
+			op.Servers = slices.DeleteFunc(p.servers(own), func(s specs.ServerURL) bool {
+				u, err := url.Parse(s.URL)
+				return err != nil || !overHTTP(u)
+			})
+			if len(op.Servers) == 0 {
 				return "none of its own servers has a usable URL"
 			}
 			return ""
@@ -190,6 +227,9 @@ func (p *parser) addOperation(api *specs.API, ids map[string]diag.Range, method,
 	} else {
 		reason = p.inputs3(op, item, n)
 	}
+	if reason == "" && unclosed(path) {
+		reason = "its path has a { that is not closed"
+	}
 	if reason == "" && len(op.Params) > maxParams {
 		reason = "it has too many parameters"
 	}
@@ -239,7 +279,8 @@ func quote(s string) string { return `"` + clip(s) + `"` }
 // non-empty result is the reason why the operation cannot be called.
 func (p *parser) inputs3(op *specs.Operation, item, n *specs.Node) string {
 	params := paramList{}
-	for _, list := range [...]*specs.Node{item.Get("parameters"), n.Get("parameters")} {
+	lists := [...]*specs.Node{item.Get("parameters"), n.Get("parameters")}
+	for _, list := range lists {
 		for _, f := range p.list(list, "parameters") {
 			d := p.object(f.Value, "a parameter")
 			if d == nil || len(params.list) > maxParams {
@@ -249,6 +290,9 @@ func (p *parser) inputs3(op *specs.Operation, item, n *specs.Node) string {
 				params.add(param)
 			}
 		}
+	}
+	if reason := p.missing(lists[:]); reason != "" {
+		return reason
 	}
 	op.Params = params.list
 	whole, parts := 0, 0
@@ -274,6 +318,26 @@ func (p *parser) inputs3(op *specs.Operation, item, n *specs.Node) string {
 		op.Body.Required, _ = p.flag(body.Get("required"), "required")
 		if len(op.Body.Media) == 0 {
 			op.Body = nil
+		}
+	}
+	return ""
+}
+
+// missing returns why an operation cannot be called when a reference among its
+// parameters leads to none: a call could lack one that the API needs.
+func (p *parser) missing(lists []*specs.Node) string {
+	for _, list := range lists {
+		if list == nil || list.Kind == specs.Null {
+			continue
+		}
+		refs := []specs.Field{{Value: list}}
+		if d := p.deref(list); d != nil && d.Kind == specs.Array {
+			refs = d.Fields
+		}
+		for _, f := range refs {
+			if ref := refOf(f.Value); ref != nil && p.deref(f.Value) == nil {
+				return "the reference " + quote(ref.Text) + " to a parameter cannot be followed"
+			}
 		}
 	}
 	return ""
@@ -327,12 +391,6 @@ func (p *parser) newParam3(n *specs.Node) *specs.Param {
 	if param.Name == "" && param.In != specs.InQueryString {
 		p.warn("odd-parameter", n.Range(), "", "a parameter without a name is left out")
 		return nil
-	}
-	if param.In == specs.InHeader {
-		switch strings.ToLower(param.Name) {
-		case "accept", "content-type", "authorization":
-			return nil // the standard says to ignore them: body, responses and security say it
-		}
 	}
 	param.Description = p.text(n.Get("description"))
 	param.Deprecated, _ = p.flag(n.Get("deprecated"), "deprecated")
@@ -401,6 +459,23 @@ func (p *parser) described(schema, n *specs.Node) *specs.Node {
 	return out
 }
 
+// unclosed reports whether a path template has a brace without its partner. A
+// pattern behind a colon, as in {id:[0-9]{2}}, is another tool's way to write a
+// parameter and may have braces of its own.
+func unclosed(path string) bool {
+	for {
+		_, after, open := strings.Cut(path, "{")
+		if !open {
+			return false
+		}
+		name, tail, closed := strings.Cut(after, "}")
+		if name, _, _ = strings.Cut(name, ":"); !closed || strings.Contains(name, "{") {
+			return true
+		}
+		path = tail
+	}
+}
+
 // matchPath makes the path template and the path parameters agree.
 func (p *parser) matchPath(op *specs.Operation) {
 	used := map[string]bool{}
@@ -418,11 +493,7 @@ func (p *parser) matchPath(op *specs.Operation) {
 		if !open {
 			break
 		}
-		name, tail, closed := strings.Cut(after, "}")
-		if !closed {
-			out.WriteString("{" + after)
-			break
-		}
+		name, tail, _ := strings.Cut(after, "}")
 		rest = tail
 		if !declared[name] {
 			// {+path}, {path*} and {id:[0-9]+} are other tools' ways to write it.

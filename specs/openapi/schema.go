@@ -153,10 +153,9 @@ func (p *parser) schema(n *specs.Node) *specs.Node {
 	var fields []specs.Field
 	changed := false
 	for i, f := range n.Fields {
-		key, v := f.Key, f.Value
-		if hasRef && p.version < v31 && f.Key != "$ref" && !besideRef(f.Key) {
-			v = nil
-		} else {
+		key := f.Key
+		var v *specs.Node
+		if !hasRef || p.version >= v31 || key == "$ref" || besideRef(key) {
 			key, v = p.keyword(f, &w)
 		}
 		if !changed {
@@ -651,7 +650,6 @@ func (p *parser) finishSchema(s *specs.Node, w *schemaWork) {
 	}
 	if w.file {
 		s.Set("format", specs.NewString("binary"))
-		s.Set("contentEncoding", specs.NewString("base64"))
 	}
 	if w.required != nil {
 		list := with(w.required[0], specs.Array, "")
@@ -742,32 +740,67 @@ func inPlace(s *specs.Node, f func(ref *specs.Node)) {
 	}
 }
 
-// breakCycles takes away references that make a schema apply to a value by
-// applying to that value: following them would never end. A schema that
-// inherits from itself says nothing by that.
+// maxCircle is how many references schemas may have among each other that all
+// apply to one value. Documents write such circles for inheritance, and whoever
+// reads the schemas has to make sense of them; but that takes time that grows
+// with the square of their number, and no real document has nearly as many.
+const maxCircle = 1000
+
+// breakCycles takes references out of circles that are too large. It is
+// Tarjan's algorithm over the references that apply to the same value.
 func (p *parser) breakCycles() {
-	const open, closed = 1, 2
-	state := map[string]int{}
+	index, low, closed := map[string]int{}, map[string]int{}, map[string]bool{}
+	var stack []string
 	var visit func(name string)
 	visit = func(name string) {
-		state[name] = open
-		broken := map[string]bool{}
+		index[name] = len(index) + 1
+		low[name] = index[name]
+		first := len(stack)
+		stack = append(stack, name)
 		inPlace(p.schemas.done[name], func(ref *specs.Node) {
-			switch to := strings.TrimPrefix(ref.Text, defs); state[to] {
-			case open:
-				broken[ref.Text] = true
-				p.warn("circular-schema", ref.Range(), "", "the schema %q includes itself; that reference is left out", to)
-			case 0:
+			to := strings.TrimPrefix(ref.Text, defs)
+			if index[to] == 0 {
 				visit(to)
+				low[name] = min(low[name], low[to])
+			} else if !closed[to] {
+				low[name] = min(low[name], index[to])
 			}
 		})
-		if len(broken) > 0 {
-			p.schemas.done[name] = without(p.schemas.done[name], broken)
+		if low[name] != index[name] {
+			return
 		}
-		state[name] = closed
+		circle := stack[first:]
+		stack = stack[:first]
+		within := map[string]bool{}
+		for _, member := range circle {
+			within[defs+member], closed[member] = true, true
+		}
+		refs := 0
+		for _, member := range circle {
+			inPlace(p.schemas.done[member], func(ref *specs.Node) {
+				if within[ref.Text] {
+					refs++
+				}
+			})
+		}
+		if refs <= maxCircle {
+			return
+		}
+		for _, member := range circle {
+			broken := map[string]bool{}
+			inPlace(p.schemas.done[member], func(ref *specs.Node) {
+				if to := strings.TrimPrefix(ref.Text, defs); within[ref.Text] && index[to] <= index[member] {
+					broken[ref.Text] = true
+					p.warn("circular-schema", ref.Range(), "", "the schema %q includes itself, through one of %d references in a circle; that reference is left out", to, refs)
+				}
+			})
+			if len(broken) > 0 {
+				p.schemas.done[member] = without(p.schemas.done[member], broken)
+			}
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.schemas.done)) {
-		if state[name] == 0 {
+		if index[name] == 0 {
 			visit(name)
 		}
 	}

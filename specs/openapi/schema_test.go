@@ -1,10 +1,13 @@
 package openapi
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
 // schemaOf reads a schema, JSON or YAML flow, as that of a response.
@@ -47,8 +50,8 @@ func TestSchemas(t *testing.T) {
 		{"3.1.0", `{example: 1, examples: [2]}`, `{"examples":[2]}`, ""},
 		{"3.0.3", `{examples: {a: {value: 1}, b: 2}}`, `{"examples":[1,2]}`, ""},
 		{"3.1.0", `{examples: 5}`, `{"examples":[5]}`, ""},
-		{"2.0", `{type: file}`, `{"type":"string","format":"binary","contentEncoding":"base64"}`, ""},
-		{"2.0", `{type: array, items: [{type: string}, {type: file}], additionalItems: false}`, `{"type":"array","prefixItems":[{"type":"string"},{"type":"string","format":"binary","contentEncoding":"base64"}],"items":false}`, ""},
+		{"2.0", `{type: file}`, `{"type":"string","format":"binary"}`, ""},
+		{"2.0", `{type: array, items: [{type: string}, {type: file}], additionalItems: false}`, `{"type":"array","prefixItems":[{"type":"string"},{"type":"string","format":"binary"}],"items":false}`, ""},
 		{"2.0", `{discriminator: kind, anyOf: [{}]}`, `{"discriminator":{"propertyName":"kind"},"anyOf":[{}]}`, "foreign-keyword"},
 		{"3.0.3", `{type: object, required: [a, a, 5], properties: {a: {type: string, required: true}, b: {required: true}}}`, `{"type":"object","required":["a","5","b"],"properties":{"a":{"type":"string"},"b":{}}}`, "required-flag"},
 		{"3.0.3", `{required: name}`, `{"required":["name"]}`, "odd-keyword"},
@@ -111,9 +114,9 @@ func TestSchemaReferences(t *testing.T) {
 		{"3.0.3", `{$ref: '#/components/schemas/A/items/properties/z'}`, `{A: {items: {$ref: '#/components/schemas/B'}}, B: {properties: {z: {type: string}}}}`,
 			`{"$ref":"#/$defs/z"}`, `z={"type":"string"}`, ""},
 		{"3.0.3", `{$ref: '#/components/schemas/A'}`, `{A: {allOf: [{$ref: '#/components/schemas/A'}, {type: object}]}}`,
-			`{"$ref":"#/$defs/A"}`, `A={"allOf":[{},{"type":"object"}]}`, `api:4:43 warning circular-schema: the schema "A" includes itself; that reference is left out`},
+			`{"$ref":"#/$defs/A"}`, `A={"allOf":[{"$ref":"#/$defs/A"},{"type":"object"}]}`, ""},
 		{"3.0.3", `{$ref: '#/components/schemas/A'}`, `{A: {anyOf: [{$ref: '#/components/schemas/B'}]}, B: {oneOf: [{properties: {a: {$ref: '#/components/schemas/A'}}}, {not: {$ref: '#/components/schemas/A'}}]}}`,
-			`{"$ref":"#/$defs/A"}`, `A={"anyOf":[{"$ref":"#/$defs/B"}]} B={"oneOf":[{"properties":{"a":{"$ref":"#/$defs/A"}}},{"not":{}}]}`, `api:4:150 warning circular-schema: the schema "A" includes itself; that reference is left out`},
+			`{"$ref":"#/$defs/A"}`, `A={"anyOf":[{"$ref":"#/$defs/B"}]} B={"oneOf":[{"properties":{"a":{"$ref":"#/$defs/A"}}},{"not":{"$ref":"#/$defs/A"}}]}`, ""},
 		{"3.0.3", `{oneOf: [{$ref: '#/components/schemas/Cat'}], discriminator: {propertyName: k, mapping: {cat: Cat, dog: '#/components/schemas/Dog', cow: '#/components/schemas/Cow'}}}`, `{Cat: {}, Dog: {type: object}}`,
 			`{"oneOf":[{"$ref":"#/$defs/Cat"}],"discriminator":{"propertyName":"k","mapping":{"cat":"#/$defs/Cat","dog":"#/$defs/Dog"}}}`, `Cat={} Dog={"type":"object"}`,
 			`api:3:138 warning dangling-ref: the reference "#/components/schemas/Cow" leads nowhere: there is no "components/schemas/Cow"; anything is allowed there`},
@@ -126,5 +129,51 @@ func TestSchemaReferences(t *testing.T) {
 		equal(t, c.in, got, c.want)
 		equal(t, c.in+" schemas", schemasOf(api), c.schemas)
 		equal(t, c.in+" diagnostics", diags, c.says)
+	}
+}
+
+// Circles of references are kept: documents write them for inheritance. Those
+// that nobody could follow in reasonable time are broken.
+func TestCirclesOfSchemas(t *testing.T) {
+	for _, c := range []struct{ size, broken int }{{500, 0}, {5000, 1}} {
+		var b strings.Builder
+		for i := range c.size {
+			fmt.Fprintf(&b, "S%d: {allOf: [{$ref: '#/components/schemas/S%d'}]}, ", i, (i+1)%c.size)
+		}
+		api, _, diags := schemaOf(t, "3.0.3", "{$ref: '#/components/schemas/S0'}", "{"+b.String()+"}")
+		broken := 0
+		for _, s := range api.Schemas {
+			if !s.Get("allOf").Fields[0].Value.Has("$ref") {
+				broken++
+			}
+		}
+		if broken != c.broken || strings.Count(diags, "warning circular-schema: ") != c.broken {
+			t.Errorf("%d schemas: %d broken, %s", c.size, broken, diags)
+		}
+	}
+}
+
+func TestHints(t *testing.T) {
+	for _, c := range []struct{ text, code, hint string }{
+		{"openapi: 3.0.3\npaths: {/a: {gett: {}}}", "unknown-field", `did you mean "get"?`},
+		{"openapi: 3.0.3\npaths: {/a: {POST: {}}}", "unknown-field", `did you mean "post"?`},
+		{"openapi: 3.0.3\npaths: {/a: {parameter: []}}", "unknown-field", `did you mean "parameters"?`},
+		{"openapi: 3.0.3\npaths: {/a: {zzzzzzzz: {}}}", "unknown-field", ""},
+		{"openapi: 3.0.3\npaths: {/a: {get: {parameters: [{name: q, in: query, style: simple}]}}}", "odd-style", "allowed are form, spaceDelimited, pipeDelimited and deepObject"},
+		{"openapi: 3.0.3\npaths: {'/{p}': {get: {parameters: [{name: p, in: path, required: true, style: form}]}}}", "odd-style", "allowed are simple, label and matrix"},
+		{"openapi: 3.0.3\npaths: {/a: {get: {parameters: [{name: h, in: header, style: form}]}}}", "odd-style", "allowed is simple"},
+		{"openapi: 3.0.3\npaths: {/a: {get: {parameters: [{name: c, in: cookie, style: simple}]}}}", "odd-style", "allowed is form"},
+		{"openapi: 3.2.0\npaths: {/a: {get: {parameters: [{name: c, in: cookie, style: simple}]}}}", "odd-style", "allowed are form and cookie"},
+		{"openapi: 3.0.3\nservers: [{url: 'localhost:80/v1'}]", "invalid-server", "an absolute URL begins with http:// or https://"},
+		{"openapi: 3.0.3\ninfo:\n\ttitle: T\n", "invalid-yaml", "YAML is indented with spaces; replace the tabs"},
+		{"openapi: 3.0.3\ninfo:\n  title: T\n\tversion: '1'\n", "invalid-yaml", "YAML is indented with spaces; replace the tabs"},
+		{"openapi: 3.0.3\ninfo:\n  x:\n  \ttitle: T\n", "invalid-yaml", "YAML is indented with spaces; replace the tabs"},
+		{"openapi: 3.0.3\ninfo: [\n", "invalid-yaml", ""},
+	} {
+		_, diags := parse(t, c.text, Options{})
+		i := slices.IndexFunc(diags, func(d diag.Diagnostic) bool { return d.Code == c.code })
+		if i < 0 || diags[i].Hint != c.hint {
+			t.Errorf("%q: want the hint %q of %s: %+v", c.text, c.hint, c.code, diags)
+		}
 	}
 }

@@ -74,7 +74,8 @@ func (p *parser) checkVariables(known map[string]bool) {
 }
 
 // servers reads a servers list, variables replaced. Entries that cannot be made
-// a URL are left out.
+// a URL are left out. Those of other protocols stay: a document that names only
+// such a server has no other, not even the standard's default.
 func (p *parser) servers(n *specs.Node) []specs.ServerURL {
 	var list []specs.ServerURL
 	for _, f := range p.list(n, "servers") {
@@ -87,14 +88,25 @@ func (p *parser) servers(n *specs.Node) []specs.ServerURL {
 			continue
 		}
 		text = p.relative(strings.TrimSpace(text))
-		if _, err := url.Parse(text); err != nil {
+		u, err := url.Parse(text)
+		if err != nil {
 			p.warn("invalid-server", s.Range(), "", "the server URL %q is not valid; it is left out", clip(text))
 			continue
+		}
+		if !overHTTP(u) {
+			hint := ""
+			if u.Host == "" {
+				hint = "an absolute URL begins with http:// or https://"
+			}
+			p.warn("invalid-server", s.Range(), hint, "the scheme %q of the server URL %q is not http or https; calls cannot go there", clip(u.Scheme), clip(text))
 		}
 		list = append(list, specs.ServerURL{URL: text, Description: p.text(s.Get("description")), Range: s.Range()})
 	}
 	return list
 }
+
+// overHTTP reports whether u is relative or of a scheme that calls can use.
+func overHTTP(u *url.URL) bool { return u.Scheme == "" || u.Scheme == "http" || u.Scheme == "https" }
 
 // expand replaces the variables of a server's URL.
 func (p *parser) expand(s *specs.Node) (string, bool) {

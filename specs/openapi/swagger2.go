@@ -32,7 +32,9 @@ func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 	var body *specs.Node
 	var form []*specs.Node
 	params := paramList{}
-	for _, list := range [...]*specs.Node{item.Get("parameters"), n.Get("parameters")} {
+	lists := [...]*specs.Node{item.Get("parameters"), n.Get("parameters")}
+	for _, list := range lists {
+		var here *specs.Node // the body of this list
 		for _, f := range p.list(list, "parameters") {
 			d := p.object(f.Value, "a parameter")
 			if d == nil || len(params.list) > maxParams || len(form) > maxParams {
@@ -40,7 +42,11 @@ func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 			}
 			switch in := p.text(d.Get("in")); in {
 			case "body":
-				body = d
+				// One of the operation replaces one of the path item by its name.
+				if body != nil && (here != nil || p.text(body.Get("name")) != p.text(d.Get("name"))) {
+					p.warn("second-body", f.Value.Range(), "describe one body whose schema holds both", "a request has only one body; the parameter %s takes the place of %s", quote(p.text(d.Get("name"))), quote(p.text(body.Get("name"))))
+				}
+				body, here = d, d
 			case "formData", "form":
 				replaced := false
 				for i := range form {
@@ -57,6 +63,9 @@ func (p *parser) inputs2(op *specs.Operation, item, n *specs.Node) string {
 				}
 			}
 		}
+	}
+	if reason := p.missing(lists[:]); reason != "" {
+		return reason
 	}
 	op.Params = params.list
 	if body != nil && form != nil {

@@ -84,6 +84,13 @@ func (p *yamlReader) syntax(err error) diag.Diagnostic {
 			}
 			d.Range.Start = start
 			d.Range.End = p.lineEnd(start)
+			// The scanner names the line of the tab, or the one before it.
+			for _, at := range p.lines[line-1 : min(line+1, len(p.lines))] {
+				indent := p.s[at : int(at)+len(p.s[at:])-len(strings.TrimLeft(p.s[at:], " \t"))]
+				if strings.Contains(indent, "\t") {
+					d.Hint = "YAML is indented with spaces; replace the tabs"
+				}
+			}
 		}
 	}
 	return d
