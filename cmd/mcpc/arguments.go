@@ -21,6 +21,7 @@ type arguments struct {
 
 func (g *arguments) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&g.json, "json-args", "", "")
+	cmd.Flags().StringVar(&g.json, "args", "", "") // the same, shorter
 }
 
 // read returns the arguments as JSON text: those of --json-args exactly as they

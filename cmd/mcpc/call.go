@@ -32,7 +32,8 @@ func (a *app) call() *cobra.Command {
   K=V                     an argument; V is taken in the type the tool's schema says
   K:=JSON                 an argument as JSON: limit:=10, filter:='{"a":[1]}'
   K.SUB=V                 a member of an object; a repeated K adds to an array
-  --json-args JSON        all arguments; @FILE reads a file, - standard input
+  --json-args JSON        all arguments; @FILE reads a file, - standard input;
+                          --args for short
   --out FILE              write the result's image, sound or binary there
   --json                  print the whole result object, as an MCP client gets it
 

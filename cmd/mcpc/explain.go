@@ -30,7 +30,8 @@ from. Nothing is sent; credentials are shown as (secret).
   mcpc explain petstore.yaml tool addPet --json-args '{"body":{"name":"Rex"}}'
 
   K=V, K:=JSON, K.SUB=V   arguments, as in mcpc call
-  --json-args JSON        all arguments; @FILE reads a file, - standard input
+  --json-args JSON        all arguments; @FILE reads a file, - standard input;
+                          --args for short
   --json                  print tool, method, url, header, body, parts and missing
 
 Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
