@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,11 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 			log, err := a.logger(level, format)
 			if err != nil {
 				return err
+			}
+			if a.getenv("GOGC") == "" {
+				// What lives is the plan, a few megabytes; with Go's default of
+				// 100 a busy server would collect every few hundred calls.
+				debug.SetGCPercent(400)
 			}
 			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
 			if err != nil {
