@@ -2,7 +2,6 @@ package specs
 
 import (
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/mcpc-dev/mcpc/specs/diag"
@@ -246,14 +245,4 @@ func (n *Node) Equal(m *Node) bool {
 		}
 	}
 	return true
-}
-
-// Pointer escapes the steps of a JSON Pointer (RFC 6901).
-func Pointer(steps ...string) string {
-	var b strings.Builder
-	for _, s := range steps {
-		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(s))
-	}
-	return b.String()
 }
