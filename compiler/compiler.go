@@ -55,15 +55,18 @@ type Options struct {
 	// that are given values of variables, or that read the environment, are not
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
-	Reader   *specs.Reader // nil: a new one
+	// Model asks for Result.Model too. The plan then does not come from the cache.
+	Model  bool
+	Reader *specs.Reader // nil: a new one
 }
 
 // Result is what came of a target.
 type Result struct {
 	// Plan is nil when Diagnostics has errors.
 	Plan        *plan.Server
-	Diagnostics diag.List // sorted
-	Cached      bool      // the plan comes from the cache
+	Model       *plan.Model // of Plan, when it was asked for
+	Diagnostics diag.List   // sorted
+	Cached      bool        // the plan comes from the cache
 	// Dependencies are all files, URLs, folders and environment variables that
 	// were looked at.
 	Dependencies []specs.Dependency
@@ -79,8 +82,10 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		o.Reader = &specs.Reader{}
 	}
 	store := openCache(o)
-	if res := store.load(ctx, o); res != nil {
-		return res, nil
+	if !o.Model {
+		if res := store.load(ctx, o); res != nil {
+			return res, nil
+		}
 	}
 	doc, diags, secrets, err := load(ctx, o)
 	if err != nil {
@@ -88,17 +93,17 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 	}
 	res := &Result{Diagnostics: diags, Secrets: secrets}
 	if doc != nil {
-		p, more := CompileDocument(doc, o)
+		p, model, more := compileDocument(doc, o)
 		if diags.HasErrors() {
 			more = independent(doc, more)
 		}
-		res.Plan = p
+		res.Plan, res.Model = p, model
 		res.Diagnostics = append(res.Diagnostics, more...)
 	}
 	res.Diagnostics.Sort()
 	res.Diagnostics = slices.CompactFunc(res.Diagnostics, sameFinding)
 	if res.Diagnostics.HasErrors() {
-		res.Plan = nil
+		res.Plan, res.Model = nil, nil
 	}
 	res.Dependencies = o.Reader.Dependencies()
 	store.save(o, res)
@@ -137,6 +142,11 @@ type compilation struct {
 // CompileDocument compiles a document that was read. It does no I/O. The plan is
 // nil when there are errors among the diagnostics.
 func CompileDocument(doc *specs.Document, o Options) (*plan.Server, diag.List) {
+	p, _, diags := compileDocument(doc, o)
+	return p, diags
+}
+
+func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model, diag.List) {
 	c := &compilation{doc: doc, options: o, apis: len(doc.APIs)}
 	c.direct = len(doc.APIs) == 1 && doc.APIs[0].ExposeAll
 	prefix := o.NamePrefix
@@ -183,12 +193,13 @@ func CompileDocument(doc *specs.Document, o Options) (*plan.Server, diag.List) {
 	// Tools the author wrote come first, in the author's order; then what was
 	// selected, in the documents'.
 	results := map[*specs.Tool]*plan.Tool{}
+	whole := map[string]roots{} // by tool
 	var selected []plan.Tool
 	for i, s := range selections {
 		a := apis[s.api.Name]
 		cover := plan.Coverage{Upstream: s.api.Name, Source: s.api.Source, Declared: s.api.Declared, Selected: s.count}
 		c.frontSkips(s.api, &cover)
-		c.lowerAll(a, s, &cover, results, &selected)
+		c.lowerAll(a, s, &cover, results, whole, &selected)
 		if s.api.Source != "" || s.api.Declared > 0 {
 			server.Coverage = append(server.Coverage, cover)
 		}
@@ -209,8 +220,9 @@ func CompileDocument(doc *specs.Document, o Options) (*plan.Server, diag.List) {
 				server.Tools = append(server.Tools, *r)
 			}
 		case t.Request != nil:
-			if r, ok := c.handWritten(t, apis); ok {
+			if r, in, ok := c.handWritten(t, apis); ok {
 				server.Tools = append(server.Tools, r)
+				whole[r.Name] = roots{in: in}
 			}
 		}
 	}
@@ -220,11 +232,34 @@ func CompileDocument(doc *specs.Document, o Options) (*plan.Server, diag.List) {
 		c.uselessDocument(api)
 		c.brokenPatterns(apis[api.Name].patterns)
 	}
+	c.methods(server)
 	c.diags.Sort()
 	if c.diags.HasErrors() {
-		return nil, c.diags
+		return nil, nil, c.diags
 	}
-	return server, c.diags
+	var model *plan.Model
+	if o.Model {
+		model = c.model(server, apis, whole)
+	}
+	return server, model, c.diags
+}
+
+// methods gives tools the Go names their authors want, each once.
+func (c *compilation) methods(server *plan.Server) {
+	names := map[string]string{}
+	for _, t := range c.doc.Tools {
+		if t.Native == nil {
+			continue
+		}
+		if other, ok := names[t.Native.Value]; ok {
+			c.diags.Add(diag.Diagnostic{Code: "duplicate-native", Message: fmt.Sprintf("tools %q and %q have the same Go method %q", other, t.Name, t.Native.Value), Hint: "give each tool a method of its own", Range: t.Native.Range})
+			continue
+		}
+		names[t.Native.Value] = t.Name
+		if i := slices.IndexFunc(server.Tools, func(p plan.Tool) bool { return p.Name == t.Name }); i >= 0 {
+			server.Tools[i].Method = t.Native.Value
+		}
+	}
 }
 
 // isCalled reports whether a hand-written tool calls an API.
@@ -319,7 +354,7 @@ func (c *compilation) frontSkips(api *specs.API, cover *plan.Coverage) {
 
 // lowerAll lowers the operations of one API, in parallel, and collects the
 // outcomes in document order.
-func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage, results map[*specs.Tool]*plan.Tool, selected *[]plan.Tool) {
+func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage, results map[*specs.Tool]*plan.Tool, whole map[string]roots, selected *[]plan.Tool) {
 	locate(s.derived)
 	outcomes := make([]lowered, len(s.derived))
 	var next atomic.Int64
@@ -366,6 +401,7 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			cut = append(cut, d.name)
 		}
 		d.result = &l.tool
+		whole[l.tool.Name] = l.roots
 		if !served[d.op] {
 			served[d.op] = true
 			cover.Served++

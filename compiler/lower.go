@@ -53,6 +53,7 @@ type lowered struct {
 	diags diag.List
 	skip  string // why there is no tool; "" when there is
 	cut   []string
+	roots roots
 }
 
 // operation lowers one operation to a tool.
@@ -120,7 +121,8 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 
 	t.Request.Accept, t.Response, t.Output = a.response(op, &out)
 	var cut bool
-	t.Input, cut = emit(inputSchema(args), inputBudget, 1)
+	out.roots.in = inputSchema(args)
+	t.Input, cut = emit(out.roots.in, inputBudget, 1)
 	if cut {
 		out.cut = append(out.cut, "input")
 	}
@@ -633,6 +635,7 @@ func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r
 		return accept, r, "" // it would be no use to anybody; the answers are
 	}
 	r.Wrap = wrap
+	l.roots.out = root
 	return accept, r, text
 }
 

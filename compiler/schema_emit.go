@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -76,6 +77,8 @@ type emitter struct {
 	mustLevel     int
 	buf           []byte
 	cut           bool
+
+	names map[*def]string // every reference is written, by these names; nil: see survey
 
 	opened map[*schema]bool // unless all: whose inside is written
 	uses   map[*def]*use
@@ -293,13 +296,17 @@ func (e *emitter) write(s *schema, open bool) {
 	if s.ref != nil {
 		u := e.uses[s.ref]
 		target := s.ref.schema()
+		if e.names != nil {
+			u = &use{}
+			e.uses[s.ref] = u
+		}
 		switch {
 		case u != nil && !u.inline:
 			u.written = true
 			e.brace()
 			e.key("$ref")
 			e.buf = append(e.buf, `"#/$defs/`...)
-			e.buf = append(e.buf, s.ref.key...)
+			e.buf = append(e.buf, cmp.Or(e.names[s.ref], s.ref.key)...)
 			e.buf = append(e.buf, '"')
 			e.rest(s)
 		case s.onlyAnnotates():
@@ -341,6 +348,14 @@ func (e *emitter) key(k string) {
 	e.buf = append(e.buf, '"', ':')
 }
 
+// member is key for a name that an author chose.
+func (e *emitter) member(name string) {
+	if e.buf[len(e.buf)-1] != '{' {
+		e.buf = append(e.buf, ',')
+	}
+	e.buf = append(specs.AppendQuoted(e.buf, name), ':')
+}
+
 func (e *emitter) text(key, s string) {
 	limit := e.textMax
 	if key == "title" {
@@ -379,12 +394,12 @@ func (e *emitter) rest(s *schema) {
 		e.key(w.key)
 		e.buf = append(e.buf, w.json...)
 	}
-	if slices.ContainsFunc(s.props, func(p prop) bool { return !p.hidden }) {
+	if slices.ContainsFunc(s.props, e.shown) {
 		e.key("properties")
 		e.brace()
 		for i := range s.props {
-			if p := &s.props[i]; !p.hidden {
-				e.key(p.key)
+			if p := &s.props[i]; e.shown(*p) {
+				e.member(p.key)
 				e.schema(p.schema)
 			}
 		}
@@ -399,6 +414,9 @@ func (e *emitter) rest(s *schema) {
 	}
 	e.buf = append(e.buf, '}')
 }
+
+// shown reports whether a property is written.
+func (e *emitter) shown(p prop) bool { return !p.hidden || e.names != nil }
 
 // sub writes a keyword with subschemas. A cut widens a schema, so that a rule
 // which would then refuse more than the author's is widened or left out too.

@@ -10,11 +10,11 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// handWritten compiles a tool that has a request of its own.
-func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, bool) {
+// handWritten compiles a tool that has a request of its own. root is its input.
+func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, *schema, bool) {
 	a := c.apiOf(t, apis)
 	if a == nil {
-		return plan.Tool{}, false
+		return plan.Tool{}, nil, false
 	}
 	before := len(c.diags)
 	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path, Hints: methodHints(t.Request.Method),
@@ -103,7 +103,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
-		return out, false
+		return out, nil, false
 	}
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
@@ -111,9 +111,9 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	if err := gate(&out, a.patterns); err != nil {
 		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
-		return out, false
+		return out, nil, false
 	}
-	return out, true
+	return out, root, true
 }
 
 // apiOf is the API a hand-written tool calls.

@@ -20,49 +20,90 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 )
 
-// Call runs a tool. arguments is a JSON object, or empty for none; it may be
-// kept, so it must not change afterwards. The error is [ErrUnknownTool];
-// whatever else goes wrong is a Result with IsError, which tells a model
-// what failed, what to do next and whether a retry can help.
-func (s *Server) Call(ctx context.Context, who Principal, name string, arguments []byte) (*Result, error) {
-	t := s.tools[name]
+// Call runs a tool as the plan says, native handlers and middleware left aside.
+// arguments is a JSON object, or empty for none; it may be kept, so it must not
+// change afterwards. The error is [ErrUnknownTool]; whatever else goes wrong is
+// a Result with IsError, which tells a model what failed, what to do next and
+// whether a retry can help.
+func (b *Bridge) Call(ctx context.Context, who Principal, name string, arguments []byte) (*Result, error) {
+	t := b.tools[name]
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
+	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
 	start := time.Now()
-	var answer *upstream.Answer
-	res := s.run(ctx, who, t, arguments, &answer)
-	s.logCall(ctx, who, t, res, answer, time.Since(start))
+	res := b.guard(ctx, k, b.checked)
+	b.logCall(ctx, k, res, time.Since(start))
 	return res, nil
 }
 
-// run does what a call does. It recovers from our own mistakes: the call fails,
-// and the process and the other calls live on.
-func (s *Server) run(ctx context.Context, who Principal, t *tool, arguments []byte, answer **upstream.Answer) (res *Result) {
+// Call runs a tool as a client's call does: through the middleware, by its
+// native handler where there is one. See [Bridge.Call] for the rest.
+func (s *Server) Call(ctx context.Context, who Principal, name string, arguments []byte) (*Result, error) {
+	b := s.bridge
+	t := b.tools[name]
+	if t == nil {
+		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
+	}
+	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
+	start := time.Now()
+	var res *Result
+	if s.handle == nil && s.native == nil {
+		res = b.guard(ctx, k, b.checked)
+	} else {
+		res = b.guard(ctx, k, s.handled)
+	}
+	b.logCall(ctx, k, res, time.Since(start))
+	return res, nil
+}
+
+// guard recovers from mistakes of ours and of handlers: the call fails, and the
+// process and the other calls live on.
+func (b *Bridge) guard(ctx context.Context, k *Call, run func(context.Context, *Call) *Result) (res *Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			res = s.failure(ctx, t, "panic", fmt.Errorf("%v\n%s", p, debug.Stack()))
+			res = b.failure(ctx, k.tool, "panic", fmt.Errorf("%v\n%s", p, debug.Stack()))
 		}
 	}()
-	if err := t.prepare(); err != nil {
-		return s.failure(ctx, t, "plan", err)
+	return run(ctx, k)
+}
+
+// checked decodes and checks the arguments and bridges the call.
+func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
+	if res := b.check(ctx, k); res != nil {
+		return res
 	}
-	a, err := t.arguments(arguments)
-	if err != nil {
+	return b.send(ctx, k)
+}
+
+// check decodes and checks the arguments of a call. A result says why the call
+// goes no further.
+func (b *Bridge) check(ctx context.Context, k *Call) *Result {
+	if err := k.tool.prepare(); err != nil {
+		return b.failure(ctx, k.tool, "plan", err)
+	}
+	var err error
+	if k.args, k.repaired, err = k.tool.arguments(k.Arguments); err != nil {
 		return badArguments(err.Error())
 	}
-	req, err := t.builder.Build(ctx, &expr.Env{Args: a.Values, Secret: s.secrets.value}, a)
+	return nil
+}
+
+// send makes the HTTP request of a checked call, sends it, and makes the answer
+// a result.
+func (b *Bridge) send(ctx context.Context, k *Call) *Result {
+	t := k.tool
+	req, err := t.builder.Build(ctx, &expr.Env{Args: k.args.Values, Secret: b.secrets.value}, k.args)
 	if err != nil {
-		return s.refused(ctx, t, err)
+		return b.refused(ctx, t, err)
 	}
-	ans, err := t.client.Do(ctx, who, req, t.plan.Request.Security)
+	k.answer, err = t.client.Do(ctx, k.Principal, req, t.plan.Request.Security)
 	if err != nil {
-		return s.refused(ctx, t, err)
+		return b.refused(ctx, t, err)
 	}
-	*answer = ans
-	res = t.decoder.Result(ans)
+	res := t.decoder.Result(k.answer)
 	if !res.IsError {
-		s.observe(ctx, t, res)
+		b.observe(ctx, t, res)
 	}
 	return res
 }
@@ -94,7 +135,7 @@ func sentence(s string) string {
 }
 
 // refused is the result of a request that could not be made or sent.
-func (s *Server) refused(ctx context.Context, t *tool, err error) *Result {
+func (b *Bridge) refused(ctx context.Context, t *tool, err error) *Result {
 	if r, ok := errors.AsType[*request.Refusal](err); ok {
 		return badArguments("The request was not sent: " + r.Error())
 	}
@@ -102,18 +143,18 @@ func (s *Server) refused(ctx context.Context, t *tool, err error) *Result {
 		return f.Result()
 	}
 	if secret, ok := errors.AsType[*expr.SecretError](err); ok {
-		s.log.ErrorContext(ctx, "a secret is missing", "tool", t.plan.Name, "error", secret)
+		b.log.ErrorContext(ctx, "a secret is missing", "tool", t.plan.Name, "error", secret)
 		return result.Error("missing-credential", fmt.Sprintf("The server has no value for its secret %q.", secret.Name),
 			"Tell the operator of this server; no argument can change it.", result.RetryNo)
 	}
-	return s.failure(ctx, t, "request", err)
+	return b.failure(ctx, t, "request", err)
 }
 
 // failure is the result of a mistake that is not the caller's. What it was is
 // in the log, under a correlation id, and nowhere else.
-func (s *Server) failure(ctx context.Context, t *tool, kind string, err error) *Result {
+func (b *Bridge) failure(ctx context.Context, t *tool, kind string, err error) *Result {
 	id := rand.Text()[:12]
-	s.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", err)
+	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", err)
 	return result.Error("internal", "The call failed inside this server. Its correlation id is "+id+".",
 		"Tell the operator of this server, with the correlation id.", result.RetryNo)
 }
@@ -121,7 +162,7 @@ func (s *Server) failure(ctx context.Context, t *tool, kind string, err error) *
 // observe compares an answer with the schema that was promised for it: the first
 // sixteen answers of a tool and then one in 64. The answer is delivered either
 // way; a specification that lies is its author's to mend, and the log says so.
-func (s *Server) observe(ctx context.Context, t *tool, res *Result) {
+func (b *Bridge) observe(ctx context.Context, t *tool, res *Result) {
 	n := t.answers.Add(1)
 	if t.plan.Output == "" || n > 16 && n%64 != 0 {
 		return
@@ -129,7 +170,7 @@ func (s *Server) observe(ctx context.Context, t *tool, res *Result) {
 	t.outputs.Do(func() {
 		v, err := schema.Compile(t.plan.Output)
 		if err != nil {
-			s.log.WarnContext(ctx, "the output schema does not compile", "tool", t.plan.Name, "error", err)
+			b.log.WarnContext(ctx, "the output schema does not compile", "tool", t.plan.Name, "error", err)
 			return
 		}
 		t.output = v
@@ -138,7 +179,7 @@ func (s *Server) observe(ctx context.Context, t *tool, res *Result) {
 		return
 	}
 	if res.Structured == nil {
-		s.log.WarnContext(ctx, "an answer breaks its output schema", "tool", t.plan.Name, "problem", "there is no JSON object in it")
+		b.log.WarnContext(ctx, "an answer breaks its output schema", "tool", t.plan.Name, "problem", "there is no JSON object in it")
 		return
 	}
 	a, err := args.Decode(res.Structured)
@@ -147,12 +188,12 @@ func (s *Server) observe(ctx context.Context, t *tool, res *Result) {
 	}
 	if problems := t.output.Check(a.Values); problems != nil {
 		// The field and no more: messages repeat values, and those are data.
-		s.log.WarnContext(ctx, "an answer breaks its output schema", "tool", t.plan.Name, "field", problems[0].Path, "problems", len(problems))
+		b.log.WarnContext(ctx, "an answer breaks its output schema", "tool", t.plan.Name, "field", problems[0].Path, "problems", len(problems))
 	}
 }
 
 // logCall writes the one line of a call.
-func (s *Server) logCall(ctx context.Context, who Principal, t *tool, res *Result, answer *upstream.Answer, d time.Duration) {
+func (b *Bridge) logCall(ctx context.Context, k *Call, res *Result, d time.Duration) {
 	level, outcome := slog.LevelDebug, "ok"
 	if res.IsError {
 		level, outcome = slog.LevelInfo, res.Code
@@ -160,21 +201,24 @@ func (s *Server) logCall(ctx context.Context, who Principal, t *tool, res *Resul
 			outcome = "error"
 		}
 	}
-	if !s.log.Enabled(ctx, level) {
+	if !b.log.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("tool", t.plan.Name),
+		slog.String("tool", k.tool.plan.Name),
 		slog.String("outcome", outcome),
 		slog.Duration("duration", d),
 	}
-	if answer != nil {
-		attrs = append(attrs, slog.Int("status", answer.Status), slog.Int("attempts", answer.Attempts), slog.Int("bytes", len(answer.Body)))
+	if k.native {
+		attrs = append(attrs, slog.Bool("native", true))
 	}
-	if !who.IsZero() {
+	if a := k.answer; a != nil {
+		attrs = append(attrs, slog.Int("status", a.Status), slog.Int("attempts", a.Attempts), slog.Int("bytes", len(a.Body)))
+	}
+	if who := k.Principal; !who.IsZero() {
 		attrs = append(attrs, slog.String("tenant", who.Tenant), slog.String("subject", who.Subject), slog.String("client", who.Client))
 	}
-	s.log.LogAttrs(ctx, level, "call", attrs...)
+	b.log.LogAttrs(ctx, level, "call", attrs...)
 }
 
 // caller gives a Server's tools to the transports.

@@ -29,15 +29,15 @@ type Explanation struct {
 // Explain makes the request of a call without sending it. It has everything the
 // request would have, but secrets are shown as "(secret)". The error is
 // [ErrUnknownTool], an *[ArgumentError], or what is wrong with the plan.
-func (s *Server) Explain(name string, arguments []byte) (*Explanation, error) {
-	t := s.tools[name]
+func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
+	t := b.tools[name]
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
 	if err := t.prepare(); err != nil {
 		return nil, fmt.Errorf("tool %s: %w", name, err)
 	}
-	a, err := t.arguments(arguments)
+	a, _, err := t.arguments(arguments)
 	if err != nil {
 		return nil, err
 	}
@@ -56,27 +56,32 @@ func (s *Server) Explain(name string, arguments []byte) (*Explanation, error) {
 	return e, nil
 }
 
+// Explain is [Bridge.Explain]; a native tool is explained as if it were bridged.
+func (s *Server) Explain(name string, arguments []byte) (*Explanation, error) {
+	return s.bridge.Explain(name, arguments)
+}
+
 // ArgumentError says that arguments cannot be used, in words for who made them.
 type ArgumentError struct{ Message string }
 
 func (e *ArgumentError) Error() string { return e.Message }
 
-// arguments decodes and checks the arguments of a call.
-func (t *tool) arguments(text []byte) (args.Args, error) {
-	a, err := args.Decode(text)
-	if err != nil {
-		return a, &ArgumentError{sentence(err.Error())}
+// arguments decodes and checks the arguments of a call. repaired says that they
+// are valid, but not as they were written.
+func (t *tool) arguments(text []byte) (a args.Args, repaired bool, err error) {
+	if a, err = args.Decode(text); err != nil {
+		return a, false, &ArgumentError{sentence(err.Error())}
 	}
 	problems := t.input.Check(a.Values)
 	if problems == nil {
-		return a, nil
+		return a, false, nil
 	}
 	// Many clients send an object as its text. What can be nothing else is
 	// taken for that, but only when the call would fail otherwise.
 	if len(t.input.Repair(&a)) > 0 {
 		if problems = t.input.Check(a.Values); problems == nil {
-			return a, nil
+			return a, true, nil
 		}
 	}
-	return a, &ArgumentError{describe(problems)}
+	return a, false, &ArgumentError{describe(problems)}
 }

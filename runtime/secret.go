@@ -16,6 +16,7 @@ import (
 // so that a new value is used from then on.
 type secrets struct {
 	named    map[string]string
+	sources  map[string]plan.Secret // instead of the plan's, by name
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
 
@@ -65,6 +66,10 @@ func (s *secrets) redact(text string) string {
 func (s *secrets) read(ref plan.Secret) (string, error) {
 	if v, ok := s.named[ref.Name]; ok {
 		return v, nil
+	}
+	if other, ok := s.sources[ref.Name]; ok {
+		other.Name = ref.Name
+		ref = other
 	}
 	for _, name := range ref.Env {
 		if v := s.getenv(name); v != "" {

@@ -17,7 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +58,15 @@ type Options struct {
 	// Secrets are values by [plan.Secret] name; they win over the environment
 	// and files.
 	Secrets map[string]string
+	// Sources say where secrets are, by [plan.Secret] name, instead of what the
+	// plan says.
+	Sources map[string]plan.Secret
+	// BaseURLs replace the base URLs of upstreams, by name. Operations with a
+	// server of their own go there too.
+	BaseURLs map[string]string
+	// Middleware is put around every call, native or bridged; the first is the
+	// outermost.
+	Middleware []Middleware
 	// Transport sends the requests to upstreams, for tests. Nil is one made for
 	// each upstream from its limits.
 	Transport http.RoundTripper
@@ -75,13 +84,13 @@ type Options struct {
 	DrainTimeout time.Duration
 }
 
-// Server serves the tools of one plan. It is safe for concurrent use.
+// Server serves the tools of one plan to MCP clients. It is safe for concurrent
+// use.
 type Server struct {
-	tools   map[string]*tool
-	clients map[string]*upstream.Client // by upstream name
-	secrets secrets
-	log     *slog.Logger
-	front   *transport.Front
+	bridge *Bridge
+	native map[string]Handler // by tool name; what is not here is bridged
+	handle Handler            // the middleware around every call; nil when there is none
+	front  *transport.Front
 }
 
 // tool is a plan's tool and what is made of it when it is first called. Nothing
@@ -102,55 +111,42 @@ type tool struct {
 	output  *schema.Validator // nil when there is nothing to check
 }
 
-// New returns a server for a plan. The plan must not change afterwards. An error
-// says what is wrong with the plan.
+// New returns a server that bridges all tools of a plan. The plan must not
+// change afterwards. An error says what is wrong with the plan or the options.
 func New(p *plan.Server, o Options) (*Server, error) {
-	s := &Server{
-		tools:   make(map[string]*tool, len(p.Tools)),
-		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
-		secrets: secrets{named: o.Secrets, getenv: o.Getenv, readFile: o.ReadFile},
-		log:     o.Logger,
+	b, err := NewBridge(p, o)
+	if err != nil {
+		return nil, err
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	if s.secrets.getenv == nil {
-		s.secrets.getenv = os.Getenv
-	}
-	if s.secrets.readFile == nil {
-		s.secrets.readFile = os.ReadFile
-	}
-	upstreams := make(map[string]*plan.Upstream, len(p.Upstreams))
-	for i := range p.Upstreams {
-		u := &p.Upstreams[i]
-		c, err := upstream.New(*u, upstream.Options{Logger: s.log, Secret: s.secrets.value, Redact: s.secrets.redact, Transport: o.Transport})
-		if err != nil {
-			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+	return b.Server(nil)
+}
+
+// Server returns a server for the bridge's plan. Tools that native names are
+// answered by its handlers, all others are bridged.
+func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
+	for name := range native {
+		if b.tools[name] == nil {
+			return nil, fmt.Errorf("a handler for %w %q", ErrUnknownTool, name)
 		}
-		upstreams[u.Name], s.clients[u.Name] = u, c
 	}
-	for i := range p.Tools {
-		t := &p.Tools[i]
-		u := upstreams[t.Request.Upstream]
-		if u == nil {
-			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
+	s := &Server{bridge: b, native: native}
+	if len(b.options.Middleware) > 0 {
+		s.handle = s.answer
+		for _, m := range slices.Backward(b.options.Middleware) {
+			s.handle = m(s.handle)
 		}
-		if s.tools[t.Name] != nil {
-			return nil, fmt.Errorf("two tools are called %s", t.Name)
-		}
-		s.tools[t.Name] = &tool{plan: t, upstream: u, client: s.clients[u.Name]}
 	}
-	shown := *p
+	shown := *b.plan
 	if shown.Version == "" {
-		if shown.Version = o.Version; shown.Version == "" {
+		if shown.Version = b.options.Version; shown.Version == "" {
 			shown.Version = "0"
 		}
 	}
 	s.front = transport.New(&shown, caller{s}, transport.Options{
-		Logger:         s.log,
-		AllowedHosts:   o.AllowedHosts,
-		AllowedOrigins: o.AllowedOrigins,
-		Drain:          o.DrainTimeout,
+		Logger:         b.log,
+		AllowedHosts:   b.options.AllowedHosts,
+		AllowedOrigins: b.options.AllowedOrigins,
+		Drain:          b.options.DrainTimeout,
 	})
 	return s, nil
 }

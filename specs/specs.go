@@ -256,6 +256,7 @@ type Tool struct {
 	API         *Text         // of a hand-written request; nil when only one API exists
 	Request     *Request      // hand-written
 	Inputs      []*Input
+	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }
 

@@ -90,6 +90,9 @@ type Tool struct {
 	Request     Request
 	Response    Response
 	Origin      Origin
+	// Method is the Go name of the tool in generated code, when the author said
+	// one. It means nothing to the runtime.
+	Method string
 }
 
 // Hints are MCP's tool annotations; all four are always sent.

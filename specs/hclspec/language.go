@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"go/token"
 	"net"
 	"net/url"
 	"regexp"
@@ -355,6 +356,14 @@ tool "get_order" {
 				set: into(func(t *specs.Tool, s *setting) { t.Operation = s.op })},
 			{name: "api", kind: apiKind, standard: "the only api", doc: "the API its `request` goes to", example: "api = api.erp",
 				set: into(func(t *specs.Tool, s *setting) { t.API = s.text })},
+			{name: "native", kind: textKind, standard: "made of the tool's name", doc: "in generated Go code, the method that stands for the tool and that native code may take the place of; an exported Go name", example: `native = "CreateOrder"`,
+				check: func(s string) (string, string) {
+					if !token.IsIdentifier(s) || !token.IsExported(s) || strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) >= 0 {
+						return fmt.Sprintf("cannot be %q", s), `use letters and digits, a capital first, e.g. "CreateOrder"`
+					}
+					return "", ""
+				},
+				set: into(func(t *specs.Tool, s *setting) { t.Native = s.text })},
 		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
 		inner: []*block{inputBlock(), requestBlock()},
 		open: func(p *parser, h *head, _ any) any {

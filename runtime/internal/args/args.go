@@ -10,6 +10,8 @@ package args
 import (
 	"bytes"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -42,6 +44,19 @@ func (a *Args) Set(name string, raw jsontext.Value) error {
 	}
 	a.Values[name], a.Raw[name] = v, bytes.Trim(raw, " \t\r\n")
 	return nil
+}
+
+// JSON writes the arguments as an object, names sorted.
+func (a *Args) JSON() []byte {
+	b := []byte{'{'}
+	for i, name := range slices.Sorted(maps.Keys(a.Raw)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, name) // names were decoded, so they are UTF-8
+		b = append(append(b, ':'), a.Raw[name]...)
+	}
+	return append(b, '}')
 }
 
 // Decode reads the arguments object. No text at all, and null, are no

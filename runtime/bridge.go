@@ -1,0 +1,82 @@
+package runtime
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// Bridge executes the calls of a plan. It knows no protocol: a [Server] puts MCP
+// around it. It is safe for concurrent use.
+type Bridge struct {
+	plan    *plan.Server
+	options Options
+	tools   map[string]*tool
+	clients map[string]*upstream.Client // by upstream name
+	secrets secrets
+	log     *slog.Logger
+}
+
+// NewBridge returns a bridge for a plan, which must not change afterwards. An
+// error says what is wrong with the plan or the options.
+func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
+	b := &Bridge{
+		plan:    p,
+		options: o,
+		tools:   make(map[string]*tool, len(p.Tools)),
+		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
+		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile},
+		log:     o.Logger,
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if b.secrets.getenv == nil {
+		b.secrets.getenv = os.Getenv
+	}
+	if b.secrets.readFile == nil {
+		b.secrets.readFile = os.ReadFile
+	}
+	upstreams := make(map[string]*plan.Upstream, len(p.Upstreams))
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		if base, ok := o.BaseURLs[u.Name]; ok {
+			moved := *u
+			moved.BaseURL = strings.TrimRight(base, "/")
+			u = &moved
+		}
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, Transport: o.Transport})
+		if err != nil {
+			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+		}
+		upstreams[u.Name], b.clients[u.Name] = u, c
+	}
+	for name := range o.BaseURLs {
+		if upstreams[name] == nil {
+			return nil, fmt.Errorf("a base URL for upstream %q: there is %s", name, strings.Join(slices.Sorted(maps.Keys(upstreams)), ", "))
+		}
+	}
+	for i := range p.Tools {
+		t := &p.Tools[i]
+		u := upstreams[t.Request.Upstream]
+		if u == nil {
+			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
+		}
+		if b.tools[t.Name] != nil {
+			return nil, fmt.Errorf("two tools are called %s", t.Name)
+		}
+		if _, moved := o.BaseURLs[u.Name]; moved && t.Request.Server != "" {
+			c := *t
+			c.Request.Server = ""
+			t = &c
+		}
+		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name]}
+	}
+	return b, nil
+}
