@@ -36,6 +36,8 @@ var rules = []rule{
 	{"specs/openapi", []string{"specs", "specs/diag"}, []string{"github.com/getkin/kin-openapi", "go.yaml.in/yaml/v3"},
 		"the one importer of an OpenAPI parser"},
 	{"compiler/...", []string{"specs/...", "runtime/plan"}, nil, "the only bridge between specs and plan; it does not run what it compiles"},
+	{"codegen", []string{"runtime/plan"}, []string{"github.com/dave/jennifer", "github.com/go-json-experiment/json"},
+		"the one importer of jennifer: it prints plans, and knows neither where they come from nor what executes them"},
 	{"runtime/internal/principal", nil, nil, "who is calling is a parameter of everything"},
 	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
@@ -48,7 +50,7 @@ var rules = []rule{
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
 	{"examples/...", []string{"examples/...", "compiler", "runtime"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
-	{"cmd/mcpc", []string{"compiler", "runtime", "runtime/plan", "specs", "specs/diag"}, []string{"github.com/spf13/cobra"},
+	{"cmd/mcpc", []string{"codegen", "compiler", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod"},
 		"the command: flags in, one call, printing"},
 }
 
@@ -149,10 +151,11 @@ func TestRuntimeLinksNoFrontEnd(t *testing.T) {
 		"github.com/getkin/kin-openapi": "a served plan needs no OpenAPI document",
 		"go.yaml.in/yaml":               "a served plan needs no YAML",
 		"gopkg.in/yaml":                 "a served plan needs no YAML",
+		"github.com/dave/jennifer":      "a generated server generates nothing",
 		module + "/specs":               "specs and runtime never meet",
 		module + "/compiler":            "the runtime executes, it does not compile",
 	}
-	for _, p := range goList(t, "./runtime") {
+	for _, p := range goList(t, "./runtime/command") {
 		for _, dep := range p.Deps {
 			for ban, why := range bans {
 				if dep == ban || strings.HasPrefix(dep, ban+"/") {

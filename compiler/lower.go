@@ -635,7 +635,9 @@ func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r
 		return accept, r, "" // it would be no use to anybody; the answers are
 	}
 	r.Wrap = wrap
-	l.roots.out = root
+	if l.roots.out = root; !wrap && !empty && len(others) == 0 {
+		l.roots.out = s // by its name, where it has one
+	}
 	return accept, r, text
 }
 

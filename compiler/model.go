@@ -36,7 +36,7 @@ func (c *compilation) model(s *plan.Server, apis map[string]*apiContext, lowered
 			api[d], api[o] = a.Name, a.Name
 			m.keys[d] = "in." + a.Name + "." + d.key
 			m.keys[o] = "out." + a.Name + "." + o.key
-			m.model.Names = append(m.model.Names, name)
+			m.model.Names = append(m.model.Names, plan.DefName{API: a.Name, Name: name})
 		}
 		for name, d := range x.inHashed().defs { // the same schemas with other keys
 			d.name = name + " renamed"
@@ -44,11 +44,7 @@ func (c *compilation) model(s *plan.Server, apis map[string]*apiContext, lowered
 			m.keys[d] = "renamed." + a.Name + "." + d.key
 		}
 	}
-	slices.Sort(m.model.Names)
-	m.model.Names = slices.Compact(m.model.Names)
-	if m.model.Names == nil {
-		m.model.Names = []string{}
-	}
+	slices.SortFunc(m.model.Names, byName)
 	for i := range s.Tools {
 		r := lowered[s.Tools[i].Name]
 		t := plan.ToolModel{Input: m.whole(r.in)}
@@ -65,11 +61,11 @@ func (c *compilation) model(s *plan.Server, apis map[string]*apiContext, lowered
 			continue
 		}
 		seen[d] = true
-		m.model.Defs = append(m.model.Defs, plan.Def{Key: m.keys[d], API: api[d], Name: d.name, Output: d.l.dir == output, Schema: m.whole(d.schema())})
+		m.model.Defs = append(m.model.Defs, plan.Def{DefName: plan.DefName{API: api[d], Name: d.name}, Key: m.keys[d], Output: d.l.dir == output, Schema: m.whole(d.schema())})
 		m.todo = append(m.todo, twin[d])
 	}
 	slices.SortFunc(m.model.Defs, func(a, b plan.Def) int {
-		return cmp.Or(cmp.Compare(a.API, b.API), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(byName(a.DefName, b.DefName), cmp.Compare(a.Key, b.Key))
 	})
 	return &m.model
 }
@@ -82,4 +78,8 @@ func (m *modeler) whole(s *schema) plan.Schema {
 		m.todo = append(m.todo, d)
 	}
 	return plan.Schema(e.buf)
+}
+
+func byName(a, b plan.DefName) int {
+	return cmp.Or(cmp.Compare(a.API, b.API), cmp.Compare(a.Name, b.Name))
 }

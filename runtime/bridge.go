@@ -80,3 +80,8 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	}
 	return b, nil
 }
+
+// SupportsGenerated1 is there as long as this package executes what mcpc
+// generated for format 1 of the plan. Generated code refers to it, so that a
+// pair that does not fit together does not compile.
+const SupportsGenerated1 = true

@@ -267,22 +267,22 @@ func BridgedResult[In any](ctx context.Context, b *Bridge, tool string, in *In) 
 type Door struct {
 	Tool    string
 	Method  string
-	Handler func() Handler // of the method
+	Handler Handler // of the method
 }
 
 // Serve returns a server for tools, a value of a generated Tools interface.
 // base is the type of the generated Bridge: methods that tools takes over from
 // it are bridged with the client's own bytes, all others are native.
-func (b *Bridge) Serve(tools any, base reflect.Type, doors []Door) (*Server, error) {
+func (b *Bridge) Serve(tools any, base reflect.Type, doors func() []Door) (*Server, error) {
 	if b == nil {
 		return nil, errors.New("the Bridge was not made by NewBridge")
 	}
 	var native map[string]Handler
 	if t := reflect.TypeOf(tools); t != base {
 		native = map[string]Handler{}
-		for _, d := range doors {
+		for _, d := range doors() {
 			if !inherits(t, base, d.Method) {
-				native[d.Tool] = d.Handler()
+				native[d.Tool] = d.Handler
 			}
 		}
 	}

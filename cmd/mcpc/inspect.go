@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpc-dev/mcpc/runtime/command"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -72,11 +72,11 @@ quarter of the bytes.
 
 // inspection is what inspect --json prints.
 type inspection struct {
-	Plan        *plan.Server `json:"plan"`
-	Sizes       []toolSize   `json:"sizes"`
-	Bytes       int          `json:"bytes"`
-	Tokens      int          `json:"tokens"` // estimated: bytes/4
-	Credentials []secretInfo `json:"credentials"`
+	Plan        *plan.Server     `json:"plan"`
+	Sizes       []toolSize       `json:"sizes"`
+	Bytes       int              `json:"bytes"`
+	Tokens      int              `json:"tokens"` // estimated: bytes/4
+	Credentials []command.Secret `json:"credentials"`
 }
 
 type toolSize struct {
@@ -86,7 +86,7 @@ type toolSize struct {
 }
 
 func (a *app) inspected(p *plan.Server) inspection {
-	out := inspection{Plan: p, Sizes: []toolSize{}, Credentials: append([]secretInfo{}, a.secrets(p)...)}
+	out := inspection{Plan: p, Sizes: []toolSize{}, Credentials: append([]command.Secret{}, command.Secrets(p, a.runtimeOptions())...)}
 	for i := range p.Tools {
 		n := entrySize(&p.Tools[i])
 		out.Sizes = append(out.Sizes, toolSize{p.Tools[i].Name, n, tokens(n)})
@@ -120,7 +120,7 @@ func (a *app) inspectServer(p *plan.Server) error {
 			"credentials", strings.Join(credentialList(u), "\n"),
 		)
 	}
-	if secrets := a.secrets(p); len(secrets) > 0 {
+	if secrets := command.Secrets(p, a.runtimeOptions()); len(secrets) > 0 {
 		b.WriteString("\nSecrets\n")
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, s := range secrets {
@@ -128,7 +128,7 @@ func (a *app) inspectServer(p *plan.Server) error {
 			if s.Set {
 				state = "set"
 			}
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, s.source(), state)
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", s.Name, s.Source(), state)
 		}
 		w.Flush()
 	}
@@ -461,118 +461,4 @@ func indent(s, margin string) string {
 		return ""
 	}
 	return margin + strings.ReplaceAll(s, "\n", "\n"+margin) + "\n"
-}
-
-// secretInfo is a secret the plan refers to and whether it is at hand.
-type secretInfo struct {
-	Name string   `json:"name"`
-	Env  []string `json:"env,omitempty"`
-	File string   `json:"file,omitempty"`
-	Set  bool     `json:"set"`
-}
-
-func (s secretInfo) source() string {
-	from := slices.Clone(s.Env)
-	if s.File != "" {
-		from = append(from, s.File)
-	}
-	return strings.Join(from, " or ")
-}
-
-func (a *app) secret(s *plan.Secret) secretInfo {
-	info := secretInfo{Name: s.Name, Env: s.Env, File: s.File}
-	_, info.Set = a.given[s.Name]
-	for _, name := range s.Env {
-		info.Set = info.Set || a.getenv(name) != ""
-	}
-	if s.File != "" && !info.Set {
-		_, err := os.Stat(s.File)
-		info.Set = err == nil
-	}
-	return info
-}
-
-// secrets are all secrets of a plan, in the order of their first use.
-func (a *app) secrets(p *plan.Server) (list []secretInfo) {
-	note := func(e *plan.Expr) {
-		for _, s := range secretsIn(e) {
-			if !slices.ContainsFunc(list, func(have secretInfo) bool { return have.Name == s.Name }) {
-				list = append(list, a.secret(s))
-			}
-		}
-	}
-	params := func(list []plan.Param) {
-		for i := range list {
-			note(list[i].Value)
-		}
-	}
-	for i := range p.Upstreams {
-		u := &p.Upstreams[i]
-		for j := range u.Credentials {
-			note(u.Credentials[j].Username)
-			note(&u.Credentials[j].Value)
-		}
-		params(u.Headers)
-	}
-	for i := range p.Tools {
-		r := &p.Tools[i].Request
-		params(pathParams(r))
-		params(r.Query)
-		params(r.Header)
-		params(r.Cookie)
-		if r.Body != nil {
-			note(r.Body.Value)
-		}
-	}
-	return list
-}
-
-func secretsIn(e *plan.Expr) (list []*plan.Secret) {
-	if e == nil {
-		return nil
-	}
-	if e.Secret != nil {
-		list = append(list, e.Secret)
-	}
-	for i := range e.Args {
-		list = append(list, secretsIn(&e.Args[i])...)
-	}
-	return list
-}
-
-// missingSecrets says where secrets are expected without which some tool would
-// be called without credentials.
-func (a *app) missingSecrets(p *plan.Server) (sources []string) {
-	missing := map[string][]string{} // by upstream and credential
-	for i := range p.Upstreams {
-		u := &p.Upstreams[i]
-		for j := range u.Credentials {
-			c := &u.Credentials[j]
-			for _, s := range append(secretsIn(c.Username), secretsIn(&c.Value)...) {
-				if info := a.secret(s); !info.Set {
-					missing[u.Name+" "+c.Name] = append(missing[u.Name+" "+c.Name], info.source())
-				}
-			}
-		}
-	}
-	for i := range p.Tools {
-		r := &p.Tools[i].Request
-		var first []string
-		atHand := len(r.Security) == 0
-		for j, all := range r.Security {
-			var lacks []string
-			for _, name := range all {
-				lacks = append(lacks, missing[r.Upstream+" "+name]...)
-			}
-			atHand = atHand || len(lacks) == 0
-			if j == 0 {
-				first = lacks
-			}
-		}
-		if !atHand {
-			sources = append(sources, first...)
-		}
-	}
-	slices.Sort(sources)
-	return slices.Compact(sources)
 }

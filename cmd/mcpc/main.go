@@ -20,13 +20,13 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// Exit codes. They are part of the command's contract; 4 is for verbs that
-// compare.
+// Exit codes. They are part of the command's contract.
 const (
 	exitOK          = 0
 	exitFailure     = 1   // the world failed: a file, the network, the address to listen on
 	exitUsage       = 2   // the command line is wrong
 	exitSpec        = 3   // the spec is wrong
+	exitDifference  = 4   // what is there is not what should be there
 	exitUpstream    = 5   // the called service failed, was not reached, or wants other credentials
 	exitToolError   = 6   // the tool answered with an error
 	exitInterrupted = 130 // ended by a signal before it was done
@@ -128,7 +128,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.version(), a.completion(root))
 	return root
 }
 
@@ -203,6 +203,9 @@ Run it
   serve     TARGET                       serve MCP on stdio or over HTTP
   call      TARGET TOOL [k=v …]          call one tool and print its result
 
+Make it yours
+  generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
+
 Besides
   completion bash|zsh|fish               completion for your shell, tool names included
   version                                which mcpc this is
@@ -217,6 +220,7 @@ Exit codes
   1  a file or the network failed         wants other credentials
   2  wrong usage                       6  the tool answered with an error
   3  the spec is wrong               130  interrupted
+  4  generated code is stale
 `
 
 const commonHelp = `Flags of every verb with a TARGET

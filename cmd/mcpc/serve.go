@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpc-dev/mcpc/compiler"
 	"github.com/mcpc-dev/mcpc/runtime"
+	"github.com/mcpc-dev/mcpc/runtime/command"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -43,29 +40,30 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 		Args:              wants("TARGET"),
 		ValidArgsFunction: a.completes(&t),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			log, err := a.logger(level, format)
+			log, err := command.Logger(a.stderr, level, format)
 			if err != nil {
-				return err
+				return &exit{exitUsage, err}
 			}
-			if a.getenv("GOGC") == "" {
-				// What lives is the plan, a few megabytes; with Go's default of
-				// 100 a busy server would collect every few hundred calls.
-				debug.SetGCPercent(400)
-			}
+			command.TuneMemory(a.getenv)
 			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
 			if err != nil {
 				return err
 			}
-			s, err := runtime.New(compiled.Plan, runtime.Options{
-				Logger: log, Getenv: a.getenv, Secrets: a.given, Version: version(), AllowedHosts: hosts, AllowedOrigins: origins,
-			})
+			o := a.runtimeOptions()
+			o.Logger, o.AllowedHosts, o.AllowedOrigins = log, hosts, origins
+			s, err := runtime.New(compiled.Plan, o)
 			if err != nil {
 				return failed(err)
 			}
 			if http == "" {
 				http = compiled.Plan.Listen
 			}
-			return a.serveOn(cmd.Context(), s, http, compiled, args[0])
+			if err := command.Serve(cmd.Context(), s, http, a.stdin, a.stdout, func(where string) {
+				fmt.Fprintln(a.stderr, a.greeting(compiled, args[0], where))
+			}); err != nil {
+				return failed(err)
+			}
+			return nil
 		},
 	}
 	f := cmd.Flags()
@@ -80,25 +78,9 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 	return cmd
 }
 
-// serveOn serves at an HTTP address, or on stdio when there is none. An orderly
-// end is no error, whoever asked for it.
-func (a *app) serveOn(ctx context.Context, s *runtime.Server, address string, compiled *compiler.Result, location string) error {
-	var err error
-	if address == "" {
-		fmt.Fprintln(a.stderr, a.greeting(compiled, location, "on stdio"))
-		err = s.ServeStdio(ctx, a.stdin, a.stdout)
-	} else {
-		l, lerr := runtime.Listen(ctx, address)
-		if lerr != nil {
-			return failed(lerr)
-		}
-		fmt.Fprintln(a.stderr, a.greeting(compiled, location, "at http://"+l.Addr().String()+"/mcp"))
-		err = s.Serve(ctx, l)
-	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return failed(err)
-	}
-	return nil
+// runtimeOptions are what every verb that runs a plan gives the runtime.
+func (a *app) runtimeOptions() runtime.Options {
+	return runtime.Options{Getenv: a.getenv, Secrets: a.given, Version: version()}
 }
 
 // greeting is the one line serve begins with: what is served and where, what is
@@ -117,7 +99,7 @@ func (a *app) greeting(compiled *compiler.Result, location, where string) string
 	case len(compiled.Diagnostics) > 0:
 		s += fmt.Sprintf("; %s (mcpc validate %s)", count(len(compiled.Diagnostics), "warning"), location)
 	}
-	if missing := a.missingSecrets(p); len(missing) > 0 {
+	if missing := command.MissingSecrets(p, a.runtimeOptions()); len(missing) > 0 {
 		s += "; not set: " + strings.Join(missing, ", ")
 	}
 	for _, u := range p.Upstreams {
@@ -136,24 +118,4 @@ func uses(p *plan.Server, upstream string) bool {
 		}
 	}
 	return false
-}
-
-func (a *app) logger(level, format string) (*slog.Logger, error) {
-	var l slog.Level
-	switch level {
-	case "debug", "info", "warn", "error":
-		if err := l.UnmarshalText([]byte(level)); err != nil {
-			return nil, failed(err)
-		}
-	default:
-		return nil, usagef("--log-level is one of debug, info, warn, error, not %q", level)
-	}
-	o := &slog.HandlerOptions{Level: l}
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(a.stderr, o)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(a.stderr, o)), nil
-	}
-	return nil, usagef("--log-format is text or json, not %q", format)
 }

@@ -124,6 +124,11 @@ func (a *app) compile(ctx context.Context, location string, t *target, warnings 
 	if err != nil {
 		return nil, err
 	}
+	return a.compileWith(ctx, o, location, t, warnings)
+}
+
+// compileWith is compile with options that are not all the target's.
+func (a *app) compileWith(ctx context.Context, o compiler.Options, location string, t *target, warnings bool) (*compiler.Result, error) {
 	if warnings || t.strict {
 		o.CacheDir = "" // so that all that is wrong is found again
 	}

@@ -7,18 +7,20 @@ type Model struct {
 	// Defs are the named schemas in reach of the tools, each once for every
 	// direction, in the order of API, name and direction.
 	Defs []Def
-	// Names are all names of schemas of each API, in reach or not, so that what
-	// is called after a schema keeps its name when a tool is added.
-	Names []string
+	// Names are all named schemas of the APIs, in reach or not, sorted, so that
+	// what is called after a schema keeps its name when a tool is added.
+	Names []DefName
 	// Tools are as Server.Tools, one for one.
 	Tools []ToolModel
 }
 
+// DefName is the name of a schema in the document of an API.
+type DefName struct{ API, Name string }
+
 // Def is a named schema. It is referred to as "#/$defs/" and its Key.
 type Def struct {
+	DefName
 	Key    string // unique in the model
-	API    string
-	Name   string // in the document
 	Output bool   // as part of an answer; else as part of an argument
 	Schema Schema
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,6 +144,40 @@ func (u Union) MarshalJSON() ([]byte, error) { return u.JSON(), nil }
 // UnmarshalJSON keeps the value.
 func (u *Union) UnmarshalJSON(b []byte) error {
 	u.text = jsontext.Value(b).Clone()
+	return nil
+}
+
+// Number is a JSON number as it was written, for amounts that a float64 would
+// round and for integers that an int64 does not hold.
+type Number string
+
+// NumberOf writes a number of any size: a big.Int, big.Float or big.Rat, or
+// whatever prints as a JSON number.
+func NumberOf(n fmt.Stringer) Number { return Number(n.String()) }
+
+// Float64 reads the number; it may be rounded.
+func (n Number) Float64() (float64, error) { return strconv.ParseFloat(string(n), 64) }
+
+// Int64 reads a number that is an integer of 64 bits.
+func (n Number) Int64() (int64, error) { return strconv.ParseInt(string(n), 10, 64) }
+
+// MarshalJSON writes the number. No text at all is 0.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if n == "" {
+		return []byte("0"), nil
+	}
+	if v := jsontext.Value(n); !v.IsValid() || v.Kind() != '0' {
+		return nil, fmt.Errorf("%.40q is no number", string(n))
+	}
+	return []byte(n), nil
+}
+
+// UnmarshalJSON is the reverse of MarshalJSON.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	if jsontext.Value(b).Kind() != '0' {
+		return fmt.Errorf("a %s is no number", jsontext.Value(b).Kind())
+	}
+	*n = Number(b)
 	return nil
 }
 

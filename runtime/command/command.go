@@ -1,0 +1,207 @@
+// Package command is the command line of an MCP server: flags, log, signals and
+// exit codes. `mcpc serve` and the main programs of generated servers share it.
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/mcpc-dev/mcpc/runtime"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// Exit codes.
+const (
+	exitFailure = 1 // a file, the network, the address to listen on
+	exitUsage   = 2
+)
+
+// Main runs a server until its client or a signal ends it, and returns the exit
+// code. args are those of the process, the program's name first. serve makes the
+// server; p is its plan.
+func Main(args []string, p *plan.Server, serve func(runtime.Options) (*runtime.Server, error)) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal ends the process at once
+	return run(ctx, process{os.Stdin, os.Stdout, os.Stderr, os.Getenv}, args, p, serve)
+}
+
+// process is what a program has from its system.
+type process struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+}
+
+func run(ctx context.Context, sys process, args []string, p *plan.Server, serve func(runtime.Options) (*runtime.Server, error)) int {
+	name := args[0]
+	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
+		name = name[i+1:]
+	}
+	o := runtime.Options{Getenv: sys.getenv}
+	var address, level, format string
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(sys.stderr)
+	f.Usage = func() { fmt.Fprintf(sys.stderr, usage, p.Name, name) }
+	f.StringVar(&address, "http", p.Listen, "")
+	f.Func("allow-host", "", func(s string) error { o.AllowedHosts = append(o.AllowedHosts, s); return nil })
+	f.Func("allow-origin", "", func(s string) error { o.AllowedOrigins = append(o.AllowedOrigins, s); return nil })
+	f.StringVar(&level, "log-level", "info", "")
+	f.StringVar(&format, "log-format", "text", "")
+	f.Func("base-url", "", func(s string) error { return baseURL(&o, p, s) })
+	f.Func("auth", "", func(s string) error { return source(&o, p, s) })
+	if err := f.Parse(args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return exitUsage
+	}
+	fail := func(code int, err error) int {
+		fmt.Fprintf(sys.stderr, "%s: %v\n", name, err)
+		return code
+	}
+	if f.NArg() > 0 {
+		return fail(exitUsage, fmt.Errorf("one argument too many: %q", f.Arg(0)))
+	}
+	var err error
+	if o.Logger, err = Logger(sys.stderr, level, format); err != nil {
+		return fail(exitUsage, err)
+	}
+	TuneMemory(sys.getenv)
+	s, err := serve(o)
+	if err != nil {
+		return fail(exitFailure, err)
+	}
+	greet := func(where string) {
+		line := fmt.Sprintf("%s: serving %s %s", name, count(len(p.Tools), "tool"), where)
+		if n := len(s.NativeTools()); n > 0 {
+			line += fmt.Sprintf("; %d native", n)
+		}
+		if missing := MissingSecrets(p, o); len(missing) > 0 {
+			line += "; not set: " + strings.Join(missing, ", ")
+		}
+		fmt.Fprintln(sys.stderr, line)
+	}
+	if err := Serve(ctx, s, address, sys.stdin, sys.stdout, greet); err != nil {
+		return fail(exitFailure, err)
+	}
+	return 0
+}
+
+const usage = `%s as an MCP server, on stdio or over HTTP.
+
+  %s [flags]
+
+  --http ADDR             listen on HOST:PORT (:PORT is this machine only) instead of stdio
+  --allow-host NAME       a Host header to accept besides loopback names and ADDR
+  --allow-origin ORIGIN   a web origin to accept, e.g. https://app.example
+  --base-url URL          where the service is; UPSTREAM=URL when there are several
+  --auth NAME=SOURCE      where a secret is: env:NAME or file:PATH
+  --log-level LEVEL       debug, info (the default), warn or error
+  --log-format FORMAT     text (the default) or json
+
+On stdio, stdout belongs to the protocol. Logs and everything else go to stderr.
+SIGINT and SIGTERM end it after the calls in flight are finished.
+`
+
+// Serve serves at an HTTP address, or on stdio when there is none, until ctx or
+// the input ends. greet is told where, before the first request. An orderly end
+// is no error, whoever asked for it.
+func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader, out io.Writer, greet func(where string)) error {
+	var err error
+	if address == "" {
+		greet("on stdio")
+		err = s.ServeStdio(ctx, in, out)
+	} else {
+		l, lerr := runtime.Listen(ctx, address)
+		if lerr != nil {
+			return lerr
+		}
+		greet("at http://" + l.Addr().String() + "/mcp")
+		err = s.Serve(ctx, l)
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Logger returns the logger for a level and a format. An error is a wrong word.
+func Logger(w io.Writer, level, format string) (*slog.Logger, error) {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, level) {
+		return nil, fmt.Errorf("--log-level is one of debug, info, warn, error, not %q", level)
+	}
+	o := &slog.HandlerOptions{Level: map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[level]}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return nil, fmt.Errorf("--log-format is text or json, not %q", format)
+}
+
+// TuneMemory lets the collector run less often than Go's default, unless GOGC
+// says otherwise: what lives is the plan, a few megabytes, and a busy server
+// would collect every few hundred calls.
+func TuneMemory(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+// baseURL reads the flag --base-url.
+func baseURL(o *runtime.Options, p *plan.Server, s string) error {
+	name, url, named := strings.Cut(s, "=")
+	if !named || strings.Contains(name, "/") {
+		if len(p.Upstreams) != 1 {
+			return fmt.Errorf("there are several services: write UPSTREAM=URL")
+		}
+		name, url = p.Upstreams[0].Name, s
+	}
+	if o.BaseURLs == nil {
+		o.BaseURLs = map[string]string{}
+	}
+	o.BaseURLs[name] = url
+	return nil
+}
+
+// source reads the flag --auth. The value may be a secret, given by mistake: it
+// is not repeated.
+func source(o *runtime.Options, p *plan.Server, s string) error {
+	name, where, _ := strings.Cut(s, "=")
+	kind, at, _ := strings.Cut(where, ":")
+	ref := plan.Secret{Name: name}
+	switch {
+	case !slices.ContainsFunc(Secrets(p, *o), func(s Secret) bool { return s.Name == name }):
+		return errors.New("it names no secret of this server")
+	case at != "" && kind == "env":
+		ref.Env = []string{at}
+	case at != "" && kind == "file":
+		ref.File = at
+	default:
+		return errors.New("it wants NAME=env:NAME or NAME=file:PATH; a secret itself does not belong on a command line")
+	}
+	if o.Sources == nil {
+		o.Sources = map[string]plan.Secret{}
+	}
+	o.Sources[name] = ref
+	return nil
+}
+
+// count is "1 tool" or "2 tools".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,133 @@
+package command
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// Secret is where a secret of a plan is expected, and whether it is there.
+type Secret struct {
+	Name string   `json:"name"`
+	Env  []string `json:"env,omitempty"`
+	File string   `json:"file,omitempty"`
+	Set  bool     `json:"set"`
+}
+
+// Source names the places, never the secret.
+func (s Secret) Source() string {
+	from := slices.Clone(s.Env)
+	if s.File != "" {
+		from = append(from, s.File)
+	}
+	return strings.Join(from, " or ")
+}
+
+// secret looks for a secret where o says.
+func secret(s *plan.Secret, o runtime.Options) Secret {
+	info := Secret{Name: s.Name, Env: s.Env, File: s.File}
+	if other, ok := o.Sources[s.Name]; ok {
+		info.Env, info.File = other.Env, other.File
+	}
+	_, info.Set = o.Secrets[s.Name]
+	for _, name := range info.Env {
+		info.Set = info.Set || o.Getenv(name) != ""
+	}
+	if info.File != "" && !info.Set {
+		_, err := os.Stat(info.File)
+		info.Set = err == nil
+	}
+	return info
+}
+
+// Secrets are all secrets of a plan, in the order of their first use.
+func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
+	note := func(e *plan.Expr) {
+		for _, s := range secretsIn(e) {
+			if !slices.ContainsFunc(list, func(have Secret) bool { return have.Name == s.Name }) {
+				list = append(list, secret(s, o))
+			}
+		}
+	}
+	params := func(list []plan.Param) {
+		for i := range list {
+			note(list[i].Value)
+		}
+	}
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		for j := range u.Credentials {
+			note(u.Credentials[j].Username)
+			note(&u.Credentials[j].Value)
+		}
+		params(u.Headers)
+	}
+	for i := range p.Tools {
+		r := &p.Tools[i].Request
+		for _, s := range r.Path {
+			if s.Param != nil {
+				note(s.Param.Value)
+			}
+		}
+		params(r.Query)
+		params(r.Header)
+		params(r.Cookie)
+		if r.Body != nil {
+			note(r.Body.Value)
+		}
+	}
+	return list
+}
+
+func secretsIn(e *plan.Expr) (list []*plan.Secret) {
+	if e == nil {
+		return nil
+	}
+	if e.Secret != nil {
+		list = append(list, e.Secret)
+	}
+	for i := range e.Args {
+		list = append(list, secretsIn(&e.Args[i])...)
+	}
+	return list
+}
+
+// MissingSecrets says where secrets are expected without which some tool would
+// be called without credentials.
+func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
+	missing := map[string][]string{} // by upstream and credential
+	for i := range p.Upstreams {
+		u := &p.Upstreams[i]
+		for j := range u.Credentials {
+			c := &u.Credentials[j]
+			for _, s := range append(secretsIn(c.Username), secretsIn(&c.Value)...) {
+				if info := secret(s, o); !info.Set {
+					missing[u.Name+" "+c.Name] = append(missing[u.Name+" "+c.Name], info.Source())
+				}
+			}
+		}
+	}
+	for i := range p.Tools {
+		r := &p.Tools[i].Request
+		var first []string
+		atHand := len(r.Security) == 0
+		for j, all := range r.Security {
+			var lacks []string
+			for _, name := range all {
+				lacks = append(lacks, missing[r.Upstream+" "+name]...)
+			}
+			atHand = atHand || len(lacks) == 0
+			if j == 0 {
+				first = lacks
+			}
+		}
+		if !atHand {
+			sources = append(sources, first...)
+		}
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources)
+}
