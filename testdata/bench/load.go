@@ -55,12 +55,23 @@ func (b *bench) load() error {
 	}
 	defer legacy.stop()
 
+	built, err := b.generate("bench", doc)
+	if err != nil {
+		return err
+	}
+	native, err := b.start(built.binary, "--base-url", upstream.url)
+	if err != nil {
+		return err
+	}
+	defer native.stop()
+
 	contenders := []*contender{
 		{name: "ReverseProxy", process: proxy, request: func(id string) (*http.Request, error) {
 			return http.NewRequest("GET", proxy.url+"/items/"+id, nil)
 		}},
 		{name: "mcpc 2026-07-28", process: modern, request: func(id string) (*http.Request, error) { return modernCall(modern.url, id) }},
 		{name: "mcpc 2025-11-25", process: legacy, request: func(id string) (*http.Request, error) { return legacyCall(legacy.url, id) }},
+		{name: "generated 2026-07-28", process: native, request: func(id string) (*http.Request, error) { return modernCall(native.url, id) }},
 	}
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}}
 	defer client.CloseIdleConnections()
@@ -89,7 +100,7 @@ func (b *bench) load() error {
 				}
 			}
 		}
-		var base figures
+		var base, interpreted figures
 		for i, c := range contenders {
 			f, err := c.figures()
 			if err != nil {
@@ -100,7 +111,13 @@ func (b *bench) load() error {
 			}
 			fmt.Fprintf(w, "%d\t%s\t%.0f\t%.2f\t%.0f\t%.2f\t%.0f\t%.2f\t%.0f\t%.2f\t\n", n, c.name, f.rate, f.rate/base.rate,
 				f.p50, f.p50/base.p50, f.p99, f.p99/base.p99, f.cpu, f.cpu/base.cpu)
-			if i > 0 && n <= 16 {
+			switch {
+			case c.process == modern:
+				interpreted = f
+			case c.process == native && n <= 16: // the same plan: no more than noise between them
+				b.target(fmt.Sprintf("at %d, generated against interpreted: CPU per call", n), f.cpu/interpreted.cpu, "×", 1.05)
+			}
+			if i > 0 && n <= 16 && c.process != native {
 				what := fmt.Sprintf("at %d, %s against the proxy: ", n, c.name)
 				b.target(what+"CPU per call", f.cpu/base.cpu, "×", 1.2)
 				b.target(what+"p50", f.p50/base.p50, "×", 1.2)
