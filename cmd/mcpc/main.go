@@ -128,7 +128,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.version(), a.completion(root))
 	return root
 }
 
@@ -204,6 +204,7 @@ Run it
   call      TARGET TOOL [k=v …]          call one tool and print its result
 
 Make it yours
+  fmt       [FILE|DIR]…                  the canonical layout of HCL
   generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
 
 Besides
