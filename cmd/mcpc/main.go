@@ -128,7 +128,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
 	return root
 }
 
@@ -205,6 +205,8 @@ Run it
 
 Make it yours
   fmt       [FILE|DIR]…                  the canonical layout of HCL
+  diff      OLD NEW                      what clients and models see differently
+  lock      TARGET                       write down what clients see, to serve nothing else
   generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
 
 Besides
@@ -221,7 +223,7 @@ Exit codes
   1  a file or the network failed         wants other credentials
   2  wrong usage                       6  the tool answered with an error
   3  the spec is wrong               130  interrupted
-  4  generated code is stale
+  4  there is a difference
 `
 
 const commonHelp = `Flags of every verb with a TARGET
