@@ -122,8 +122,11 @@ func (a *app) root() *cobra.Command {
 				return root.Help()
 			}
 			found, rest, err := root.Find(args)
-			if err != nil || found == root || len(rest) > 0 {
+			if err != nil || found == root {
 				return usagef("unknown verb %q%s", args[0], didYouMean(args[0], verbs(root)))
+			}
+			if len(rest) > 0 {
+				return usagef("one argument too many: %q", rest[0])
 			}
 			return found.Help()
 		},
@@ -176,11 +179,10 @@ func wants(names ...string) cobra.PositionalArgs {
 				required++
 			}
 		}
-		rest := strings.HasSuffix(names[len(names)-1], "…]")
 		switch {
 		case len(args) < required:
 			return usagef("%s is missing", names[len(args)])
-		case len(args) > len(names) && !rest:
+		case len(args) > len(names) && !(len(names) > 0 && strings.HasSuffix(names[len(names)-1], "…]")):
 			return usagef("one argument too many: %q", args[len(names)])
 		}
 		return nil

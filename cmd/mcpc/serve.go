@@ -45,6 +45,9 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 			if err != nil {
 				return &exit{exitUsage, err}
 			}
+			if err := command.CheckAddress(http); err != nil {
+				return &exit{exitUsage, err}
+			}
 			command.TuneMemory(a.getenv)
 			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
 			if err != nil {
