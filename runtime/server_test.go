@@ -300,6 +300,13 @@ func TestSecrets(t *testing.T) {
 	if v, _ := s.value(plan.Secret{Name: "x", File: "/f"}); v != "new\n" {
 		t.Errorf("a new value of the file: %q", v)
 	}
+	s.named["sign"] = `a/"b`
+	if _, err := s.value(plan.Secret{Name: "sign"}); err != nil {
+		t.Error(err)
+	}
+	if got := s.redact(`raw a/"b, in a URL a%2F%22b, in JSON "a/\"b"`); got != `raw (secret), in a URL (secret), in JSON "(secret)"` {
+		t.Errorf("redacted: %q", got)
+	}
 	if got := s.redact("a from-env-b from-options no"); got != "a (secret)-b (secret) no" {
 		t.Errorf("redacted: %q", got)
 	}
