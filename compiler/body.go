@@ -432,13 +432,7 @@ func (a *apiContext) finishBody(b *plan.Body, arg *toolArg) {
 }
 
 // merged is base with fields set. A field that the caller may leave out is only
-// set where it was given.
-//
-// The members of the result are sorted by name: merge is a function, and what
-// functions return is a map. An object expression would keep the order of the
-// schema, but it has all of its members in every call, and the caller's may be
-// absent or not in the schema at all. JSON gives order no meaning (RFC 8259,
-// section 4).
+// set where it was given. Members stay in the caller's order, new ones follow.
 func merged(base plan.Expr, fields []fieldEdit, depth int) plan.Expr {
 	args := []plan.Expr{base}
 	var done []string

@@ -149,7 +149,10 @@ type Request struct {
 	Header   []Param
 	Cookie   []Param
 	Body     *Body // nil: none
-	Accept   string
+	// Hidden are members that a caller may not give, where the schema alone would
+	// let them through: an argument's name and the keys that lead there.
+	Hidden [][]string
+	Accept string
 	// Security lists alternatives of credential names. The first alternative
 	// whose credentials are all at hand is used; none at hand: the request goes
 	// out without, and a 401 says what to set. Nil: no credential is sent.
