@@ -111,8 +111,8 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 }
 
 // independent keeps the findings about a document with mistakes that cannot
-// follow from those: names of operations and inputs that do not exist. The
-// author sees them in the same run.
+// follow from those: names of operations, inputs and arguments that do not
+// exist. The author sees them in the same run.
 func independent(doc *specs.Document, list diag.List) diag.List {
 	for _, api := range doc.APIs {
 		if api.Source == "" && len(api.Operations) == 0 {
@@ -120,7 +120,7 @@ func independent(doc *specs.Document, list diag.List) diag.List {
 		}
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return d.Code != "unknown-operation" && d.Code != "unknown-input" && d.Code != "pattern-matches-nothing"
+		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing"}, d.Code)
 	})
 }
 
