@@ -15,6 +15,8 @@
 //	NAME/request                      the requests the upstream sees, exactly; "none"
 //	NAME/result.json                  the result the client gets
 //
+// A section of what was seen, such as NAME/request, needs what it was seen of.
+//
 // Of a request, headers are sorted and those that say nothing are left out; a
 // multipart boundary reads BOUNDARY, a carriage return ␍ and a last line end ␊.
 // A body that is no text is a Go string.
@@ -84,6 +86,9 @@ func Run(t *testing.T, archive string, update bool, serve Make) {
 		}
 		return
 	}
+	for _, name := range files.stale(got) {
+		t.Errorf("%s says what nobody asked for; remove it, or write the call", name)
+	}
 	for _, g := range got {
 		switch want := files.text(g.Name); {
 		case want == "" && len(g.Data) > 0:
@@ -134,6 +139,20 @@ func (fs files) run(t *testing.T, serve Make) (got files) {
 		add(name+"/result.json", result)
 	}
 	return got
+}
+
+// stale lists the files that nothing reads or writes any more: those of a call
+// that is gone, and outcomes of a server that is not made.
+func (fs files) stale(got files) (names []string) {
+	for _, f := range fs {
+		call, _, inCall := strings.Cut(f.Name, "/")
+		made := f.Name == "diagnostics" || f.Name == "pretty" || f.Name == "tools.json" || strings.HasSuffix(f.Name, "/request") || strings.HasSuffix(f.Name, "/result.json")
+		reply := inCall && strings.HasPrefix(f.Name, call+"/reply")
+		if made && got.index(f.Name) < 0 || reply && fs.index(call+"/call.json") < 0 {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // ask sends one request as a client of 2025-11-25 does, and returns the result,
