@@ -297,9 +297,9 @@ func TestFailures(t *testing.T) {
 	}{
 		{"refused", "GET", "http://" + gone.Addr().String(), KindConnect, `The upstream "shop" refused the connection (3 attempts); it may be down.`, result.RetryMay},
 		{"refused, a change", "POST", "http://" + gone.Addr().String(), KindConnect, `The upstream "shop" refused the connection; it may be down.`, result.RetryMay},
-		{"slow", "GET", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within`, result.RetryMay},
-		{"slow, a change", "POST", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within`, result.RetryCheck},
-		{"slow body", "GET", plain.URL + "/slow-body", KindTimeout, `The upstream "shop" did not answer within`, result.RetryMay},
+		{"slow", "GET", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryMay},
+		{"slow, a change", "POST", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryCheck},
+		{"slow body", "GET", plain.URL + "/slow-body", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryMay},
 		{"reset", "POST", plain.URL + "/reset", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryCheck},
 		{"reset, a read", "GET", plain.URL + "/reset", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come (3 attempts).`, result.RetryMay},
 		{"garbage", "PUT", plain.URL + "/garbage", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryMay},
