@@ -218,8 +218,11 @@ type Body struct {
 	Required bool
 	Media    string // the Content-Type sent; for multipart without a boundary
 	Codec    Codec
-	Shape    *Shape  // nil: the JSON value is written as it is
-	Fields   []Field // form and multipart: what differs from the default, per property
+	Shape    *Shape // nil: the JSON value is written as it is
+	// Fields says how properties of a form or multipart body are written, where
+	// that differs from the default. Parts are sent in the order of Fields, those
+	// not among them last; fields of a form as they come.
+	Fields []Field
 }
 
 // Field is the encoding of one property of a form or multipart body.
@@ -272,6 +275,7 @@ type XMLName struct {
 	Attribute bool
 	Wrapped   bool // of an array: one element around the items
 	Text      bool // OpenAPI 3.2 nodeType text or cdata: the element's own text
+	CDATA     bool // nodeType cdata: written as a CDATA section
 	None      bool // OpenAPI 3.2 nodeType none
 }
 
