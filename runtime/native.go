@@ -52,6 +52,9 @@ const (
 	RetryCheck = result.RetryCheck // the call may have been carried out; look first
 )
 
+// Text returns a result of one text, for native code whose output has no type.
+func Text(text string) *Result { return result.Text(text) }
+
 // ToolError is a failure that the model is told: what a bridged call failed
 // with, or what native code made with [NewToolError].
 type ToolError struct{ Result *Result }
