@@ -310,31 +310,40 @@ func (s *Server) NativeTools() []string {
 // doubt the answer is no: a bridged method that is taken for a native one does
 // the same, by way of its Go types.
 func inherits(t, base reflect.Type, method string) bool {
+	owner, _ := declarer(t, base, method, maxEmbedded)
+	return owner == base
+}
+
+// maxEmbedded is how deep embedded types are looked into: one may embed a
+// pointer to itself.
+const maxEmbedded = 16
+
+// declarer is the type whose method t's is: t itself, or the one embedded least
+// deep that declares it. Go allows no second of the same depth.
+func declarer(t, base reflect.Type, method string, levels int) (owner reflect.Type, depth int) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t == base {
-		return true
+	if t == base || t.Kind() != reflect.Struct || levels == 0 || declares(t, method) || declares(reflect.PointerTo(t), method) {
+		return t, 0
 	}
-	if t.Kind() != reflect.Struct || declares(t, method) || declares(reflect.PointerTo(t), method) {
-		return false
-	}
-	// Go promotes the method of the field that is embedded least deep. A field
-	// that has the method only through a deeper one is asked in turn.
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if !f.Anonymous {
 			continue
 		}
 		ft := f.Type
-		if ft.Kind() == reflect.Struct {
+		if ft.Kind() != reflect.Pointer && ft.Kind() != reflect.Interface {
 			ft = reflect.PointerTo(ft)
 		}
-		if _, ok := ft.MethodByName(method); ok {
-			return inherits(ft, base, method)
+		if _, ok := ft.MethodByName(method); !ok {
+			continue
+		}
+		if o, d := declarer(ft, base, method, levels-1); owner == nil || d+1 < depth {
+			owner, depth = o, d+1
 		}
 	}
-	return false
+	return owner, depth
 }
 
 // declares reports whether the code of a method of t was written by a person.
