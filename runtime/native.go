@@ -17,7 +17,9 @@ import (
 
 // Call is one call of a tool, as handlers and middleware see it.
 type Call struct {
-	Tool      string
+	Tool string
+	// Principal is on whose behalf the call is made. Middleware that found out
+	// may replace it; native code gets it from [PrincipalOf].
 	Principal Principal
 	// Arguments are a JSON object that fits the tool's input schema, in the
 	// client's own bytes. Middleware may replace it; what it puts here is checked
@@ -111,6 +113,9 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 		return b.send(ctx, k), nil
 	}
 	k.native = true
+	if PrincipalOf(ctx) != k.Principal {
+		ctx = WithPrincipal(ctx, k.Principal)
+	}
 	res, err := h(ctx, k)
 	if err == nil && res != nil && !res.IsError {
 		b.observe(ctx, k.tool, res)
