@@ -205,7 +205,7 @@ func (k *Call) into(in any) *Result {
 		return nil
 	}
 	if err := typed.Unmarshal(k.Arguments, in); err != nil {
-		return badArguments("The arguments are not valid: " + sentence(err.Error()))
+		return badArguments("The arguments are not valid: " + err.Error() + ".")
 	}
 	return nil
 }
