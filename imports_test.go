@@ -39,7 +39,7 @@ var rules = []rule{
 	{"codegen", []string{"runtime/plan"}, []string{"github.com/dave/jennifer", "github.com/go-json-experiment/json"},
 		"the one importer of jennifer: it prints plans, and knows neither where they come from nor what executes them"},
 	{"runtime/internal/principal", nil, nil, "who is calling is a parameter of everything"},
-	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
+	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
 	{"runtime/...", []string{"runtime/..."}, []string{
 		"github.com/go-json-experiment/json",
@@ -52,7 +52,7 @@ var rules = []rule{
 	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
 	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
-	{"cmd/mcpc", []string{"codegen", "compiler", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod"},
+	{"cmd/mcpc", []string{"codegen", "compiler", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/parser"
@@ -183,16 +182,6 @@ func orNone(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-func (g *generation) printJSON(v any) error {
-	e := json.NewEncoder(g.stdout)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return failed(err)
-	}
-	return nil
 }
 
 // maxDiff bounds the diff of --check, in bytes.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -90,6 +91,9 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 	if o.Logger, err = Logger(sys.stderr, level, format); err != nil {
 		return fail(exitUsage, err)
 	}
+	if err := CheckAddress(address); err != nil {
+		return fail(exitUsage, err)
+	}
 	TuneMemory(sys.getenv)
 	s, err := serve(o)
 	if err != nil {
@@ -147,6 +151,17 @@ func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader,
 		return nil
 	}
 	return err
+}
+
+// CheckAddress says what is wrong with the value of --http; "" is none.
+func CheckAddress(address string) error {
+	if address == "" {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return fmt.Errorf("--http wants HOST:PORT, e.g. 127.0.0.1:8080, not %q", address)
+	}
+	return nil
 }
 
 // Logger returns the logger for a level and a format. An error is a wrong word.

@@ -161,7 +161,7 @@ func TestUsage(t *testing.T) {
 		{"--auth books_token sesame-1", exitUsage, "belongs to no flag"},
 		{"--http 127.0.0.1:0 sesame-1", exitUsage, "belongs to no flag"},
 		{"--auth book_token=env:sesame-1", exitUsage, "it names no secret of this server"},
-		{"--http nonsense", exitFailure, `listen on "nonsense": it is not HOST:PORT`},
+		{"--http nonsense", exitUsage, `--http wants HOST:PORT, e.g. 127.0.0.1:8080, not "nonsense"`},
 		{"--http 192.0.2.1:80", exitFailure, "listen on 192.0.2.1:80"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
