@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // clientFor returns the client of a tool of library and what its upstream sees.
@@ -80,6 +82,52 @@ func TestClientURLs(t *testing.T) {
 	}
 	if resp, err := c.Head("/loans"); err != nil || resp.Header.Get("X-Shelf") != "B" || resp.Request == nil || resp.Status != "200 OK" {
 		t.Errorf("%+v, %v", resp, err)
+	}
+}
+
+// What the upstream's requests all have, the client's have too, unless they say
+// it themselves.
+func TestClientHeaders(t *testing.T) {
+	var seen []string
+	p := library(upstreamOf(t, func(_ http.ResponseWriter, r *http.Request) {
+		seen = append(seen, fmt.Sprintf("%s %s %s", r.Header.Get("X-Api-Version"), r.Header.Get("X-Seal"), r.Header.Get("Accept")))
+	}))
+	p.Upstreams[0].Headers = []plan.Param{
+		{Name: "X-Api-Version", Style: plan.Simple, Value: &plan.Expr{Op: plan.OpConst, Const: `"7"`}},
+		{Name: "X-Seal", Style: plan.Simple, Value: &plan.Expr{Op: plan.OpSecret, Secret: &plan.Secret{Name: "seal", Env: []string{"SEAL"}}}},
+	}
+	b, err := NewBridge(p, Options{Getenv: env("SEAL", "wax-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.Client("add_book")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{"", "8"} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "/books", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/csv")
+		if version != "" {
+			req.Header.Set("X-Api-Version", version)
+		}
+		if _, err := c.Do(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"7 wax-1 text/csv", "8 wax-1 text/csv"}; !slices.Equal(seen, want) {
+		t.Errorf("%q", seen)
+	}
+	if b, err = NewBridge(p, Options{Getenv: env()}); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = b.Client("add_book"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := send(c, t.Context(), "GET", "/books", nil); err == nil || !strings.Contains(err.Error(), "SEAL") || len(seen) != 2 {
+		t.Errorf("without its secret: %v", err)
 	}
 }
 
