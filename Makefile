@@ -26,6 +26,10 @@ help: ## List the targets
 build: ## Build bin/mcpc
 	go build -o $(BIN)/mcpc ./cmd/mcpc
 
+.PHONY: generate
+generate: ## Generate the servers of the examples anew
+	go generate ./...
+
 .PHONY: test
 test: test-go test-judges ## Run all tests; the judges too when they are installed
 

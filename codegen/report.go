@@ -139,7 +139,7 @@ func (s *source) read(name string, m Module) error {
 					if len(field.Names) > 0 {
 						continue
 					}
-					switch x := unstar(field.Type).(type) {
+					switch x := generic(unstar(field.Type)).(type) {
 					case *ast.Ident:
 						e.embeds = append(e.embeds, x.Name)
 					case *ast.SelectorExpr:
@@ -161,6 +161,17 @@ func unstar(x ast.Expr) ast.Expr {
 	return x
 }
 
+// generic is a type without its arguments.
+func generic(x ast.Expr) ast.Expr {
+	switch t := x.(type) {
+	case *ast.IndexExpr:
+		return t.X
+	case *ast.IndexListExpr:
+		return t.X
+	}
+	return x
+}
+
 // overrides are the methods of types that embed the Bridge, by name.
 func (s *source) overrides() map[string][]token.Position {
 	for changed := true; changed; {
@@ -175,11 +186,7 @@ func (s *source) overrides() map[string][]token.Position {
 	}
 	out := map[string][]token.Position{}
 	for _, m := range s.methods {
-		receiver := unstar(m.Recv.List[0].Type)
-		if x, ok := receiver.(*ast.IndexExpr); ok {
-			receiver = x.X
-		}
-		name, ok := receiver.(*ast.Ident)
+		name, ok := generic(unstar(m.Recv.List[0].Type)).(*ast.Ident)
 		if ok && s.types[name.Name] != nil && s.types[name.Name].bridge {
 			out[m.Name.Name] = append(out[m.Name.Name], s.fset.Position(m.Pos()))
 		}
