@@ -117,14 +117,18 @@ func commentLines(text string) []string {
 	return lines
 }
 
+// doubled are the two quotes that gofmt makes typographic ones of in doc
+// comments, which would turn an empty string in quotes into something else.
+var doubled = strings.NewReplacer("``", `""`, "''", `""`)
+
 // printable drops what is no character, or changes how others are shown.
 func printable(word string) string {
-	return strings.Map(func(r rune) rune {
+	return doubled.Replace(strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) {
 			return -1
 		}
 		return r
-	}, word)
+	}, word))
 }
 
 // directive is a comment that means something to the compiler. text is ours.
