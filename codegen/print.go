@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/dave/jennifer/jen"
 )
@@ -134,29 +135,27 @@ func doc(text string, s *jen.Statement) *jen.Statement {
 // commentWidth is where lines of comments are broken, in bytes.
 const commentWidth = 100
 
-// commentLines are the lines of a comment. Paragraphs stay; everything that Go's
-// doc comments would give a meaning to — indented text, marks of lists — is
-// plain text.
+// commentLines are the lines of a comment. Paragraphs stay; indented text and
+// lists are plain text, so that gofmt has nothing to arrange.
 func commentLines(text string) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		fields := strings.FieldsFunc(paragraph, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
-		if len(fields) == 0 {
+		words := visible(paragraph)
+		if len(words) == 0 {
 			continue
 		}
 		if len(lines) > 0 {
 			lines = append(lines, "//")
 		}
 		first, line := len(lines), "//"
-		for _, w := range fields {
-			w = printable(w)
+		for _, w := range words {
 			if len(line)+1+len(w) > commentWidth && line != "//" {
 				lines = append(lines, line)
 				line = "//"
 			}
 			line += " " + w
 		}
-		if last := line[len(line)-1]; len(lines) == first && (isLetter(last) || isDigit(last) || last == ')') {
+		if last, _ := utf8.DecodeLastRuneInString(line); len(lines) == first && (unicode.IsLetter(last) || unicode.IsDigit(last) || last == ')') {
 			line += "." // or Go would take it for a heading
 		}
 		lines = append(lines, line)
@@ -164,14 +163,28 @@ func commentLines(text string) []string {
 	return lines
 }
 
-// printable drops what is no character, or changes how others are shown.
-func printable(word string) string {
-	return strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r) {
+// visible are the words of a text, without what is no character or changes how
+// others are shown.
+func visible(text string) []string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+			return ' '
+		case r == unicode.ReplacementChar || !unicode.IsGraphic(r) || unicode.Is(unicode.Cf, r):
 			return -1
 		}
 		return r
-	}, word)
+	}, text)
+	words := strings.Fields(text)
+	for i, w := range words {
+		switch {
+		case w == "+build": // gofmt takes a line that begins with it for a build constraint
+			words[i] = `"+build"`
+		case words[0][0] == '[' && strings.HasSuffix(w, "]:"): // and this for the target of links
+			words[i] = w[:len(w)-1]
+		}
+	}
+	return words
 }
 
 // embed declares a variable with the content of a file. The name of the file is
