@@ -43,7 +43,7 @@ func (t *typ) code() *jen.Statement {
 	case builtin:
 		return id(t.name)
 	case formatted:
-		return jen.Qual(typedPath, t.name)
+		return qual(typedPath, t.name)
 	case slice:
 		return jen.Index().Add(t.elem.valueCode())
 	case mapping:
@@ -51,13 +51,13 @@ func (t *typ) code() *jen.Statement {
 	case named:
 		return id(t.decl.real().name)
 	}
-	return jen.Qual("encoding/json", "RawMessage")
+	return qual("encoding/json", "RawMessage")
 }
 
 // valueCode is the type of a value that is always there: null is a nil pointer.
 func (t *typ) valueCode() *jen.Statement {
 	if t.nullable() && !t.holdsNull() {
-		return jen.Op("*").Add(t.code())
+		return op("*").Add(t.code())
 	}
 	return t.code()
 }
@@ -68,18 +68,18 @@ func (f *field) code(in *decl) *jen.Statement {
 	if f.required {
 		c := t.valueCode()
 		if t.kind == named && !t.nullable() && in.circle > 0 && t.decl.real().circle == in.circle {
-			c = jen.Op("*").Add(c)
+			c = op("*").Add(c)
 		}
 		return id(f.name).Add(c).Tag(map[string]string{"json": f.key})
 	}
 	tag := map[string]string{"json": f.key + ",omitzero"}
 	switch {
 	case t.nullable() && !t.holdsNull():
-		return id(f.name).Qual(typedPath, "Nullable").Types(t.code()).Tag(tag)
+		return id(f.name).Add(qual(typedPath, "Nullable")).Types(t.code()).Tag(tag)
 	case t.holdsNothing():
 		return id(f.name).Add(t.code()).Tag(tag)
 	}
-	return id(f.name).Op("*").Add(t.code()).Tag(tag)
+	return id(f.name).Add(op("*")).Add(t.code()).Tag(tag)
 }
 
 // print declares d and its parts.
@@ -91,7 +91,7 @@ func (d *decl) print(f *jen.File, about string) {
 	switch d.form {
 	case aliasOf:
 		if !d.isPart() || d.elem.kind != named {
-			f.Add(doc(text, jen.Type().Add(id(d.name)).Op("=").Add(d.elem.code())))
+			f.Add(doc(text, jen.Type().Add(id(d.name)).Add(op("=")).Add(d.elem.code())))
 		}
 	case definedAs:
 		f.Add(doc(text, jen.Type().Add(id(d.name)).Add(d.elem.code())))
@@ -126,12 +126,12 @@ func (d *decl) printStruct(f *jen.File, text string) {
 	f.Line().Add(doc("MarshalJSON writes all members.",
 		jen.Func().Params(id("v").Add(id(d.name))).Add(id("MarshalJSON")).Params().Params(jen.Index().Byte(), jen.Error()).Block(
 			jen.Type().Add(id("plain")).Add(id(d.name)),
-			jen.Return(jen.Qual(typedPath, "Marshal").Call(id("plain").Call(id("v")))),
+			jen.Return(qual(typedPath, "Marshal").Call(id("plain").Call(id("v")))),
 		)))
 	f.Line().Add(doc("UnmarshalJSON reads all members.",
-		jen.Func().Params(id("v").Op("*").Add(id(d.name))).Add(id("UnmarshalJSON")).Params(id("b").Index().Byte()).Error().Block(
+		jen.Func().Params(id("v").Add(op("*")).Add(id(d.name))).Add(id("UnmarshalJSON")).Params(id("b").Index().Byte()).Error().Block(
 			jen.Type().Add(id("plain")).Add(id(d.name)),
-			jen.Return(jen.Qual(typedPath, "Unmarshal").Call(id("b"), jen.Parens(jen.Op("*").Add(id("plain"))).Call(id("v")))),
+			jen.Return(qual(typedPath, "Unmarshal").Call(id("b"), jen.Parens(op("*").Add(id("plain"))).Call(id("v")))),
 		)))
 }
 
@@ -150,7 +150,7 @@ func (d *decl) printEnum(f *jen.File, text string) {
 	f.Add(doc(text, jen.Type().Add(id(d.name)).Add(d.elem.code())))
 	f.Line().Add(doc("Values of "+d.name+".", jen.Const().DefsFunc(func(g *jen.Group) {
 		for i, v := range d.values {
-			c := id(d.constants[i]).Add(id(d.name)).Op("=")
+			c := id(d.constants[i]).Add(id(d.name)).Add(op("="))
 			if d.elem.name == "string" {
 				g.Add(c.Lit(v))
 				continue
@@ -173,16 +173,16 @@ func (d *decl) printUnion(f *jen.File, text string) {
 		text += " " + v.name
 	}
 	text += ". As… reads it, Set… writes it, JSON is what came."
-	f.Add(doc(text, jen.Type().Add(id(d.name)).Struct(jen.Qual(typedPath, "Union"))))
+	f.Add(doc(text, jen.Type().Add(id(d.name)).Struct(qual(typedPath, "Union"))))
 	for _, v := range d.variants {
 		f.Line().Add(doc("As"+v.name+" returns the value as that type. An error says that it is of another.",
 			jen.Func().Params(id("u").Add(id(d.name))).Add(id("As"+v.name)).Params().Params(id("v").Add(v.typ.code()), id("err").Error()).Block(
-				id("err").Op("=").Add(dot(id("u"), "As")).Call(jen.Op("&").Add(id("v"))),
+				id("err").Add(op("=")).Add(dot(id("u"), "As")).Call(op("&").Add(id("v"))),
 				jen.Return(id("v"), id("err")),
 			)))
 		f.Line().Add(doc("Set"+v.name+" makes v the value.",
-			jen.Func().Params(id("u").Op("*").Add(id(d.name))).Add(id("Set"+v.name)).Params(id("v").Add(v.typ.code())).Params(id("err").Error()).Block(
-				jen.List(dot(id("u"), "Union"), id("err")).Op("=").Qual(typedPath, "UnionOf").Call(id("v")),
+			jen.Func().Params(id("u").Add(op("*")).Add(id(d.name))).Add(id("Set"+v.name)).Params(id("v").Add(v.typ.code())).Params(id("err").Error()).Block(
+				jen.List(dot(id("u"), "Union"), id("err")).Add(op("=")).Add(qual(typedPath, "UnionOf")).Call(id("v")),
 				jen.Return(id("err")),
 			)))
 	}

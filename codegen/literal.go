@@ -11,8 +11,9 @@ import (
 
 // literal prints a plan value as a Go literal: what is zero is left out, so that
 // the literal is the value. It knows no field of the plan by name; a new one is
-// printed like the others. named replaces some values by expressions.
-func literal(v reflect.Value, named map[any]*jen.Statement, elide bool) *jen.Statement {
+// printed like the others. named replaces some values by expressions; elide leaves
+// the type to the slice that the value is an element of.
+func literal(v reflect.Value, named map[plan.Schema]*jen.Statement, elide bool) *jen.Statement {
 	switch v.Kind() {
 	case reflect.Bool:
 		return jen.Lit(v.Bool())
@@ -27,23 +28,27 @@ func literal(v reflect.Value, named map[any]*jen.Statement, elide bool) *jen.Sta
 			if d%time.Second == 0 {
 				unit, n = "Second", d/time.Second
 			}
-			return jen.Lit(int(n)).Op("*").Qual("time", unit)
+			return jen.Lit(int(n)).Add(op("*")).Add(qual("time", unit))
 		}
 		return jen.Lit(int(v.Int()))
 	case reflect.Pointer:
-		return jen.Op("&").Add(literal(v.Elem(), named, false))
+		return op("&").Add(literal(v.Elem(), named, false))
 	case reflect.Slice:
 		list := make([]jen.Code, v.Len())
 		for i := range list {
 			list[i] = literal(v.Index(i), named, true)
 		}
-		return jen.Add(typeName(v.Type())).Add(braces(list, v.Type().Elem().Kind() != reflect.String))
+		s := braces(list, v.Type().Elem().Kind() != reflect.String)
+		if elide {
+			return s
+		}
+		return jen.Add(typeName(v.Type())).Add(s)
 	case reflect.Struct:
 		var fields []jen.Code
 		lines := false
 		for i := range v.NumField() {
 			if f := v.Field(i); !f.IsZero() {
-				fields = append(fields, id(v.Type().Field(i).Name).Op(":").Add(literal(f, named, false)))
+				fields = append(fields, id(v.Type().Field(i).Name).Add(op(":")).Add(literal(f, named, false)))
 				lines = lines || !simple(f)
 			}
 		}
@@ -79,5 +84,5 @@ func typeName(t reflect.Type) *jen.Statement {
 	case t.PkgPath() == "":
 		return id(t.Name())
 	}
-	return jen.Qual(planPath, t.Name())
+	return qual(planPath, t.Name())
 }

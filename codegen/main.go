@@ -3,6 +3,7 @@ package codegen
 import (
 	"fmt"
 	"go/token"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 )
@@ -13,19 +14,21 @@ func Main(importPath, pkg string) ([]byte, error) {
 	if !token.IsIdentifier(pkg) {
 		return nil, fmt.Errorf("%q cannot be the name of the package", pkg)
 	}
-	f := jen.NewFile("main")
-	f.ImportName(runtimePath, "runtime")
-	f.ImportName(commandPath, "command")
-	f.ImportName(importPath, pkg)
-	f.PackageComment("// Command " + printable(pkg) + " serves the tools of package " + printable(pkg) + ". Run it with -help for its flags.\n//\n// mcpc wrote this file once; it is yours.")
+	f := newFile("main")
+	name := pkg
+	if slices.Contains([]string{"bridge", "err", "o"}, name) { // as variables below are called
+		name += "mcp"
+	}
+	importAs(f, importPath, name)
+	packageDoc(f, fmt.Sprintf("Command %s serves the tools of package %s. Run it with -help for its flags.\n\nmcpc wrote this file once; it is yours.", pkg, pkg))
 	f.Add(jen.Func().Add(id("main")).Params().Block(
-		jen.Qual("os", "Exit").Call(jen.Qual(commandPath, "Main").Call(
-			jen.Qual("os", "Args"), jen.Qual(importPath, "Plan").Call(),
-			jen.Func().Params(id("o").Qual(runtimePath, "Options")).Params(jen.Op("*").Qual(runtimePath, "Server"), jen.Error()).Block(
-				jen.List(id("bridge"), id("err")).Op(":=").Qual(importPath, "NewBridge").Call(id("o")),
-				jen.If(id("err").Op("!=").Nil()).Block(jen.Return(jen.Nil(), id("err"))),
-				jen.Add(comment("To answer a tool in Go, give New a type of yours that embeds the bridge.")),
-				jen.Return(jen.Qual(importPath, "New").Call(id("bridge"))),
+		qual("os", "Exit").Call(qual(commandPath, "Main").Call(
+			qual("os", "Args"), qual(importPath, "Plan").Call(),
+			jen.Func().Params(id("o").Add(qual(runtimePath, "Options"))).Params(op("*").Add(qual(runtimePath, "Server")), jen.Error()).Block(
+				jen.List(id("bridge"), id("err")).Add(op(":=")).Add(qual(importPath, "NewBridge")).Call(id("o")),
+				jen.If(id("err").Add(op("!=")).Nil()).Block(jen.Return(jen.Nil(), id("err"))),
+				comment("To answer a tool in Go, give New a type of yours that embeds the bridge."),
+				jen.Return(qual(importPath, "New").Call(id("bridge"))),
 			),
 		)),
 	))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"go/token"
 	"slices"
 	"strings"
 	"unicode"
@@ -142,7 +143,7 @@ func packageName(text string) string {
 	if s == "" || isDigit(s[0]) {
 		s = "mcp" + s
 	}
-	if isKeyword(s) {
+	if token.IsKeyword(s) {
 		s += "mcp"
 	}
 	return s

@@ -341,6 +341,15 @@ func schemaName(name string) string {
 	return n
 }
 
+// fieldName is goName, but for names of methods that structs have.
+func fieldName(key string) string {
+	n := goName(key)
+	if n == "MarshalJSON" || n == "UnmarshalJSON" {
+		n += "Field"
+	}
+	return n
+}
+
 // circles finds structs that hold each other by value, which Go does not allow:
 // within a circle they are held by pointers.
 func circles(s *server) {

@@ -514,7 +514,7 @@ func (b *builder) object(n *node, at place) *typ {
 	for _, p := range o.props {
 		keys = append(keys, p.name)
 	}
-	names := unique(keys, goName)
+	names := unique(keys, fieldName)
 	for _, p := range o.props {
 		d.fields = append(d.fields, &field{
 			key: p.name, name: names[p.name], required: slices.Contains(o.required, p.name),

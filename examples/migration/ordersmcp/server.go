@@ -9,11 +9,12 @@
 package ordersmcp
 
 import (
-	"github.com/mcpc-dev/mcpc/runtime"
-	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"net/http"
 	"reflect"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // This code needs a runtime that knows it. If this line does not compile, generate the code anew

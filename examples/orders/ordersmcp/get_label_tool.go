@@ -5,6 +5,7 @@ package ordersmcp
 import (
 	"context"
 	_ "embed"
+
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )

@@ -5,6 +5,7 @@ package ordersmcp
 import (
 	"context"
 	_ "embed"
+
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -90,7 +91,7 @@ var toolSearchOrders = plan.Tool{
 		},
 		Accept: "application/json, */*;q=0.5",
 		Security: [][]string{
-			[]string{"legacy"},
+			{"legacy"},
 		},
 	},
 	Origin: plan.Origin{Kind: "hcl", API: "legacy"},

@@ -4,6 +4,7 @@ package ordersmcp
 
 import (
 	"context"
+
 	"github.com/mcpc-dev/mcpc/runtime"
 )
 
