@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -345,8 +346,11 @@ func schemaNames(m *plan.Model) map[plan.DefName]string {
 	return out
 }
 
+// domain is what names like io.k8s.api.core.v1.Pod begin with.
+var domain = regexp.MustCompile(`^(com|dev|io|net|org)\.\w+\.\b`)
+
 func schemaName(name string) string {
-	n := goName(name)
+	n := goName(name[len(domain.FindString(name)):])
 	if strings.HasSuffix(n, "Input") || strings.HasSuffix(n, "Output") || slices.Contains(reserved, n) {
 		n += "Model"
 	}

@@ -1,6 +1,7 @@
 package codegen
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -495,7 +496,8 @@ func (b *builder) oneOf(list []*node, n *node, at place) *typ {
 }
 
 // optionName is what an alternative is called that is no named schema: by its
-// title, by the member that tells it from others, or by what it is.
+// title, by the member that tells it from others, by what it extends, or by what it
+// is.
 func (b *builder) optionName(n *node) string {
 	if name := goName(n.str("title")); name != "" {
 		return name
@@ -508,13 +510,15 @@ func (b *builder) optionName(n *node) string {
 			}
 		}
 	}
-	switch b.kindOf(n, 0) {
-	case "object":
-		return "Object"
-	case "array":
-		return "List"
+	for _, part := range n.list("allOf") {
+		if d := b.ref(part); d != nil && goName(d.def.Name) != "" {
+			return goName(d.def.Name)
+		}
 	}
-	return "Option"
+	if v := b.values(n, 0); len(v) == 1 {
+		return cmp.Or(goName(v[0].text), "Empty")
+	}
+	return cmp.Or(map[string]string{"object": "Object", "array": "List", "string": "String", "integer": "Integer", "number": "Number"}[b.kindOf(n, 0)], "Option")
 }
 
 // values are all values of an enum, references followed; nil when it is none.
