@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/dave/jennifer/jen"
 )
@@ -165,17 +166,14 @@ func (d *decl) printEnum(f *jen.File, text string) {
 }
 
 func (d *decl) printUnion(f *jen.File, text string) {
-	text += "\n\nIts value is one of"
+	names := make([]string, len(d.variants))
 	for i, v := range d.variants {
-		if i > 0 {
-			text += ","
-		}
-		text += " " + v.name
+		names[i] = v.name
 	}
-	text += ". As… reads it, Set… writes it, JSON is what came."
+	text += "\n\nIt holds one of " + strings.Join(names, ", ") + ": As… reads the value as that, Set… writes it, and JSON is the value as it came."
 	f.Add(doc(text, jen.Type().Add(id(d.name)).Struct(qual(typedPath, "Union"))))
 	for _, v := range d.variants {
-		f.Line().Add(doc("As"+v.name+" returns the value as that type. An error says that it is of another.",
+		f.Line().Add(doc("As"+v.name+" reads the value. An error says that it does not fit.",
 			jen.Func().Params(id("u").Add(id(d.name))).Add(id("As"+v.name)).Params().Params(id("v").Add(v.typ.code()), id("err").Error()).Block(
 				id("err").Add(op("=")).Add(dot(id("u"), "As")).Call(op("&").Add(id("v"))),
 				jen.Return(id("v"), id("err")),

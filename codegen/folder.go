@@ -1,13 +1,16 @@
 package codegen
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,9 +38,9 @@ type Changes struct {
 	// wrote them or changed them since. They stay unless they are forced.
 	Edited []string
 
-	dir      string
-	files    map[string][]byte // all that should be there
-	manifest []byte
+	dir   string
+	files map[string][]byte // all that should be there, the manifest too
+	found map[string][]byte // what is there instead of them, or though it should not be
 }
 
 // Current reports whether nothing is to be done.
@@ -45,126 +48,160 @@ func (c *Changes) Current() bool {
 	return len(c.Add)+len(c.Update)+len(c.Delete)+len(c.Edited) == 0
 }
 
-// Compare finds out what is to be done so that a folder holds files.
+// Wanted is what a file should hold; nil when it should not be there.
+func (c *Changes) Wanted(name string) []byte { return c.files[name] }
+
+// Found is what a file that is to be changed holds; nil when it is not there.
+func (c *Changes) Found(name string) []byte { return c.found[name] }
+
+// Compare finds out what is to be done so that a folder holds files. Git may
+// have written the folder with the line ends of Windows, which is no change.
 func Compare(dir string, files []File) (*Changes, error) {
-	c := &Changes{dir: dir, files: map[string][]byte{}}
+	c := &Changes{dir: dir, files: map[string][]byte{}, found: map[string][]byte{}}
 	m := Manifest{Comment: manifestComment, Files: map[string]string{}}
 	for _, f := range files {
 		c.files[f.Name] = f.Content
 		m.Files[f.Name] = digest(f.Content)
 	}
-	var err error
-	if c.manifest, err = json.MarshalIndent(m, "", "  "); err != nil {
-		return nil, err
-	}
-	c.manifest = append(c.manifest, '\n')
-	old, err := readManifest(dir)
+	manifest, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range files {
-		on, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Name)))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			c.Add = append(c.Add, f.Name)
-		case err != nil:
-			return nil, err
-		case string(on) == string(f.Content):
-		case old.Files[f.Name] == digest(on):
-			c.Update = append(c.Update, f.Name)
-		default:
-			c.Edited = append(c.Edited, f.Name)
+	c.files[ManifestName] = append(manifest, '\n')
+
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.Add = slices.Sorted(maps.Keys(c.files))
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	old, err := readManifest(root)
+	if err != nil {
+		return nil, err
+	}
+	names := maps.Clone(c.files)
+	for name := range old.Files {
+		if filepath.IsLocal(filepath.FromSlash(name)) { // others were never ours
+			names[name] = nil
 		}
 	}
-	for name, sum := range old.Files {
-		if _, ok := c.files[name]; ok || !filepath.IsLocal(name) {
-			continue
-		}
-		on, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		on, err := readText(root, name)
+		missing := errors.Is(err, fs.ErrNotExist)
+		if err != nil && !missing {
 			return nil, err
-		case digest(on) == sum && generated(name, on):
+		}
+		want, wanted := c.files[name]
+		same := old.Files[name] == digest(on) && generated(name, on)
+		switch {
+		case missing && wanted:
+			c.Add = append(c.Add, name)
+		case missing || wanted && string(on) == string(want):
+		case name == ManifestName || wanted && same:
+			c.Update = append(c.Update, name)
+		case same:
 			c.Delete = append(c.Delete, name)
 		default:
 			c.Edited = append(c.Edited, name)
 		}
-	}
-	on, err := os.ReadFile(filepath.Join(dir, ManifestName))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		c.Add = append(c.Add, ManifestName)
-	case err != nil:
-		return nil, err
-	case string(on) != string(c.manifest):
-		c.Update = append(c.Update, ManifestName)
-	}
-	for _, list := range [][]string{c.Add, c.Update, c.Delete, c.Edited} {
-		slices.Sort(list)
+		if !missing {
+			c.found[name] = on
+		}
 	}
 	return c, nil
 }
 
-// generated reports whether a file says of itself that it was.
-func generated(name string, content []byte) bool {
-	return !strings.HasSuffix(name, ".go") || strings.HasPrefix(string(content), header+"\n")
+// readText reads a file of a folder.
+func readText(root *os.Root, name string) ([]byte, error) {
+	on, err := root.ReadFile(filepath.FromSlash(name))
+	return bytes.ReplaceAll(on, []byte("\r\n"), []byte("\n")), err
 }
 
-func readManifest(dir string) (m Manifest, err error) {
-	b, err := os.ReadFile(filepath.Join(dir, ManifestName))
+// generated reports whether a file is as generated ones are.
+func generated(name string, content []byte) bool {
+	if path.Ext(name) == ".go" {
+		return strings.HasPrefix(string(content), header+"\n")
+	}
+	return strings.HasPrefix(name, schemaFolder) && path.Ext(name) == ".json"
+}
+
+func readManifest(root *os.Root) (m Manifest, err error) {
+	b, err := root.ReadFile(ManifestName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
-	if err != nil {
-		return m, err
+	if err == nil {
+		err = json.Unmarshal(b, &m)
 	}
-	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("read %s: %w", filepath.Join(dir, ManifestName), err)
+	if err != nil {
+		return m, fmt.Errorf("read %s: %w: restore it, or delete it to begin anew", filepath.Join(root.Name(), ManifestName), err)
 	}
 	return m, nil
-}
-
-// Wanted is what a file should hold; nil when it should not be there.
-func (c *Changes) Wanted(name string) []byte {
-	if name == ManifestName {
-		return c.manifest
-	}
-	return c.files[name]
 }
 
 // Apply makes the folder what it should be. Files that are so already are not
 // touched; the manifest is written last. Without force an edited file is an
 // error, and nothing is done.
 func (c *Changes) Apply(force bool) error {
-	if len(c.Edited) > 0 && !force {
-		return fmt.Errorf("%s was not written by mcpc or was changed since: move your changes elsewhere, or overwrite them with --force", filepath.Join(c.dir, c.Edited[0]))
+	if n := len(c.Edited); n > 0 && !force {
+		which := filepath.Join(c.dir, filepath.FromSlash(c.Edited[0]))
+		if n > 1 {
+			which += fmt.Sprintf(" (and %d more)", n-1)
+		}
+		return fmt.Errorf("%s was not written by mcpc, or was changed since: move your changes elsewhere, or overwrite them with --force", which)
 	}
+	if c.Current() {
+		return nil
+	}
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(c.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	last := false // the manifest
 	for _, name := range slices.Concat(c.Add, c.Update, c.Edited) {
-		if content := c.Wanted(name); content != nil && name != ManifestName {
-			if err := write(filepath.Join(c.dir, filepath.FromSlash(name)), content); err != nil {
+		if content := c.files[name]; name == ManifestName {
+			last = true
+		} else if content != nil {
+			if err := write(root, name, content); err != nil {
 				return err
 			}
 		}
 	}
 	for _, name := range slices.Concat(c.Delete, c.Edited) {
-		if c.Wanted(name) == nil {
-			if err := os.Remove(filepath.Join(c.dir, filepath.FromSlash(name))); err != nil {
-				return err
-			}
+		if c.files[name] != nil {
+			continue
+		}
+		if err := root.Remove(filepath.FromSlash(name)); err != nil {
+			return err
+		}
+		if dir := path.Dir(name); dir != "." {
+			root.Remove(filepath.FromSlash(dir)) //nolint:errcheck // it stays while there is something in it
 		}
 	}
-	if slices.Contains(c.Add, ManifestName) || slices.Contains(c.Update, ManifestName) {
-		return write(filepath.Join(c.dir, ManifestName), c.manifest)
+	if last {
+		return write(root, ManifestName, c.files[ManifestName])
 	}
 	return nil
 }
 
-func write(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+// write replaces a file. What was there is removed first, so that a link does
+// not lead the writing elsewhere.
+func write(root *os.Root, name string, content []byte) error {
+	name = filepath.FromSlash(name)
+	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o644)
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return root.WriteFile(name, content, 0o644)
 }
 
 func digest(b []byte) string {

@@ -11,8 +11,9 @@ import (
 )
 
 // initialisms are written in capitals, as Go's own names have them.
-var initialisms = strings.Fields(`ACL API ASCII CIDR CPU CSS CSV DB DNS EOF GID GUID HTML HTTP HTTPS ID IO IP ISBN JSON JWT LHS MAC
-	MFA OAuth OS PDF QPS RAM RHS RPC SKU SLA SMTP SQL SSH SSO TCP TLS TTL UDP UI UID URI URL URN UTC UTF8 UUID VAT VM XML XMPP XSRF XSS YAML`)
+var initialisms = strings.Fields(`ACL API ASCII AWS CIDR CORS CPU CSS CSV DB DNS EOF GCP GID GPU GUID HTML HTTP HTTPS IAM ID IO IP IPv4 IPv6 ISBN JSON JWKS JWT
+	LDAP LHS MAC MFA OAuth OIDC OS OTP PDF PEM PNG QPS RAM RHS RPC RSA SAML SDK SHA SKU SLA SMS SMTP SQL SSH SSL SSO SVG TCP TLS TOTP TTL UDP UI UID URI URL
+	URN UTC UTF UUID VAT VM VPC VPN XML XMPP XSRF XSS YAML`)
 
 // goName makes an exported Go name of any text: order_id becomes OrderID,
 // getHTTPServer stays. The result is a valid identifier; "" when the text has
@@ -36,9 +37,13 @@ func goName(text string) string {
 }
 
 func goWord(w string) string {
+	digits := w[len(strings.TrimRight(w, "0123456789")):] // as in oauth2
 	for _, i := range initialisms {
 		if strings.EqualFold(w, i) {
 			return i
+		}
+		if digits != "" && strings.EqualFold(w, i+digits) {
+			return i + digits
 		}
 		if len(w) == len(i)+1 && w[len(i)] == 's' && strings.EqualFold(w[:len(i)], i) {
 			return i + "s"

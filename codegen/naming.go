@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -236,7 +237,7 @@ func (s *server) name(m *plan.Model) {
 	})
 	s.each(func(d *decl) {
 		if d.form == enumType {
-			names := unique(d.values, func(v string) string { return cmp.Or(goName(v), map[bool]string{true: "Empty"}[v == ""]) })
+			names := unique(d.values, func(v string) string { return constantName(d.name, v) })
 			for _, v := range d.values {
 				d.constants = append(d.constants, take(d.name+names[v], d.name+" "+v))
 			}
@@ -267,30 +268,42 @@ func (s *server) each(f func(*decl)) {
 	}
 }
 
+// constantName is what follows the name of an enum in that of a value's constant.
+func constantName(enum, value string) string {
+	if value == "" {
+		return "Empty"
+	}
+	n := goName(value)
+	if isDigit(value[0]) && !isDigit(enum[len(enum)-1]) {
+		n = n[1:] // no letter is needed in front
+	}
+	return n
+}
+
 // nameVariants names the methods of a union after its types.
 func (d *decl) nameVariants() {
 	taken := map[string]bool{"": true}
 	for _, v := range d.variants {
-		if v.name = v.typ.word(d); taken[v.name] {
+		if v.name == "" {
+			v.name = v.typ.word()
+		}
+		if taken[v.name] {
 			v.name += hashed(signature(v.typ))
 		}
 		taken[v.name] = true
 	}
 }
 
-// word is what a type is called in the name of a method of union u.
-func (t *typ) word(u *decl) string {
+// word is what a type is called in the name of a union's method.
+func (t *typ) word() string {
 	switch t.kind {
 	case slice:
-		return t.elem.word(u) + "List"
+		return t.elem.word() + "List"
 	case mapping:
-		return t.elem.word(u) + "Map"
+		return t.elem.word() + "Map"
 	case raw:
 		return "JSON"
 	case named:
-		if d := t.decl.real(); d.def == nil && slices.Contains(u.parts, d) {
-			return d.suffix
-		}
 		return t.decl.real().name
 	}
 	return strings.ToUpper(t.name[:1]) + t.name[1:]
@@ -333,8 +346,11 @@ func schemaNames(m *plan.Model) map[plan.DefName]string {
 	return out
 }
 
+// domain is what names like io.k8s.api.core.v1.Pod begin with.
+var domain = regexp.MustCompile(`^(com|dev|io|net|org)\.\w+\.\b`)
+
 func schemaName(name string) string {
-	n := goName(name)
+	n := goName(name[len(domain.FindString(name)):])
 	if strings.HasSuffix(n, "Input") || strings.HasSuffix(n, "Output") || slices.Contains(reserved, n) {
 		n += "Model"
 	}

@@ -1,9 +1,11 @@
 package codegen
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -469,19 +471,54 @@ func (b *builder) oneOf(list []*node, n *node, at place) *typ {
 	}
 	d := at.declare(unionType, n)
 	inner := place{d, ""}
+	taken := map[string]bool{}
 	for _, c := range said {
-		suffix := goName(c.str("title"))
-		if suffix == "" {
-			suffix = "Option" + hashed(c.dump())
+		suffix := b.optionName(c)
+		if taken[suffix] {
+			suffix += hashed(c.dump())
 		}
+		taken[suffix] = true
+		parts := len(d.parts)
 		t := b.build(c, inner.at(suffix))
 		null = null || t.null
 		t.null = false
-		if !slices.ContainsFunc(d.variants, func(v *variant) bool { return signature(v.typ) == signature(t) }) {
-			d.variants = append(d.variants, &variant{typ: t})
+		if slices.ContainsFunc(d.variants, func(v *variant) bool { return signature(v.typ) == signature(t) }) {
+			d.parts = d.parts[:parts]
+			continue
 		}
+		v := &variant{typ: t}
+		if len(d.parts) > parts { // it has no name but here
+			v.name = suffix
+		}
+		d.variants = append(d.variants, v)
 	}
 	return &typ{kind: named, decl: d, null: null}
+}
+
+// optionName is what an alternative is called that is no named schema: by its
+// title, by the member that tells it from others, by what it extends, or by what it
+// is.
+func (b *builder) optionName(n *node) string {
+	if name := goName(n.str("title")); name != "" {
+		return name
+	}
+	if props := n.get("properties"); props != nil {
+		for _, m := range props.members {
+			required := slices.ContainsFunc(n.list("required"), func(r *node) bool { return r.text == m.name })
+			if v := b.values(m.value, 0); required && len(v) == 1 && v[0].kind == '"' && goName(v[0].text) != "" {
+				return goName(v[0].text)
+			}
+		}
+	}
+	for _, part := range n.list("allOf") {
+		if d := b.ref(part); d != nil && goName(d.def.Name) != "" {
+			return goName(d.def.Name)
+		}
+	}
+	if v := b.values(n, 0); len(v) == 1 {
+		return cmp.Or(goName(v[0].text), "Empty")
+	}
+	return cmp.Or(map[string]string{"object": "Object", "array": "List", "string": "String", "integer": "Integer", "number": "Number"}[b.kindOf(n, 0)], "Option")
 }
 
 // values are all values of an enum, references followed; nil when it is none.
@@ -501,6 +538,9 @@ func (b *builder) values(n *node, depth int) []*node {
 func (b *builder) object(n *node, at place) *typ {
 	var o object
 	b.flatten(n, &o, true, map[*node]bool{})
+	if o.unfit && o.extra != nil {
+		o.extra = &node{kind: 't'} // other members are of other types
+	}
 	if len(o.props) == 0 && (at.suffix != "" || !at.owner.input) {
 		elem := anything()
 		if o.extra != nil {
@@ -521,7 +561,10 @@ func (b *builder) object(n *node, at place) *typ {
 			typ: b.build(p.value, inner.at(names[p.name])), doc: p.value.str("description"),
 		})
 	}
-	if o.extra != nil {
+	switch {
+	case o.unfit:
+		d.extra = anything()
+	case o.extra != nil:
 		d.extra = b.build(o.extra, inner.at("Value"))
 	}
 	return &typ{kind: named, decl: d}
@@ -532,6 +575,7 @@ type object struct {
 	props    []member
 	required []string
 	extra    *node // schema of other members; nil: not described
+	unfit    bool  // there are members that can be no field
 }
 
 // flatten adds what n says to o. Members of alternatives are optional.
@@ -547,6 +591,7 @@ func (b *builder) flatten(n *node, o *object, sure bool, seen map[*node]bool) {
 	if props := n.get("properties"); props != nil {
 		for _, m := range props.members {
 			if !fitsTag(m.name) {
+				o.unfit = true
 				continue
 			}
 			i := slices.IndexFunc(o.props, func(p member) bool { return p.name == m.name })
@@ -575,17 +620,11 @@ func (b *builder) flatten(n *node, o *object, sure bool, seen map[*node]bool) {
 }
 
 // fitsTag reports whether a name can stand in a struct tag for encoding/json.
-// The others are rare, and what has them is read from raw JSON.
+// The others are rare; they are found among the members without a field.
 func fitsTag(name string) bool {
-	if name == "" || name == "-" {
-		return false
-	}
-	for i := range len(name) {
-		if c := name[i]; !isLetter(c) && !isDigit(c) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", rune(c)) {
-			return false
-		}
-	}
-	return true
+	return name != "" && name != "-" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r == unicode.ReplacementChar || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", r)
+	})
 }
 
 // signature is a text that is the same for the same types, but for the

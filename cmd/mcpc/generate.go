@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -212,11 +210,7 @@ func (g *generation) printCheck(s summary, changes *codegen.Changes) error {
 				fmt.Fprintf(g.stdout, "::error file=%s::%s is stale: run %s\n", file, path.Base(name), command)
 				continue
 			}
-			on, err := os.ReadFile(filepath.Join(g.dir, filepath.FromSlash(name)))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return failed(err)
-			}
-			d := diff.Diff("a/"+file, on, "b/"+file, changes.Wanted(name))
+			d := diff.Diff("a/"+file, changes.Found(name), "b/"+file, changes.Wanted(name))
 			if printed += len(d); printed > maxDiff {
 				fmt.Fprintf(g.stdout, "… and more; %s\n", count(stale, "stale file"))
 				break
