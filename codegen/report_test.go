@@ -1,100 +1,99 @@
-package codegen_test
+package codegen
 
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/mcpc-dev/mcpc/codegen"
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// Where the report finds native methods, and where it does not.
+// The report finds the methods that take the Bridge's place, wherever they are
+// and however the Bridge came to be embedded. "a" is the one tool.
 func TestMigration(t *testing.T) {
-	p := &plan.Server{Tools: []plan.Tool{
-		{Name: "get_pet", Request: plan.Request{Upstream: "zoo", Method: "GET", Path: []plan.Segment{{Literal: "/pets/"}, {Param: &plan.Param{Name: "id"}}}}},
-		{Name: "count", Method: "HowMany", Request: plan.Request{Upstream: "zoo", Method: "GET", Path: []plan.Segment{{Literal: "/count"}}}},
-	}}
-	for _, tt := range []struct {
-		name string
-		code string // after the import of the generated package
-		want string // tool and place of what is native
+	const generated = "-- api/server.go --\n" + header + `
+
+package api
+type Bridge struct{ bridge int }
+type Tools interface { embedBridge() int }
+func (b Bridge) embedBridge() int { return 1 }
+func (b Bridge) A() {}
+`
+	const imports = "package main\nimport \"example.com/m/api\"\n"
+	for _, row := range []struct {
+		what, code string
+		native     []string
 	}{
-		{"nothing embeds it", "type zoo struct{ bridge petsmcp.Bridge }\nfunc (zoo) GetPet() {}", ""},
-		{"by value", "type zoo struct{ petsmcp.Bridge }\nfunc (zoo) GetPet() {}", "get_pet a.go:5"},
-		{"by pointer", "type zoo struct{ *petsmcp.Bridge }\nfunc (z *zoo) GetPet() {}", "get_pet a.go:5"},
-		{"a method of another name", "type zoo struct{ petsmcp.Bridge }\nfunc (zoo) Count() {}", ""},
-		{"the name that was said", "type zoo struct{ petsmcp.Bridge }\nfunc (zoo) HowMany() {}", "count a.go:5"},
-		{"through a type of the package", "type zoo struct{ *base }\ntype base struct{ petsmcp.Bridge }\nfunc (zoo) GetPet() {}\nfunc (*base) HowMany() {}", "get_pet a.go:6, count a.go:7"},
-		{"a function", "type zoo struct{ petsmcp.Bridge }\nfunc GetPet() {}", ""},
-		{"a generic type", "type zoo[T any] struct{ petsmcp.Bridge }\nfunc (zoo[T]) GetPet() {}", "get_pet a.go:5"},
-		{"one with two parameters, embedded", "type base[A, B any] struct{ petsmcp.Bridge }\ntype zoo struct{ base[int, string] }\nfunc (*base[A, B]) HowMany() {}\nfunc (zoo) GetPet() {}", "get_pet a.go:7, count a.go:6"},
-		{"another type of the generated package", "type zoo struct{ petsmcp.Tools }\nfunc (zoo) GetPet() {}", ""},
+		{"nothing", "", nil},
+		{"embedded", "-- main.go --\n" + imports + "type T struct { api.Bridge }\nfunc (t T) A() {}\nfunc (t T) Other() {}", []string{"main.go:4"}},
+		{"by pointer", "-- main.go --\n" + imports + "type T struct { n int; *api.Bridge }\nfunc (t *T) A() {}", []string{"main.go:4"}},
+		{"its interface", "-- main.go --\n" + imports + "type T struct { api.Tools }\nfunc (T) A() {}", []string{"main.go:4"}},
+		{"a named field", "-- main.go --\n" + imports + "type T struct { b api.Bridge }\nfunc (t T) A() {}", nil},
+		{"another type", "-- main.go --\n" + imports + "type T struct { api.Other }\nfunc (t T) A() {}", nil},
+		{"another package of that name", "-- main.go --\npackage main\nimport \"example.com/other/api\"\ntype T struct { api.Bridge }\nfunc (t T) A() {}", nil},
+		{"under another name", "-- main.go --\npackage main\nimport x \"example.com/m/api\"\ntype T struct { x.Bridge }\nfunc (t T) A() {}", []string{"main.go:4"}},
+		{"without a name", "-- main.go --\npackage main\nimport . \"example.com/m/api\"\ntype T struct { Bridge }\nfunc (t T) A() {}", []string{"main.go:4"}},
+		{"through another type", "-- main.go --\n" + imports + "type U struct { *T }\ntype T struct { api.Bridge }\n-- u.go --\npackage main\nfunc (U) A() {}", []string{"u.go:2"}},
+		{"through an alias", "-- main.go --\n" + imports + "type B = api.Bridge\ntype T struct { B }\nfunc (t T) A() {}", []string{"main.go:5"}},
+		{"through another package", "-- base/b.go --\npackage base\nimport \"example.com/m/api\"\ntype T struct { api.Bridge }\n-- sub/u.go --\npackage sub\nimport b \"example.com/m/base\"\ntype U struct { b.T }\nfunc (U) A() {}", []string{"sub/u.go:4"}},
+		{"of a generic type", "-- main.go --\n" + imports + "type T[X any] struct { api.Bridge }\nfunc (t *T[X]) A() {}\ntype U struct { T[int] }\nfunc (U) A() {}", []string{"main.go:4", "main.go:6"}},
+		{"beside the package", "-- api/mine.go --\npackage api\ntype T struct { Bridge }\nfunc (t T) A() {}", []string{"api/mine.go:3"}},
+		{"the same name elsewhere", "-- main.go --\n" + imports + "type T struct { api.Bridge }\n-- sub/t.go --\npackage sub\ntype T struct {}\nfunc (T) A() {}", nil},
+		{"a type within a function", "-- main.go --\n" + imports + "func f() { type T struct { api.Bridge } }\ntype T struct {}\nfunc (T) A() {}", nil},
+		{"only a test", "-- main_test.go --\n" + imports + "type T struct { api.Bridge }\nfunc (t T) A() {}", nil},
+		{"in folders Go does not look into", "-- testdata/main.go --\n" + imports + "type T struct { api.Bridge }\nfunc (t T) A() {}\n-- _old/main.go --\nno code\n-- .git/x.go --\nno code\n-- vendor/x.go --\nno code\n-- sub/go.mod --\nmodule x\n-- sub/x.go --\nno code\n-- _x.go --\nno code", nil},
+		{"for another system", "-- main_windows.go --\n//go:build windows\n\n" + imports + "type T struct { api.Bridge }\nfunc (t T) A() {}", []string{"main_windows.go:6"}},
+		{"twice", "-- a.go --\n" + imports + "type T struct { api.Bridge }\nfunc (t T) A() {}\n-- cmd/b.go --\n" + imports + "type T struct { api.Bridge }\nfunc (t T) A() {}", []string{"a.go:4", "cmd/b.go:4"}},
+		{"circles", "-- main.go --\npackage main\ntype T struct { *T; *U }\ntype U struct { *T }\ntype A = B\ntype B = A\nfunc (T) A() {}", nil},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			write := func(name, text string) {
-				t.Helper()
-				if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o750); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			write("a.go", "package zoo\n\nimport \"example.com/petsmcp\"\n"+tt.code)
-			// None of these counts.
-			decoy := "package zoo\n\nimport \"example.com/petsmcp\"\n\ntype decoy struct{ petsmcp.Bridge }\n\nfunc (decoy) GetPet() {}\nfunc (decoy) HowMany() {}\n"
-			for _, name := range []string{"a_test.go", "testdata/a.go", "vendor/a.go", "_old/a.go", ".git/a.go", "node_modules/a.go"} {
-				write(name, decoy)
-			}
-			write("other/a.go", strings.Replace(decoy, "example.com/petsmcp", "example.com/other/petsmcp", 1))
-			write("dry/a.go", "package dry\n\ntype zoo struct{}\n\nfunc (zoo) GetPet() {}\n") // the same names in another package
-			r, err := codegen.Migration(p, codegen.Module{Dir: dir, ImportPath: "example.com/petsmcp", Package: "petsmcp"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var native []string
-			for _, tool := range r.Tools {
-				for _, at := range tool.Native {
-					native = append(native, tool.Tool+" "+at)
-				}
-			}
-			if got := strings.Join(native, ", "); got != tt.want {
-				t.Errorf("native: %q", got)
-			}
-			if r.Native != len(native) || r.Native+r.Bridged != 2 || r.Tools[0].Route != "GET /pets/{id}" || r.Tools[1].Name != "HowMany" {
-				t.Errorf("%+v", r)
+		t.Run(row.what, func(t *testing.T) {
+			r := report(t, generated+row.code)
+			want := &Report{Native: min(len(row.native), 1), Bridged: 1 - min(len(row.native), 1), Tools: []ToolReport{
+				{Method: Method{Tool: "a", Name: "A"}, Upstream: "up", Route: "GET /a/{id}", Native: row.native}}}
+			if d := cmp.Diff(want, r); d != "" {
+				t.Error(d)
 			}
 		})
 	}
 }
 
-// An import may have another name, places are sorted, and code that does not
-// parse is an error that names it.
-func TestMigrationOfSeveralPackages(t *testing.T) {
-	p := &plan.Server{Tools: []plan.Tool{{Name: "count"}}}
+// The package may be that of the whole module.
+func TestMigrationInTheRoot(t *testing.T) {
+	r := report(t, "-- main.go --\npackage api\ntype T struct { Bridge }\nfunc (T) A() {}")
+	if r.Native != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A file that is being written does not hide the others.
+func TestMigrationNamesWhatIsNoCode(t *testing.T) {
+	r := report(t, "-- bad.go --\npackage main\nfunc {\n-- main.go --\npackage main\nimport \"example.com/m/api\"\ntype T struct { api.Bridge }\nfunc (T) A() {}")
+	if r.Native != 1 || len(r.Unread) != 1 || !strings.HasPrefix(r.Unread[0], "bad.go:2: expected ") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func report(t *testing.T, code string) *Report {
+	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"b", "a"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		text := "package " + name + "\n\nimport pets \"example.com/petsmcp\"\n\ntype zoo struct{ pets.Bridge }\n\nfunc (zoo) Count() {}\n"
-		if err := os.WriteFile(filepath.Join(dir, name, "zoo.go"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range txtar.Parse([]byte(code)).Files {
+		put(t, dir, f.Name, string(f.Data))
 	}
-	m := codegen.Module{Dir: dir, ImportPath: "example.com/petsmcp", Package: "petsmcp"}
-	r, err := codegen.Migration(p, m)
-	if err != nil || !slices.Equal(r.Tools[0].Native, []string{"a/zoo.go:7", "b/zoo.go:7"}) || r.Native != 1 {
-		t.Errorf("%+v, %v", r, err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "torn.go"), []byte("package"), 0o600); err != nil {
+	p := &plan.Server{Tools: []plan.Tool{{Name: "a", Request: plan.Request{Method: "GET", Upstream: "up",
+		Path: []plan.Segment{{Literal: "/a/"}, {Param: &plan.Param{Name: "id"}}}}}}}
+	r, err := Migration(p, Module{Dir: dir, ImportPath: "example.com/m/api", Package: "api"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = codegen.Migration(p, m); err == nil || !strings.Contains(err.Error(), "torn.go") {
+	return r
+}
+
+func TestMigrationOfNoFolder(t *testing.T) {
+	if _, err := Migration(&plan.Server{}, Module{Dir: filepath.Join(t.TempDir(), "gone")}); !os.IsNotExist(err) {
 		t.Errorf("%v", err)
 	}
 }

@@ -313,6 +313,9 @@ func (g *generation) printReport(compiled *compiler.Result) error {
 		}
 	}
 	w.Flush()
+	for _, u := range r.Unread {
+		fmt.Fprintf(&b, "not read: %s\n", u)
+	}
 	if _, err := b.WriteTo(g.stdout); err != nil {
 		return failed(err)
 	}
