@@ -58,10 +58,6 @@ lint: lint-install ## Check formatting, vet and lint all modules
 	cd $(JUDGES) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 	cd $(BENCH) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 
-.PHONY: lint-generated
-lint-generated: lint-install build ## Lint servers generated for real documents, the very large ones left out
-	@bash .ci/lint-generated
-
 .PHONY: lint-install
 lint-install:
 	@$(call tool,golangci-lint,$(GOLANGCI_LINT))
