@@ -55,6 +55,10 @@ func TestGeneratedCases(t *testing.T) {
 	t.Logf("%d generated servers", len(m.dirs))
 }
 
+// manyTools is how many tools a document may have that staticcheck reads. It
+// takes minutes for the largest; of those it reads one.
+const manyTools = 200
+
 // TestGeneratedDocuments generates servers for real documents: they are
 // formatted, pass vet, build, and hold the compiled plans. Documents of this
 // repository are always at hand, those of the corpus where it is.
@@ -67,6 +71,7 @@ func TestGeneratedDocuments(t *testing.T) {
 	}
 	missing := corpusDocuments(t, targets)
 	m := newGenerated(t)
+	var thorough []string
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		base := "https://api.example.com"
 		if filepath.Ext(targets[name]) == ".hcl" {
@@ -82,11 +87,15 @@ func TestGeneratedDocuments(t *testing.T) {
 			}
 			continue
 		}
-		m.add(t, name, r)
+		dir := m.add(t, name, r)
+		if len(r.Plan.Tools) <= manyTools || name == "gitea" {
+			thorough = append(thorough, "./"+dir)
+		}
 	}
 	m.vet(t)
+	m.staticcheck(t, thorough)
 	m.test(t, "TestPlans")
-	t.Logf("%d generated servers", len(m.dirs))
+	t.Logf("%d generated servers, staticcheck of %d", len(m.dirs), len(thorough))
 	if missing != nil {
 		t.Skipf("the documents of this repository are fine; the corpus of real ones is not on this machine (MCPC_CORPUS names its folder): %v", missing)
 	}
@@ -243,6 +252,31 @@ func (m *generated) add(t *testing.T, name string, r *compiler.Result) string {
 func (m *generated) vet(t *testing.T) {
 	t.Helper()
 	m.run(t, "go", "vet", "-trimpath", "./...")
+}
+
+// staticcheck runs staticcheck, as it is in the pinned golangci-lint, over some
+// packages as if people had written them.
+func (m *generated) staticcheck(t *testing.T, packages []string) {
+	t.Helper()
+	linter, err := filepath.Abs(filepath.Join("..", "..", "bin", "golangci-lint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(linter); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%v; `make lint-install` installs it", err)
+		}
+		t.Logf("without staticcheck: %v; `make lint-install` installs it", err)
+		return
+	}
+	m.write(t, ".golangci.yml", []byte(`version: "2"
+linters:
+  default: none
+  enable: [staticcheck, unused]
+  settings: {staticcheck: {checks: [all]}}
+  exclusions: {generated: disable}
+`))
+	m.run(t, append([]string{linter, "run", "--timeout", "10m"}, packages...)...)
 }
 
 // test runs tests of testdata/generated over all packages.
