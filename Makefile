@@ -26,12 +26,20 @@ help: ## List the targets
 build: ## Build bin/mcpc
 	go build -o $(BIN)/mcpc ./cmd/mcpc
 
+.PHONY: generate
+generate: ## Generate the servers of the examples anew
+	go generate ./...
+
 .PHONY: test
-test: test-go test-judges ## Run all tests; the judges too when they are installed
+test: test-go test-generated test-judges ## Run all tests; the judges too when they are installed
 
 .PHONY: test-go
 test-go: ## Run the module's own tests under the race detector
 	go test -race -timeout 20m ./...
+
+.PHONY: test-generated
+test-generated: ## Generate servers of all cases and documents, and hold them to the interpreted ones
+	go test -timeout 20m -run '^TestGenerated' ./cmd/mcpc
 
 .PHONY: test-judges
 test-judges: ## Run what third-party suites, clients and servers say of mcpc

@@ -39,7 +39,7 @@ var rules = []rule{
 	{"codegen", []string{"runtime/plan"}, []string{"github.com/dave/jennifer", "github.com/go-json-experiment/json"},
 		"the one importer of jennifer: it prints plans, and knows neither where they come from nor what executes them"},
 	{"runtime/internal/principal", nil, nil, "who is calling is a parameter of everything"},
-	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
+	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
 	{"runtime/...", []string{"runtime/..."}, []string{
 		"github.com/go-json-experiment/json",
@@ -48,9 +48,11 @@ var rules = []rule{
 		"golang.org/x/net",
 		"golang.org/x/text",
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
-	{"examples/...", []string{"examples/...", "compiler", "runtime"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
+	{"examples/orders/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "a generated package is a plan and doors to the runtime"},
+	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
+	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
-	{"cmd/mcpc", []string{"codegen", "compiler", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod"},
+	{"cmd/mcpc", []string{"codegen", "compiler", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }
 
@@ -155,11 +157,11 @@ func TestRuntimeLinksNoFrontEnd(t *testing.T) {
 		module + "/specs":               "specs and runtime never meet",
 		module + "/compiler":            "the runtime executes, it does not compile",
 	}
-	for _, p := range goList(t, "./runtime/command") {
+	for _, p := range goList(t, "./runtime/command", "./examples/orders/orders-mcp") {
 		for _, dep := range p.Deps {
 			for ban, why := range bans {
 				if dep == ban || strings.HasPrefix(dep, ban+"/") {
-					t.Errorf("the runtime links %s: %s", dep, why)
+					t.Errorf("%s links %s: %s", p.ImportPath, dep, why)
 				}
 			}
 		}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/mcpc-dev/mcpc/compiler"
 )
 
@@ -102,6 +104,40 @@ func TestDocumentedSpecs(t *testing.T) {
 		if r.Plan == nil || len(r.Plan.Tools) == 0 {
 			t.Error("the README's spec has no tools")
 		}
+	}
+}
+
+// The workflow to copy runs what mcpc understands: here, on the order system.
+func TestWorkflow(t *testing.T) {
+	text, err := os.ReadFile("examples/ci/generate.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var workflow struct {
+		Jobs map[string]struct {
+			Steps []struct{ Uses, Run string }
+		}
+	}
+	if err := yaml.Unmarshal(text, &workflow); err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, job := range workflow.Jobs {
+		for _, step := range job.Steps {
+			args, ok := strings.CutPrefix(step.Run, "go tool -modfile=tools.mod mcpc ")
+			if !ok {
+				continue
+			}
+			ran++
+			cmd := exec.CommandContext(t.Context(), "go", append([]string{"run", "../../cmd/mcpc"}, strings.Fields(args)...)...)
+			cmd.Dir = "examples/orders"
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", step.Run, err, out)
+			}
+		}
+	}
+	if ran != 1 {
+		t.Errorf("the workflow runs mcpc %d times", ran)
 	}
 }
 

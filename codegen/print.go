@@ -163,6 +163,10 @@ func commentLines(text string) []string {
 	return lines
 }
 
+// doubled are the two quotes that gofmt makes typographic ones of in doc
+// comments, which would turn an empty string in quotes into something else.
+var doubled = strings.NewReplacer("``", `""`, "''", `""`)
+
 // visible are the words of a text, without what is no character or changes how
 // others are shown.
 func visible(text string) []string {
@@ -175,7 +179,7 @@ func visible(text string) []string {
 		}
 		return r
 	}, text)
-	words := strings.Fields(text)
+	words := strings.Fields(doubled.Replace(text))
 	for i, w := range words {
 		switch {
 		case w == "+build": // gofmt takes a line that begins with it for a build constraint

@@ -102,7 +102,6 @@ type source struct {
 	module   Module
 	root     string            // import path of the module's folder; "" while it is not known
 	packages map[string]string // names by folder
-	files    []sourceFile
 	types    map[goType]*embedder
 	methods  []method
 }

@@ -172,7 +172,24 @@ func (a *apiContext) body(op *specs.Operation, in *lowerer) (*plan.Body, *toolAr
 		desc = s.target().desc
 	}
 	arg.schema = s.describe(desc)
+	if w, ok := exampleWord(usableExamples(b, s, media)); ok {
+		c := *arg.schema
+		c.words = append(slices.Clone(c.words), w)
+		arg.schema = &c
+	}
 	return b, arg, nil
+}
+
+// usableExamples are a media type's examples that say how the argument looks:
+// values, not their encoding, under the names the argument has. The schema's own
+// examples are enough where there are any.
+func usableExamples(b *plan.Body, s *schema, media *specs.Media) []*specs.Node {
+	if s.target().word("examples") != "" || b.Codec == plan.Bytes || b.Shape != nil && b.Codec != plan.XML {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(media.Examples), func(e *specs.Node) bool {
+		return b.Codec == plan.XML && e.Kind == specs.String || contradiction(s, e, 0) != ""
+	})
 }
 
 // bytesSchema is the schema of bytes in an argument.
@@ -230,8 +247,8 @@ func isBinary(s *schema) bool {
 // that can be written.
 func contentType(s *schema) string { return firstMedia(strings.Trim(s.word("contentMediaType"), `"`)) }
 
-// fields describes a form or multipart body: what differs from the defaults,
-// property by property.
+// fields describes a form or multipart body, property by property: what differs
+// from the defaults, and the order of parts.
 func (a *apiContext) fields(b *plan.Body, s *schema, media *specs.Media) (*schema, error) {
 	shape, err := shapeOf(s, false, "")
 	if err != nil {
@@ -295,7 +312,10 @@ func (a *apiContext) fields(b *plan.Body, s *schema, media *specs.Media) (*schem
 		if f.Media == "" && f.Binary {
 			f.Media = content
 		}
-		if !encoded[f.Name] && (f.Media != "" || f.Style != "" || f.AllowReserved || f.Binary || f.Header != nil) {
+		if b.Codec == plan.Multipart && !f.Binary {
+			partOfText(&f, t)
+		}
+		if !encoded[f.Name] && (b.Codec == plan.Multipart || f.Media != "" || f.Style != "" || f.AllowReserved || f.Binary || f.Header != nil) {
 			encoded[f.Name] = true
 			b.Fields = append(b.Fields, f)
 		}
@@ -304,6 +324,29 @@ func (a *apiContext) fields(b *plan.Body, s *schema, media *specs.Media) (*schem
 		out = &schema{types: []string{"object"}, desc: out.target().desc}
 	}
 	return out, nil
+}
+
+// partOfText says what the schema of a text part says of it: its type, and the
+// encoding the text is in (OpenAPI 3.1, section 4.8.15).
+func partOfText(f *plan.Field, t *schema) {
+	if !slices.Equal(t.types, []string{"string"}) {
+		return
+	}
+	media, encoding := contentType(t), strings.Trim(t.word("contentEncoding"), `"`)
+	if f.Media == "" && codecOf(media) != plan.JSON { // JSON text in a string is no JSON string
+		f.Media = media
+	}
+	if !isToken(encoding) {
+		return
+	}
+	if f.Media == "" {
+		f.Media = "application/octet-stream"
+	}
+	const name = "Content-Transfer-Encoding"
+	if !slices.ContainsFunc(f.Header, func(h plan.Param) bool { return strings.EqualFold(h.Name, name) }) {
+		x := constant(specs.NewString(encoding))
+		f.Header = append(f.Header, plan.Param{Name: name, Value: &x, Style: plan.Simple})
+	}
 }
 
 // rewriteProps copies a schema with every property of its root changed by f,
@@ -432,13 +475,7 @@ func (a *apiContext) finishBody(b *plan.Body, arg *toolArg) {
 }
 
 // merged is base with fields set. A field that the caller may leave out is only
-// set where it was given.
-//
-// The members of the result are sorted by name: merge is a function, and what
-// functions return is a map. An object expression would keep the order of the
-// schema, but it has all of its members in every call, and the caller's may be
-// absent or not in the schema at all. JSON gives order no meaning (RFC 8259,
-// section 4).
+// set where it was given. Members stay in the caller's order, new ones follow.
 func merged(base plan.Expr, fields []fieldEdit, depth int) plan.Expr {
 	args := []plan.Expr{base}
 	var done []string

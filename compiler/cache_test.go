@@ -198,7 +198,8 @@ func TestSniff(t *testing.T) {
 	}{
 		{"a.hcl", "", HCL}, {"x/a.hcl.json", "{}", HCL}, {"a.yaml", "openapi: 3.0.0\n", OpenAPI}, {"a.json", "{", OpenAPI},
 		{"https://h/spec.yaml?x=1", "openapi: 3.1.0", OpenAPI}, {"-", `{"swagger":"2.0"}`, OpenAPI}, {"-", "# c\n\nserver \"a\" {\n}\n", HCL},
-		{"-", "tool \"a\" {", HCL}, {"-", "hello", ""}, {"-", "a: {", ""}, {"notes.txt", "openapi: 3.0.0\npaths: {}\n", OpenAPI},
+		{"-", "tool \"a\" {", HCL}, {"-", "server \"a\" {}\n", HCL}, {"-", "request \"GET\" \"/x\" { form = {} }", HCL}, {"-", "locals{", HCL},
+		{"-", "hello", ""}, {"-", "a: {", ""}, {"-", "{ a = 1", ""}, {"-", "<html><style>a {}", ""}, {"notes.txt", "openapi: 3.0.0\npaths: {}\n", OpenAPI},
 	} {
 		if got := Sniff(c.name, []byte(c.text)); got != c.want {
 			t.Errorf("%s %q: %q, want %q", c.name, c.text, got, c.want)

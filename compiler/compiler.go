@@ -111,8 +111,8 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 }
 
 // independent keeps the findings about a document with mistakes that cannot
-// follow from those: names of operations and inputs that do not exist. The
-// author sees them in the same run.
+// follow from those: names of operations, inputs and arguments that do not
+// exist. The author sees them in the same run.
 func independent(doc *specs.Document, list diag.List) diag.List {
 	for _, api := range doc.APIs {
 		if api.Source == "" && len(api.Operations) == 0 {
@@ -120,7 +120,7 @@ func independent(doc *specs.Document, list diag.List) diag.List {
 		}
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return d.Code != "unknown-operation" && d.Code != "unknown-input" && d.Code != "pattern-matches-nothing"
+		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing"}, d.Code)
 	})
 }
 
@@ -373,6 +373,7 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 	wg.Wait()
 
 	var cut []string
+	var firstCut diag.Range
 	served := map[*specs.Operation]bool{}
 	skipped := map[*specs.Operation]bool{}
 	for i, d := range s.derived {
@@ -398,6 +399,9 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			continue
 		}
 		if len(l.cut) > 0 {
+			if len(cut) == 0 {
+				firstCut = d.op.Range
+			}
 			cut = append(cut, d.name)
 		}
 		d.result = &l.tool
@@ -418,7 +422,7 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			names += fmt.Sprintf(" and %d more", len(cut)-1)
 		}
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "schema-cut", Message: fmt.Sprintf("the schemas of %d of %d tools are too large for a model; their deep parts are left open: %s", len(cut), len(outcomes), names),
-			Hint: "values there are not checked before they are sent"})
+			Hint: "values there are not checked before they are sent", Range: firstCut})
 	}
 }
 

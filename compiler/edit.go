@@ -190,7 +190,7 @@ func (e *editor) changed(s *schema, in *specs.Input) *schema {
 
 // field applies a block to a field of the body.
 func (e *editor) field(a *toolArg, path []string, in *specs.Input) bool {
-	keys := make([]string, 0, len(path))
+	var way []prop
 	given := argument(a.key)
 	var required bool
 	changed, found := e.editField(a.schema, path, func(parent *schema, i int) {
@@ -221,15 +221,20 @@ func (e *editor) field(a *toolArg, path []string, in *specs.Input) bool {
 			drop()
 			parent.props = slices.Delete(parent.props, i, i+1)
 		}
-	}, &keys)
+	}, &way)
 	if !found {
 		return false
 	}
 	a.schema = changed
-	for _, k := range keys {
-		given = plan.Expr{Op: plan.OpGet, Name: k, Args: []plan.Expr{given}}
+	keys := make([]string, 0, len(way))
+	for _, p := range way {
+		keys = append(keys, p.key)
+		given = plan.Expr{Op: plan.OpGet, Name: p.key, Args: []plan.Expr{given}}
 	}
 	hide := in.Hide != nil && in.Hide.Value
+	if hide || in.Value != nil {
+		a.refused = append(a.refused, ways(a.key, way)...)
+	}
 	edit := fieldEdit{path: keys, had: given}
 	switch {
 	case in.Value != nil:
@@ -263,22 +268,39 @@ func onlyOptional(s *schema) bool {
 	return true
 }
 
+// ways lists how a caller could write the path of a field: by its keys, or by
+// the names on the wire, which a schema that takes any member lets through.
+func ways(arg string, way []prop) [][]string {
+	out := [][]string{{arg}}
+	for _, p := range way {
+		var next [][]string
+		for _, head := range out {
+			next = append(next, append(slices.Clip(head), p.key))
+			if p.wire != p.key {
+				next = append(next, append(slices.Clip(head), p.wire))
+			}
+		}
+		out = next
+	}
+	return out
+}
+
 // editField copies a schema with the field at path changed, wherever the
-// alternatives of the schema describe it. It appends the keys of the path.
-func (e *editor) editField(s *schema, path []string, f func(parent *schema, i int), keys *[]string) (*schema, bool) {
+// alternatives of the schema describe it. It appends the properties on the way.
+func (e *editor) editField(s *schema, path []string, f func(parent *schema, i int), way *[]prop) (*schema, bool) {
 	c := *expand(s)
 	c.props = slices.Clone(c.props)
 	c.subs = slices.Clone(c.subs)
 	found := false
 	if p := c.prop(path[0]); p != nil {
 		i := slices.IndexFunc(c.props, func(q prop) bool { return q.key == p.key })
-		at := len(*keys)
-		*keys = append(*keys, p.key)
+		at := len(*way)
+		*way = append(*way, prop{key: p.key, wire: p.wire})
 		if len(path) == 1 {
 			f(&c, i)
 			found = true
-		} else if c.props[i].schema, found = e.editField(p.schema, path[1:], f, keys); !found {
-			*keys = (*keys)[:at]
+		} else if c.props[i].schema, found = e.editField(p.schema, path[1:], f, way); !found {
+			*way = (*way)[:at]
 		}
 	}
 	for i := range c.subs {
@@ -286,14 +308,14 @@ func (e *editor) editField(s *schema, path []string, f func(parent *schema, i in
 		case "allOf", "anyOf", "oneOf":
 			c.subs[i].list = slices.Clone(c.subs[i].list)
 			for j, k := range c.subs[i].list {
-				var own []string
+				var own []prop
 				n, ok := e.editField(k, path, f, &own)
 				if !ok {
 					continue
 				}
 				c.subs[i].list[j] = n
 				if !found {
-					*keys = append(*keys, own...)
+					*way = append(*way, own...)
 				}
 				found = true
 			}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -24,6 +25,9 @@ const (
 	HCL     Format = "hcl"
 	OpenAPI Format = "openapi"
 )
+
+// blockHeader matches the first line of a block of HCL: a word, labels, "{".
+var blockHeader = regexp.MustCompile(`^[a-z_]+(\s+("[^"]*"|[\w-]+))*\s*\{`)
 
 // Sniff tells the format of a target by its name, or by its text where the name
 // says nothing; "" when neither does.
@@ -45,8 +49,7 @@ func Sniff(name string, text []byte) Format {
 		if len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("//")) || bytes.HasPrefix(line, []byte("/*")) || line[0] == '*' {
 			continue
 		}
-		// A block of HCL: a word, labels, "{".
-		if bytes.HasSuffix(line, []byte("{")) && !bytes.HasPrefix(line, []byte("{")) && !bytes.ContainsAny(line[:len(line)-1], "{:") {
+		if blockHeader.Match(line) {
 			return HCL
 		}
 		break
@@ -77,6 +80,10 @@ func load(ctx context.Context, o Options) (*specs.Document, diag.List, map[strin
 		}
 	}
 	if format == OpenAPI {
+		if len(o.Vars) > 0 || len(o.VarFiles) > 0 {
+			return nil, diag.List{{Code: "unknown-variable", Message: "--var and --var-file give values for the variables of an HCL spec; an OpenAPI document has none",
+				Hint: "the variables of its server URLs are given with --server-var"}}, nil, nil
+		}
 		api, diags := openapi.Parse(ctx, o.Reader, o.Target, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: o.ServerVariables})
 		if api == nil {
 			return nil, diags, nil, nil
@@ -119,10 +126,14 @@ func direct(api *specs.API) *specs.Document {
 
 // slug is a short name made of a title.
 func slug(title string) string {
-	s := strings.ToLower(readable(oneLine(title)))
+	s := strings.ToLower(readable(strings.ReplaceAll(oneLine(title), "'", "")))
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '_' || r == '.' || r == '-' }), "-")
 	if len(s) > 40 {
-		s = strings.Trim(s[:40], "-")
+		s = s[:40]
+		if i := strings.LastIndexByte(s, '-'); i > 20 { // at the end of a word
+			s = s[:i]
+		}
+		s = strings.Trim(s, "-")
 	}
 	if s == "" {
 		return "api"

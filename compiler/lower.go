@@ -37,6 +37,7 @@ type toolArg struct {
 	param    *specs.Param
 	isBody   bool
 	fields   []fieldEdit // of the body
+	refused  [][]string  // of the body: paths that callers may not give
 }
 
 // fieldEdit changes one field of the body before it is sent.
@@ -452,7 +453,7 @@ func (a *apiContext) request(r *plan.Request, op *specs.Operation, path pathTemp
 	for _, arg := range args {
 		if arg.isBody {
 			a.finishBody(body, arg)
-			r.Body = body
+			r.Body, r.Hidden = body, arg.refused
 			continue
 		}
 		if arg.hidden && arg.value == nil {

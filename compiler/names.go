@@ -7,41 +7,83 @@ import (
 )
 
 // namer gives tools their names: unique among the server's, portable, and the
-// same whatever else the document declares. A name that is too long, or that an
-// earlier tool has, ends in a hash of the operation, never in a count.
+// same wherever an operation stands and whatever else is declared, but for what
+// wants the same name.
+//
+// Nobody gets a name because of coming first: of those that want one name, the
+// one with the best claim gets it, and between equal claims nobody does. Who
+// goes away without ends in a hash of the operation, never in a count.
 type namer struct {
 	limit int
-	taken map[string]string // name → who has it
+	taken map[string]bool // given away, or wanted by several and so nobody's
 }
 
 // minName is the shortest limit that leaves room for a name and its hash.
 const minName = 16
 
 func newNamer(prefix string) *namer {
-	return &namer{limit: maxKey - len(prefix), taken: map[string]string{}}
+	return &namer{limit: maxKey - len(prefix), taken: map[string]bool{}}
 }
 
-// name returns the tool name for base. The operation, method and path, and its
-// API identify it for ever.
-func (n *namer) name(base, api, operation string) string {
-	owner := api + " " + operation
-	name := base
-	if len(name) > n.limit {
-		name = withHash(base, operation, n.limit)
-	}
-	if n.isTaken(name, owner) {
-		name = withHash(base, operation, n.limit)
-	}
-	for salt := owner; n.isTaken(name, owner); salt += "#" { // two APIs, or somebody wrote a name like ours
-		name = withHash(base, salt, n.limit)
-	}
-	n.taken[name] = owner
-	return name
+// claim is how strong the wish for a name is.
+type claim uint8
+
+const (
+	byAuthor  claim = iota // written in the expose block
+	byID                   // is the operationId as it stands
+	byLetters              // made of the operationId, or of method and path
+	byHash                 // might be a name that withHash made
+	noClaim                // too long: only a hash of the operation makes it a name
+)
+
+// wish is a tool that needs a name.
+type wish struct {
+	base      string // the name it wants
+	claim     claim
+	operation string // method and path: for ever
+	owner     string // and with the name of the API
+	name      string // what it got
 }
 
-func (n *namer) isTaken(name, owner string) bool {
-	other, ok := n.taken[name]
-	return ok && other != owner
+// grant names all wishes. The result does not depend on their order, as long as
+// owners differ.
+func (n *namer) grant(list []*wish) {
+	hashed := func(of func(*wish) string) func(*wish) string {
+		return func(w *wish) string { return withHash(w.base, of(w), n.limit) }
+	}
+	plain := func(w *wish) string { return w.base }
+	operation := hashed(func(w *wish) string { return w.operation })
+	for c := byAuthor; c < byHash; c++ {
+		n.round(list, func(w *wish) bool { return w.claim == c }, plain)
+	}
+	n.round(list, func(w *wish) bool { return w.claim != byHash }, operation)
+	n.round(list, func(w *wish) bool { return w.claim == byHash }, plain)
+	everybody := func(*wish) bool { return true }
+	n.round(list, everybody, operation)
+	n.round(list, everybody, hashed(func(w *wish) string { return w.owner }))
+	for _, w := range list { // somebody wrote names like ours
+		for salt := w.owner + "#"; w.name == ""; salt += "#" {
+			if name := withHash(w.base, salt, n.limit); !n.taken[name] {
+				w.name, n.taken[name] = name, true
+			}
+		}
+	}
+}
+
+// round gives names to those wishes that may have one and want it alone.
+func (n *namer) round(list []*wish, may func(*wish) bool, name func(*wish) string) {
+	wanted := map[string][]*wish{}
+	for _, w := range list {
+		if w.name == "" && may(w) {
+			wanted[name(w)] = append(wanted[name(w)], w)
+		}
+	}
+	for name, all := range wanted {
+		if len(all) == 1 && !n.taken[name] {
+			all[0].name = name
+		}
+		n.taken[name] = true
+	}
 }
 
 // toolName writes an operation id with the characters a tool name may have. An

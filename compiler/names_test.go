@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -64,9 +65,55 @@ func TestNamesAreUniqueAndStable(t *testing.T) {
 	if s := slices.Clone(more); len(slices.Compact(slices.Sorted(slices.Values(s)))) != len(more) {
 		t.Errorf("a name twice: %q", more)
 	}
+	// Nobody wants these alone: each has its hash, and so has its name before a
+	// third comes.
+	if got := names(t, "", "a.b", "a b"); got[0] != "a_b_"+hash("GET /a.b") || got[1] != "a_b_"+hash("GET /a b") {
+		t.Errorf("%q", got)
+	}
 	for _, n := range names(t, "mcp__orders__", ids...) {
 		if len(n) > 64-len("mcp__orders__") {
 			t.Errorf("%q leaves no room for the prefix", n)
+		}
+	}
+}
+
+// Where an operation stands in its document does not matter, and another
+// operation matters only to those that want the same name.
+func TestNamesDoNotDependOnOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		var ids []string
+		for range 1 + r.IntN(6) {
+			id := make([]byte, 1+r.IntN(3))
+			for i := range id {
+				id[i] = "ab._"[r.IntN(4)]
+			}
+			ids = append(ids, "x"+string(id))
+		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		forged := r.IntN(3) == 0 // names like those with a hash
+		if forged {
+			ids = append(ids, "x_"+hash("GET /"+ids[0]), legalName(ids[0])+"_"+hash("GET /"+ids[0]))
+		}
+		before := map[string]string{}
+		for i, name := range names(t, "", ids...) {
+			before[ids[i]] = name
+		}
+		r.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+		for i, name := range names(t, "", ids...) {
+			if name != before[ids[i]] {
+				t.Fatalf("%q: %s is called %s, and %s in another order", ids, ids[i], name, before[ids[i]])
+			}
+		}
+		if forged || len(ids) == 1 {
+			continue
+		}
+		gone, rest := ids[0], ids[1:]
+		for i, name := range names(t, "", rest...) {
+			if name != before[rest[i]] && legalName(rest[i]) != legalName(gone) {
+				t.Fatalf("%q: %s is called %s, and %s beside %s", rest, rest[i], name, before[rest[i]], gone)
+			}
 		}
 	}
 }
@@ -86,7 +133,8 @@ func TestSameOperationInTwoAPIs(t *testing.T) {
 			Operations: []*specs.Operation{{ID: "list", Method: "GET", Path: "/", Security: [][]specs.SchemeUse{{{Scheme: "key"}}}}}})
 	}
 	p, diags := CompileDocument(&specs.Document{APIs: apis}, Options{})
-	if p == nil || len(p.Tools) != 2 || p.Tools[0].Name != "list" || p.Tools[1].Name != "list_"+hash("GET /") {
+	// Neither is the other's, whichever api comes first.
+	if p == nil || len(p.Tools) != 2 || p.Tools[0].Name != "list_"+hash("a GET /") || p.Tools[1].Name != "list_"+hash("b GET /") {
 		t.Fatalf("%+v %+v", p, diags)
 	}
 	for i, u := range p.Upstreams {

@@ -52,11 +52,11 @@ func (c *compilation) resolve() []*selection {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of a tool", t.Name), Hint: fmt.Sprintf("use up to %d letters, digits, - and _", c.names.limit), Range: t.Range})
 			continue
 		}
-		if _, ok := c.names.taken[t.Name]; ok {
+		if c.names.taken[t.Name] {
 			c.diags.Add(diag.Diagnostic{Code: "duplicate-tool", Message: fmt.Sprintf("a second tool is called %q", t.Name), Hint: "give it another name", Range: t.Range})
 			continue
 		}
-		c.names.taken[t.Name] = "tool " + t.Name
+		c.names.taken[t.Name] = true
 	}
 	owned := map[*specs.Operation]bool{}
 	for _, t := range c.doc.Tools {
@@ -284,29 +284,38 @@ func (c *compilation) nameBy(e *specs.Expose, op *specs.Operation) string {
 	return id
 }
 
-// nameDerived names the tools without a block. Operations whose id is a legal
-// name keep it, whatever stands before them in the document.
+// nameDerived names the tools without a block.
 func (c *compilation) nameDerived(all []*selection) {
-	for exact := range 2 {
-		for _, s := range all {
-			for _, d := range s.derived {
-				if d.tool != nil {
-					continue
-				}
-				wanted := d.name
-				if wanted == "" {
-					wanted = d.op.ID
-				}
-				if (isToolName(wanted) && len(wanted) <= c.names.limit && !looksHashed(wanted)) != (exact == 0) {
-					continue
-				}
-				base := toolName(d.op)
-				if d.name != "" {
-					base = legalName(d.name)
-				}
-				d.name = c.names.name(base, s.api.Name, d.op.Method+" "+d.op.Path)
+	var wishes []*wish
+	var tools []*derived
+	for _, s := range all {
+		for _, d := range s.derived {
+			if d.tool != nil {
+				continue
 			}
+			w := &wish{base: toolName(d.op), operation: d.op.Method + " " + d.op.Path}
+			w.owner = s.api.Name + " " + w.operation
+			if d.name != "" {
+				w.base = legalName(d.name)
+			}
+			switch {
+			case len(w.base) > c.names.limit:
+				w.claim = noClaim
+			case looksHashed(w.base):
+				w.claim = byHash
+			case w.base == d.name:
+				w.claim = byAuthor
+			case w.base == d.op.ID && d.name == "":
+				w.claim = byID
+			default:
+				w.claim = byLetters
+			}
+			wishes, tools = append(wishes, w), append(tools, d)
 		}
+	}
+	c.names.grant(wishes)
+	for i, d := range tools {
+		d.name = wishes[i].name
 	}
 }
 

@@ -49,12 +49,19 @@ var efforts = [...]effort{
 // emit writes a schema within a budget. Levels up to must are those that matter
 // most. It reports whether structure was cut: parts of the schema are then left
 // open, with their type and description.
+//
+// A large part can leave most of the budget unused: the one kind of element of a
+// list, with long texts. Then it is worth more texts, as far as that opens more.
 func emit(root *schema, budget, must int) (text plan.Schema, cut bool) {
 	var e emitter
+	opened := -1 // in text, once there is one
 	for i, try := range efforts {
 		// What the survey adds up is a little less than what is written.
 		e = emitter{effort: try, budget: budget, spend: budget - budget/16, mustLevel: must, buf: e.buf[:0]}
 		if i == len(efforts)-1 {
+			if opened >= 0 {
+				break
+			}
 			e.budget = huge
 		}
 		if !e.survey(root) {
@@ -64,11 +71,17 @@ func emit(root *schema, budget, must int) (text plan.Schema, cut bool) {
 			e.buf = make([]byte, 0, 4<<10)
 		}
 		e.root(root)
-		if len(e.buf) <= e.budget {
+		if len(e.buf) > e.budget {
+			continue
+		}
+		if len(e.opened) > opened {
+			text, cut, opened = plan.Schema(e.buf), e.cut, len(e.opened)
+		}
+		if !cut || len(e.buf) > budget/2 {
 			break
 		}
 	}
-	return plan.Schema(e.buf), e.cut
+	return text, cut
 }
 
 type emitter struct {

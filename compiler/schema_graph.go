@@ -88,17 +88,16 @@ func (l *lowerer) visit(d *def) {
 	}
 	component := slices.Clone(l.stack[first:])
 	l.stack = l.stack[:first]
-	set := make(map[*def]bool, len(component))
 	recursive := len(component) > 1 || slices.Contains(d.refs, d)
 	for _, c := range component {
 		c.onStack = false
 		c.recursive = recursive
-		set[c] = true
-	}
-	for _, c := range component {
 		c.final = c.raw()
-		if recursive {
-			c.final = untie(c, set)
+	}
+	if recursive {
+		k := knotsOf(component)
+		for _, c := range component {
+			c.final = k.untie(c)
 		}
 	}
 	for _, c := range component {
@@ -181,16 +180,16 @@ func size(s *schema) int {
 // untie replaces references that close one by the target's own rules, without
 // what it combines: a child then still has the fields of Base. References
 // inside allOf are replaced first, since that is the way to the parent.
-func untie(d *def, component map[*def]bool) *schema {
-	if !slices.ContainsFunc(inPlace(d.raw(), true), func(to *def) bool { return reaches(to, d, component, true) }) {
+func (k *knots) untie(d *def) *schema {
+	if !slices.ContainsFunc(inPlace(d.raw(), true), func(to *def) bool { return k.all[to] == k.all[d] }) {
 		return d.raw()
 	}
 	var rewrite func(s *schema, all bool) *schema
 	rewrite = func(s *schema, all bool) *schema {
 		c := *s
 		c.subs = slices.Clone(s.subs)
-		if s.ref != nil && reaches(s.ref, d, component, true) &&
-			(all || s.ref.rank <= d.rank && reaches(s.ref, d, component, false)) {
+		if s.ref != nil && k.all[s.ref] == k.all[d] &&
+			(all || s.ref.rank <= d.rank && k.choices[s.ref] == k.choices[d]) {
 			plain := withoutInPlace(s.ref.raw())
 			if s.onlyAnnotates() {
 				c = *overlay(s, plain)
@@ -269,19 +268,51 @@ func inPlace(s *schema, allOf bool) []*def {
 	return out
 }
 
-// reaches reports whether from leads to to for the same value.
-func reaches(from, to *def, component map[*def]bool, allOf bool) bool {
-	seen := map[*def]bool{}
-	var visit func(d *def) bool
-	visit = func(d *def) bool {
-		if d == to {
-			return true
+// knots says which named schemas of one component lead to each other for the
+// same value: those with one number. A reference from one to another with its
+// number closes a cycle.
+type knots struct {
+	all     map[*def]int // by any reference
+	choices map[*def]int // by references outside of allOf
+}
+
+func knotsOf(component []*def) *knots {
+	return &knots{all: knotted(component, true), choices: knotted(component, false)}
+}
+
+// knotted is Tarjan's algorithm over what [inPlace] lists. What the component
+// refers to beside itself was measured before it.
+func knotted(component []*def, allOf bool) map[*def]int {
+	number := make(map[*def]int, len(component)) // of the component, once it is closed
+	index := make(map[*def]int, len(component))
+	var stack []*def
+	var visit func(d *def) (low int)
+	visit = func(d *def) int {
+		own := len(index) + 1
+		low := own
+		index[d] = own
+		stack = append(stack, d)
+		for _, to := range inPlace(d.raw(), allOf) {
+			switch {
+			case index[to] == 0 && !to.measured.Load():
+				low = min(low, visit(to))
+			case index[to] > 0 && number[to] == 0:
+				low = min(low, index[to])
+			}
 		}
-		if seen[d] || !component[d] {
-			return false
+		if low == own {
+			for done := false; !done; stack = stack[:len(stack)-1] {
+				top := stack[len(stack)-1]
+				number[top] = own
+				done = top == d
+			}
 		}
-		seen[d] = true
-		return slices.ContainsFunc(inPlace(d.raw(), allOf), visit)
+		return low
 	}
-	return visit(from)
+	for _, d := range component {
+		if index[d] == 0 {
+			visit(d)
+		}
+	}
+	return number
 }

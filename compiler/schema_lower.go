@@ -359,8 +359,10 @@ func xmlName(v *specs.Node) *plan.XMLName {
 	switch v.Get("nodeType").Str() {
 	case "attribute":
 		x.Attribute = true
-	case "text", "cdata":
+	case "text":
 		x.Text = true
+	case "cdata":
+		x.Text, x.CDATA = true, true
 	case "none":
 		x.None = true
 	}

@@ -172,6 +172,21 @@ func TestCutWidens(t *testing.T) {
 	}
 }
 
+// One element with long texts must not leave the budget to nothing: its members
+// are worth more than what is said of them.
+func TestCutSpendsTheBudget(t *testing.T) {
+	var members []string
+	for i := range 90 {
+		members = append(members, fmt.Sprintf(`"m%d":{"type":"string","description":%q}`, i, strings.Repeat("word ", 60)))
+	}
+	l := newLowerer(output, false, map[string]*specs.Node{"Repo": node(`{"type":"object","properties":{` + strings.Join(members, ",") + `}}`)}, &patterns{})
+	root := l.lower(node(`{"type":"object","properties":{"total":{"type":"integer"},"items":{"type":"array","items":{"$ref":"#/$defs/Repo"}},"deep":{"type":"object","properties":{"a":{"$ref":"#/$defs/Repo"}}}}}`), place{})
+	text, _ := emit(root, outputBudget, 0)
+	if !strings.Contains(string(text), `"m89":{"type":"string"}`) || len(text) > outputBudget {
+		t.Errorf("%d bytes of %d: %.300s", len(text), outputBudget, text)
+	}
+}
+
 func TestAmbiguousKeysAreHashed(t *testing.T) {
 	p, diags := CompileDocument(document(
 		&specs.Operation{ID: "a", Method: "POST", Path: "/a", Body: &specs.Body{Required: true, Media: []*specs.Media{{Type: "application/json",

@@ -57,6 +57,13 @@ func (l *lowerer) lowerValues(s *schema, n *specs.Node) {
 	if v := n.Get("example"); v != nil {
 		examples = append(examples, v)
 	}
+	if w, ok := exampleWord(examples); ok {
+		s.words = append(s.words, w)
+	}
+}
+
+// exampleWord is the keyword for as many of the examples as are kept.
+func exampleWord(examples []*specs.Node) (word, bool) {
 	b := []byte{'['}
 	for _, e := range examples {
 		if e == nil || !sane(e) {
@@ -71,9 +78,7 @@ func (l *lowerer) lowerValues(s *schema, n *specs.Node) {
 		}
 		b = append(b, j...)
 	}
-	if len(b) > 1 {
-		s.words = append(s.words, word{"examples", string(append(b, ']'))})
-	}
+	return word{"examples", string(append(b, ']'))}, len(b) > 1
 }
 
 // fit makes a value of the declared type of one that YAML read otherwise: a

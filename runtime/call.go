@@ -48,11 +48,16 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
 	start := time.Now()
 	var res *Result
-	if s.handle == nil && s.native == nil {
+	switch {
+	case s.inFlight.Add(1) > s.maxCalls:
+		res = result.Error("busy", fmt.Sprintf("The server is working on %d calls, which is as many as it takes at once; nothing was sent.", s.maxCalls),
+			"Call again.", result.RetryAfter(time.Second))
+	case s.handle == nil && s.native == nil:
 		res = b.guard(ctx, k, b.checked)
-	} else {
+	default:
 		res = b.guard(ctx, k, s.handled)
 	}
+	s.inFlight.Add(-1)
 	b.logCall(ctx, k, res, time.Since(start))
 	return res, nil
 }

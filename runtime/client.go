@@ -5,35 +5,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/args"
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // maxClientBody bounds the body of a request that native code sends, in bytes.
 const maxClientBody = 64 << 20
 
 // Client returns an HTTP client for native code that still needs the service
-// behind a tool. What it sends has the credentials of the tool's operation, and
-// the upstream's limits, retries and rules for redirects and addresses. Relative
+// behind a tool. What it sends has the credentials of the tool's operation, the
+// upstream's headers unless the request has its own, and the upstream's limits, retries and rules for redirects and addresses. Relative
 // URLs are relative to the upstream's base URL; those of another host are
 // refused. It sends on behalf of the principal in the request's context.
 //
-// The error is [ErrUnknownTool].
+// The error is [ErrUnknownTool], or a mistake in the plan.
 func (b *Bridge) Client(tool string) (*http.Client, error) {
 	t := b.tools[tool]
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, tool)
 	}
+	bare, err := request.Compile(*t.upstream, plan.Request{Method: http.MethodGet})
+	if err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", t.upstream.Name, err)
+	}
 	return &http.Client{
-		Transport:     toolTransport{t},
+		Transport:     toolTransport{t, bare, b.secrets.value},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // they were followed
 	}, nil
 }
 
 // toolTransport sends requests the way a tool's calls are sent.
-type toolTransport struct{ tool *tool }
+type toolTransport struct {
+	tool   *tool
+	bare   *request.Builder // of a request that has what all of the upstream's have
+	secret func(plan.Secret) (string, error)
+}
 
 func (t toolTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
@@ -52,7 +64,12 @@ func (t toolTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		to = r.URL
 	}
-	req := &request.Request{Method: r.Method, URL: to, Header: r.Header.Clone()}
+	req, err := t.bare.Build(r.Context(), &expr.Env{Secret: t.secret}, args.Args{})
+	if err != nil {
+		return nil, err
+	}
+	req.Method, req.URL = r.Method, to
+	maps.Copy(req.Header, r.Header)
 	if r.Body != nil && r.Body != http.NoBody {
 		if req.Body, err = io.ReadAll(io.LimitReader(r.Body, maxClientBody+1)); err != nil {
 			return nil, fmt.Errorf("read the body: %w", err)

@@ -17,7 +17,9 @@ import (
 
 // Call is one call of a tool, as handlers and middleware see it.
 type Call struct {
-	Tool      string
+	Tool string
+	// Principal is on whose behalf the call is made. Middleware that found out
+	// may replace it; native code gets it from [PrincipalOf].
 	Principal Principal
 	// Arguments are a JSON object that fits the tool's input schema, in the
 	// client's own bytes. Middleware may replace it; what it puts here is checked
@@ -51,6 +53,9 @@ const (
 	RetryMay   = result.RetryMay   // nothing was changed by the failed call, or once more changes nothing
 	RetryCheck = result.RetryCheck // the call may have been carried out; look first
 )
+
+// Text returns a result of one text, for native code whose output has no type.
+func Text(text string) *Result { return result.Text(text) }
 
 // ToolError is a failure that the model is told: what a bridged call failed
 // with, or what native code made with [NewToolError].
@@ -108,6 +113,9 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 		return b.send(ctx, k), nil
 	}
 	k.native = true
+	if PrincipalOf(ctx) != k.Principal {
+		ctx = WithPrincipal(ctx, k.Principal)
+	}
 	res, err := h(ctx, k)
 	if err == nil && res != nil && !res.IsError {
 		b.observe(ctx, k.tool, res)
@@ -197,7 +205,7 @@ func (k *Call) into(in any) *Result {
 		return nil
 	}
 	if err := typed.Unmarshal(k.Arguments, in); err != nil {
-		return badArguments("The arguments are not valid: " + sentence(err.Error()))
+		return badArguments("The arguments are not valid: " + err.Error() + ".")
 	}
 	return nil
 }
@@ -307,31 +315,40 @@ func (s *Server) NativeTools() []string {
 // doubt the answer is no: a bridged method that is taken for a native one does
 // the same, by way of its Go types.
 func inherits(t, base reflect.Type, method string) bool {
+	owner, _ := declarer(t, base, method, maxEmbedded)
+	return owner == base
+}
+
+// maxEmbedded is how deep embedded types are looked into: one may embed a
+// pointer to itself.
+const maxEmbedded = 16
+
+// declarer is the type whose method t's is: t itself, or the one embedded least
+// deep that declares it. Go allows no second of the same depth.
+func declarer(t, base reflect.Type, method string, levels int) (owner reflect.Type, depth int) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t == base {
-		return true
+	if t == base || t.Kind() != reflect.Struct || levels == 0 || declares(t, method) || declares(reflect.PointerTo(t), method) {
+		return t, 0
 	}
-	if t.Kind() != reflect.Struct || declares(t, method) || declares(reflect.PointerTo(t), method) {
-		return false
-	}
-	// Go promotes the method of the field that is embedded least deep. A field
-	// that has the method only through a deeper one is asked in turn.
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if !f.Anonymous {
 			continue
 		}
 		ft := f.Type
-		if ft.Kind() == reflect.Struct {
+		if ft.Kind() != reflect.Pointer && ft.Kind() != reflect.Interface {
 			ft = reflect.PointerTo(ft)
 		}
-		if _, ok := ft.MethodByName(method); ok {
-			return inherits(ft, base, method)
+		if _, ok := ft.MethodByName(method); !ok {
+			continue
+		}
+		if o, d := declarer(ft, base, method, levels-1); owner == nil || d+1 < depth {
+			owner, depth = o, d+1
 		}
 	}
-	return false
+	return owner, depth
 }
 
 // declares reports whether the code of a method of t was written by a person.

@@ -2,13 +2,13 @@ package runtime
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -30,7 +30,7 @@ type secrets struct {
 // it was looked for, never what was found.
 func (s *secrets) value(ref plan.Secret) (string, error) {
 	v, err := s.read(ref)
-	if len(v) >= minRedacted {
+	if len(v) >= upstream.MinRedact {
 		s.mu.RLock()
 		known := s.used[v]
 		s.mu.RUnlock()
@@ -46,21 +46,12 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 	return v, err
 }
 
-// minRedacted is the length below which a secret is not looked for in texts:
-// the text would be destroyed, and so short a secret is none.
-const minRedacted = 4
-
 // redact replaces in text every secret that was used.
 func (s *secrets) redact(text string) string {
 	s.mu.RLock()
 	used := slices.Collect(maps.Keys(s.used))
 	s.mu.RUnlock()
-	// The longest first: one may be a part of another.
-	slices.SortFunc(used, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, v := range used {
-		text = strings.ReplaceAll(text, v, "(secret)")
-	}
-	return text
+	return upstream.Redact(text, used)
 }
 
 func (s *secrets) read(ref plan.Secret) (string, error) {

@@ -79,6 +79,11 @@ type Options struct {
 	// AllowedOrigins are web origins, as https://app.example, whose pages may
 	// use the server besides those on loopback; "*" is any.
 	AllowedOrigins []string
+	// MaxCalls is how many calls may be in flight at once, over all clients. Over
+	// HTTP one more is refused at once, with a result that says to call again
+	// in a second; stdio takes at most 64 of them and lets the rest wait, since
+	// its one client can be made to. Zero is 1024.
+	MaxCalls int
 	// DrainTimeout is how long calls in flight may take when the server is told
 	// to end. Zero is ten seconds.
 	DrainTimeout time.Duration
@@ -91,7 +96,15 @@ type Server struct {
 	native map[string]Handler // by tool name; what is not here is bridged
 	handle Handler            // the middleware around every call; nil when there is none
 	front  *transport.Front
+
+	maxCalls int64
+	inFlight atomic.Int64 // calls
 }
+
+// defaultMaxCalls is what [Options.MaxCalls] is when it is zero. A call in flight
+// holds two sockets and its bytes: this many fit into the usual limits of a
+// process.
+const defaultMaxCalls = 1024
 
 // tool is a plan's tool and what is made of it when it is first called. Nothing
 // is made before: a plan may have thousands of tools and a session uses few.
@@ -129,7 +142,10 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 			return nil, fmt.Errorf("a handler for %w %q", ErrUnknownTool, name)
 		}
 	}
-	s := &Server{bridge: b, native: native}
+	s := &Server{bridge: b, native: native, maxCalls: int64(b.options.MaxCalls)}
+	if s.maxCalls <= 0 {
+		s.maxCalls = defaultMaxCalls
+	}
 	if len(b.options.Middleware) > 0 {
 		s.handle = s.answer
 		for _, m := range slices.Backward(b.options.Middleware) {
@@ -147,6 +163,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		AllowedHosts:   b.options.AllowedHosts,
 		AllowedOrigins: b.options.AllowedOrigins,
 		Drain:          b.options.DrainTimeout,
+		MaxCalls:       int(s.maxCalls),
 	})
 	return s, nil
 }

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -298,6 +300,13 @@ func TestSecrets(t *testing.T) {
 	if v, _ := s.value(plan.Secret{Name: "x", File: "/f"}); v != "new\n" {
 		t.Errorf("a new value of the file: %q", v)
 	}
+	s.named["sign"] = `a/"b`
+	if _, err := s.value(plan.Secret{Name: "sign"}); err != nil {
+		t.Error(err)
+	}
+	if got := s.redact(`raw a/"b, in a URL a%2F%22b, in JSON "a/\"b"`); got != `raw (secret), in a URL (secret), in JSON "(secret)"` {
+		t.Errorf("redacted: %q", got)
+	}
 	if got := s.redact("a from-env-b from-options no"); got != "a (secret)-b (secret) no" {
 		t.Errorf("redacted: %q", got)
 	}
@@ -443,11 +452,35 @@ func TestListen(t *testing.T) {
 }
 
 // The whole way, from a client's socket to the upstream's and back: two clients
-// use the same ids at the same time for a thousand rounds, in both eras.
+// of each era use the same ids at the same time for a thousand rounds. The
+// upstream answers nobody before it has all four calls of a round, so that the
+// ids do collide.
 func TestCollidingIDs(t *testing.T) {
+	const rounds, clients = 1000, 4
+	var meetings [rounds]struct {
+		arrived atomic.Int32
+		all     chan struct{}
+	}
+	for i := range meetings {
+		meetings[i].all = make(chan struct{})
+	}
 	base := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		number, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/books/"))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		m := &meetings[number%rounds]
+		if m.arrived.Add(1) == clients {
+			close(m.all)
+		}
+		select {
+		case <-m.all:
+		case <-r.Context().Done():
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"id":%s}`, strings.TrimPrefix(r.URL.Path, "/books/"))
+		_, _ = fmt.Fprintf(w, `{"id":%d}`, number)
 	})
 	s := newServer(t, library(base), Options{})
 	l, err := Listen(t.Context(), "127.0.0.1:0")
@@ -457,45 +490,106 @@ func TestCollidingIDs(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Serve(ctx, l) }()
+	calls, stop := context.WithCancel(t.Context()) // one that fails keeps the others waiting
+	defer stop()
 	var wg sync.WaitGroup
 	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-	for client := range 2 {
-		for _, modern := range []bool{false, true} {
-			wg.Go(func() {
-				for round := range 1000 {
-					number := (client+1)*1_000_000 + round
-					meta := ""
-					if modern {
-						meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},`
-					}
-					r, err := http.NewRequestWithContext(ctx, "POST", "http://"+l.Addr().String()+"/mcp", strings.NewReader(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{%s"name":"get_book","arguments":{"id":%d}}}`, round, meta, number)))
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
-					if modern {
-						r.Header["Mcp-Protocol-Version"], r.Header["Mcp-Method"], r.Header["Mcp-Name"] = []string{"2026-07-28"}, []string{"tools/call"}, []string{"get_book"}
-					}
-					resp, err := web.Do(r)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					body, _ := io.ReadAll(resp.Body)
-					_ = resp.Body.Close()
-					if want := fmt.Sprintf(`"structuredContent":{"id":%d}`, number); !strings.Contains(string(body), want) || !strings.HasPrefix(string(body), fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,`, round)) {
-						t.Errorf("want %s, got %s", want, body)
-						return
-					}
+	for client := range clients {
+		modern := client%2 == 1
+		wg.Go(func() {
+			defer func() {
+				if t.Failed() {
+					stop()
 				}
-			})
-		}
+			}()
+			for round := range rounds {
+				number := (client+1)*rounds + round
+				meta := ""
+				if modern {
+					meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},`
+				}
+				r, err := http.NewRequestWithContext(calls, "POST", "http://"+l.Addr().String()+"/mcp", strings.NewReader(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{%s"name":"get_book","arguments":{"id":%d}}}`, round, meta, number)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
+				if modern {
+					r.Header["Mcp-Protocol-Version"], r.Header["Mcp-Method"], r.Header["Mcp-Name"] = []string{"2026-07-28"}, []string{"tools/call"}, []string{"get_book"}
+				}
+				resp, err := web.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if want := fmt.Sprintf(`"structuredContent":{"id":%d}`, number); !strings.Contains(string(body), want) || !strings.HasPrefix(string(body), fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,`, round)) {
+					t.Errorf("want %s, got %s", want, body)
+					return
+				}
+			}
+		})
 	}
 	wg.Wait()
 	end()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// One call too many is refused at once, and says when to call again; as soon as
+// another has ended there is room. Stdio waits for it.
+func TestMaxCalls(t *testing.T) {
+	arrived, release := make(chan bool), make(chan bool)
+	base := upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- true
+		<-release
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":7}`)
+	})
+	s := newServer(t, library(base), Options{MaxCalls: 2})
+	call := func() *Result {
+		r, err := s.Call(t.Context(), Principal{}, "get_book", []byte(`{"id":7}`))
+		if err != nil {
+			t.Error(err)
+		}
+		return r
+	}
+	done := make(chan *Result)
+	for range 2 {
+		go func() { done <- call() }()
+		<-arrived
+	}
+	r := call()
+	if want := "The server is working on 2 calls, which is as many as it takes at once; nothing was sent.\nCall again.\nA retry may help after 1 second."; text(r) != want || !r.IsError || r.Code != "busy" {
+		t.Errorf("%s: %s", r.Code, text(r))
+	}
+	release <- true
+	if r := <-done; r.IsError {
+		t.Error(text(r))
+	}
+	go func() { done <- call() }()
+	<-arrived
+	close(release)
+	for range 2 {
+		if r := <-done; r.IsError {
+			t.Error(text(r))
+		}
+	}
+
+	go func() {
+		for range arrived {
+		}
+	}()
+	defer close(arrived)
+	const line = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":7}}}` + "\n"
+	var out bytes.Buffer
+	if err := s.ServeStdio(t.Context(), strings.NewReader(strings.Repeat(line, 20)), &out); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(out.String(), `"structuredContent":{"id":7}`); n != 20 {
+		t.Errorf("%d of 20 calls on stdio succeeded: %s", n, out.String())
 	}
 }
 

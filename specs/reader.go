@@ -66,7 +66,7 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 	switch {
 	case location == "-" && r.Stdin != nil:
 		kind, name = "stdin", "<stdin>"
-		b, err = readLimited(r.Stdin, limit)
+		b, err = unlessCancelled(ctx, func() ([]byte, error) { return readLimited(r.Stdin, limit) })
 	case IsURL(location):
 		kind = "url"
 		if u, perr := url.Parse(location); perr == nil && u.User != nil {
@@ -75,11 +75,14 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 		}
 		b, err = r.fetch(ctx, location, limit)
 	default:
-		var f *os.File
-		if f, err = os.Open(location); err == nil {
-			b, err = readLimited(f, limit)
-			f.Close()
-		}
+		b, err = unlessCancelled(ctx, func() ([]byte, error) {
+			f, err := os.Open(location)
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			return readLimited(f, limit)
+		})
 	}
 	if err != nil {
 		var pe *os.PathError
@@ -172,6 +175,9 @@ func (r *Reader) fetch(ctx context.Context, location string, limit int64) ([]byt
 		var ue *url.Error
 		if errors.As(err, &ue) { // its text repeats the URL, user information included
 			err = ue.Err
+			if ue.Timeout() && ctx.Err() == nil {
+				err = fmt.Errorf("no answer within %v", c.Timeout)
+			}
 		}
 		return nil, err
 	}
@@ -200,7 +206,30 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("larger than %d bytes", limit)
+		if limit%(1<<20) == 0 {
+			return nil, fmt.Errorf("larger than the limit of %d MiB", limit>>20)
+		}
+		return nil, fmt.Errorf("larger than the limit of %d bytes", limit)
 	}
 	return b, nil
+}
+
+// unlessCancelled waits for a read no longer than the context lasts: a pipe or a
+// terminal may never come to its end. The read itself cannot be ended.
+func unlessCancelled(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	type outcome struct {
+		b   []byte
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		b, err := read()
+		done <- outcome{b, err}
+	}()
+	select {
+	case o := <-done:
+		return o.b, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

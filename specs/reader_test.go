@@ -2,13 +2,16 @@ package specs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReaderRemembersWhatItRead(t *testing.T) {
@@ -73,7 +76,7 @@ func TestReaderSaysWhatItCouldNotRead(t *testing.T) {
 	}
 	for location, want := range map[string]string{
 		filepath.Join(dir, "absent"): "no such file or directory",
-		big:                          "larger than 64 bytes",
+		big:                          "larger than the limit of 64 bytes",
 		dir:                          "is a directory",
 		site.URL + "/x":              "the server answered 404 Not Found",
 		site.URL + "/far":            "it redirects to http://localhost:",
@@ -87,5 +90,25 @@ func TestReaderSaysWhatItCouldNotRead(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("the error tells the password: %v", err)
 		}
+	}
+}
+
+// What has no end, and what does not answer, does not hold a reader up.
+func TestReaderStopsWaiting(t *testing.T) {
+	in, out := io.Pipe()
+	defer out.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	if _, err := (&Reader{Stdin: in}).Read(ctx, "-"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	_, err := (&Reader{Client: &http.Client{Timeout: 20 * time.Millisecond}}).Read(t.Context(), silent.URL)
+	if want := "read " + silent.URL + ": no answer within 20ms"; err == nil || err.Error() != want {
+		t.Errorf("silent server: %v, want %s", err, want)
+	}
+	if _, err := (&Reader{MaxBytes: 1 << 20}).Read(t.Context(), "/dev/zero"); err == nil || !strings.HasSuffix(err.Error(), "larger than the limit of 1 MiB") {
+		t.Errorf("endless file: %v", err)
 	}
 }

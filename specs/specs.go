@@ -204,6 +204,7 @@ type Media struct {
 	Type     string // as written, e.g. "application/json; charset=utf-8" or "*/*"
 	Schema   *Node  // nil: not described
 	Encoding map[string]*Encoding
+	Examples []*Node // of the whole, as the media type gives them
 	Range    diag.Range
 }
 

@@ -51,7 +51,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			if err != nil {
 				return err
 			}
-			tool, err := findTool(compiled.Plan, args[1])
+			tool, err := findTool(compiled.Plan, args[1], args[0])
 			if err != nil {
 				return err
 			}

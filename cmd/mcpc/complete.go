@@ -88,7 +88,7 @@ func (a *app) completes(t *target, places ...string) cobra.CompletionFunc {
 			}
 			return words, cobra.ShellCompDirectiveNoFileComp
 		}
-		tool, err := findTool(r.Plan, args[slices.Index(places, "TOOL")+1])
+		tool, err := findTool(r.Plan, args[slices.Index(places, "TOOL")+1], args[0])
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

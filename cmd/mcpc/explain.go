@@ -50,7 +50,7 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			if err != nil {
 				return err
 			}
-			tool, err := findTool(compiled.Plan, args[2])
+			tool, err := findTool(compiled.Plan, args[2], args[0])
 			if err != nil {
 				return err
 			}
@@ -105,6 +105,9 @@ func explanation(e *runtime.Explanation) []byte {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", p.Where, p.Name, short(strings.ReplaceAll(printable(p.Value), "\n", " "), 48), p.From)
 	}
 	w.Flush()
+	if strings.HasPrefix(e.URL, "/") {
+		b.WriteString("\nNo base URL is known; give one with --base-url\n")
+	}
 	for i, m := range e.Missing {
 		switch {
 		case i > 0:

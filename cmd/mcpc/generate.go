@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -41,6 +40,7 @@ and a typed Go method for each tool.
   --dry-run               write nothing; print what would be written
   --force                 overwrite generated files that were changed by hand
   --report                write nothing; print which tools Go code answers
+  --code DIR              with --report: the Go code to read, by default the module
   --json                  print what was done, found or reported as JSON
 
 Files that mcpc did not write are left alone, and so are those it wrote that did
@@ -58,6 +58,9 @@ type the tool's method, and pass it to the package's New.
 			}
 			if g.check && g.dryRun || g.report && (g.check || g.dryRun || g.force) || g.check && g.force {
 				return usagef("--check, --dry-run, --force and --report do not go together")
+			}
+			if g.code != "" && !g.report {
+				return usagef("--code goes with --report")
 			}
 			o, err := t.options(a, args[0])
 			if err != nil {
@@ -83,6 +86,7 @@ type the tool's method, and pass it to the package's New.
 	f.BoolVar(&g.dryRun, "dry-run", false, "")
 	f.BoolVar(&g.force, "force", false, "")
 	f.BoolVar(&g.report, "report", false, "")
+	f.StringVar(&g.code, "code", "", "")
 	f.BoolVar(&g.json, "json", false, "")
 	t.flags(cmd)
 	return cmd
@@ -91,8 +95,8 @@ type the tool's method, and pass it to the package's New.
 // generation is one run of the verb.
 type generation struct {
 	*app
-	dir, pkg, main, target, format     string
-	check, dryRun, force, report, json bool
+	dir, pkg, main, code, target, format string
+	check, dryRun, force, report, json   bool
 }
 
 // summary is what --json prints of a run.
@@ -176,16 +180,6 @@ func orNone(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-func (g *generation) printJSON(v any) error {
-	e := json.NewEncoder(g.stdout)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return failed(err)
-	}
-	return nil
 }
 
 // maxDiff bounds the diff of --check, in bytes.
@@ -292,6 +286,9 @@ func (g *generation) printReport(compiled *compiler.Result) error {
 	pkg, module, err := importPath(g.dir)
 	if err != nil {
 		return failed(err)
+	}
+	if g.code != "" {
+		module = g.code
 	}
 	r, err := codegen.Migration(compiled.Plan, codegen.Module{Dir: module, ImportPath: pkg, Package: packageOf(g.dir)})
 	if err != nil {

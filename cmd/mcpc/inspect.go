@@ -51,7 +51,7 @@ quarter of the bytes.
 				}
 				return a.inspectServer(p)
 			}
-			tool, err := findTool(p, args[1])
+			tool, err := findTool(p, args[1], args[0])
 			if err != nil {
 				return err
 			}
@@ -132,16 +132,16 @@ func (a *app) inspectServer(p *plan.Server) error {
 		}
 		w.Flush()
 	}
-	b.WriteString("\nTools\n")
+	b.WriteByte('\n')
 	total := 0
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	rows := [][]string{{"Tools", "request", "hints", "size", "~tokens"}}
 	for i := range p.Tools {
 		t := &p.Tools[i]
 		n := entrySize(t)
 		total += n
-		fmt.Fprintf(w, "  %s\t%s %s\t%s\t%s\t~%s tokens\n", t.Name, t.Request.Method, short(template(&t.Request), 48), hintWords(t.Hints), size(int64(n)), group(tokens(n)))
+		rows = append(rows, []string{t.Name, t.Request.Method + " " + short(template(&t.Request), 48), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
 	}
-	w.Flush()
+	b.Write(table(rows, a.width()))
 	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(len(p.Tools), "tool"), size(int64(total)), group(tokens(total)))
 	for _, c := range p.Coverage {
 		fmt.Fprintf(&b, "%s: %s\n", c.Source, coverage(c))
@@ -158,7 +158,11 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 	if t.Title != "" && t.Title != t.Name {
 		b.WriteString(" · " + printable(t.Title))
 	}
-	b.WriteString("\n" + indent(t.Description, "  ") + "\n")
+	b.WriteByte('\n')
+	if t.Description != t.Title {
+		b.WriteString(indent(t.Description, "  "))
+	}
+	b.WriteByte('\n')
 	r := &t.Request
 	base := r.Server
 	for i := range p.Upstreams {

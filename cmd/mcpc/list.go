@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -37,7 +35,7 @@ func (a *app) list() *cobra.Command {
 			if asJSON {
 				return a.printJSON(listed(r.Plan))
 			}
-			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			var rows [][]string
 			for i := range r.Plan.Tools {
 				tool := &r.Plan.Tools[i]
 				request := tool.Request.Method + " " + template(&tool.Request)
@@ -45,12 +43,13 @@ func (a *app) list() *cobra.Command {
 				if text == "" || text == request { // nobody described it
 					text = tool.Title
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\n", tool.Name, short(request, 55), firstSentence(text, 60))
+				// A description begins so when the operation is deprecated.
+				if rest, ok := strings.CutPrefix(text, "Deprecated."); ok && strings.TrimSpace(rest) != "" {
+					text = "(deprecated) " + strings.TrimSpace(rest)
+				}
+				rows = append(rows, []string{tool.Name, short(request, 55), firstSentence(text, 60)})
 			}
-			if err := w.Flush(); err != nil {
-				return failed(err)
-			}
-			return nil
+			return a.write(table(rows, a.width()))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "")

@@ -122,13 +122,16 @@ func (a *app) root() *cobra.Command {
 				return root.Help()
 			}
 			found, rest, err := root.Find(args)
-			if err != nil || found == root || len(rest) > 0 {
+			if err != nil || found == root {
 				return usagef("unknown verb %q%s", args[0], didYouMean(args[0], verbs(root)))
+			}
+			if len(rest) > 0 {
+				return usagef("one argument too many: %q", rest[0])
 			}
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
 	return root
 }
 
@@ -176,11 +179,10 @@ func wants(names ...string) cobra.PositionalArgs {
 				required++
 			}
 		}
-		rest := strings.HasSuffix(names[len(names)-1], "…]")
 		switch {
 		case len(args) < required:
 			return usagef("%s is missing", names[len(args)])
-		case len(args) > len(names) && !rest:
+		case len(args) > len(names) && !(len(names) > 0 && strings.HasSuffix(names[len(names)-1], "…]")):
 			return usagef("one argument too many: %q", args[len(names)])
 		}
 		return nil
@@ -204,6 +206,9 @@ Run it
   call      TARGET TOOL [k=v …]          call one tool and print its result
 
 Make it yours
+  fmt       [FILE|DIR]…                  the canonical layout of HCL
+  diff      OLD NEW                      what clients and models see differently
+  lock      TARGET                       write down what clients see, to serve nothing else
   generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
 
 Besides
@@ -220,7 +225,7 @@ Exit codes
   1  a file or the network failed         wants other credentials
   2  wrong usage                       6  the tool answered with an error
   3  the spec is wrong               130  interrupted
-  4  generated code is stale
+  4  there is a difference
 `
 
 const commonHelp = `Flags of every verb with a TARGET

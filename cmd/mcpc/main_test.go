@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,38 +33,39 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mcpc": main})
 }
 
+// archives is the corpus of behaviours.
+var archives = filepath.Join("..", "..", "testdata", "cases")
+
 // TestCases runs every archive of the corpus against a server that was just
 // compiled.
 func TestCases(t *testing.T) {
-	root, err := filepath.Abs(filepath.Join("..", "..", "testdata", "cases"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".txtar" {
-			return err
-		}
-		n++
-		name, err := filepath.Rel(root, strings.TrimSuffix(path, ".txtar"))
-		t.Run(name, func(t *testing.T) { cases.Run(t, path, *update, interpreted) })
-		return err
-	})
-	if err != nil || n == 0 {
-		t.Fatalf("%d archives in %s: %v", n, root, err)
-	}
+	cases.Each(t, archives, func(t *testing.T, archive string) { cases.Run(t, archive, *update, interpreted) })
 }
 
 // interpreted validates a spec in the way the command does, and makes a server
 // of it.
 func interpreted(t *testing.T, s cases.Spec, upstream http.RoundTripper) cases.Outcome {
-	validate := func(format string) string {
+	o := cases.Outcome{Diagnostics: func(format string) string {
 		var stderr bytes.Buffer
 		args := append([]string{"validate", s.Target, "--no-cache", "--format", format}, s.Flags...)
 		run(t.Context(), strings.NewReader(""), io.Discard, &stderr, args, s.Getenv)
 		return stderr.String()
+	}}
+	r := compile(t, s)
+	if r == nil {
+		return o
 	}
-	o := cases.Outcome{Lines: validate("line"), Pretty: validate("pretty")}
+	server, err := runtime.New(r.Plan, runtime.Options{Getenv: s.Getenv, Transport: upstream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Handler = server.Handler()
+	return o
+}
+
+// compile compiles a spec as its flags say. It returns nil when no server comes
+// of it.
+func compile(t *testing.T, s cases.Spec) *compiler.Result {
 	var tgt target
 	cmd := &cobra.Command{}
 	tgt.flags(cmd)
@@ -76,16 +76,12 @@ func interpreted(t *testing.T, s cases.Spec, upstream http.RoundTripper) cases.O
 	if err != nil {
 		t.Fatal(err)
 	}
+	options.Model = true
 	r, err := compiler.Compile(t.Context(), options)
 	if err != nil || r.Plan == nil {
-		return o
+		return nil
 	}
-	server, err := runtime.New(r.Plan, runtime.Options{Getenv: s.Getenv, Transport: upstream})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Handler = server.Handler()
-	return o
+	return r
 }
 
 // TestScripts runs the command as a process, with real exit codes.

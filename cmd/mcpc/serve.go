@@ -14,7 +14,7 @@ import (
 
 func (a *app) serve() *cobra.Command {
 	var t target
-	var http, level, format string
+	var http, level, format, locked string
 	var hosts, origins []string
 	cmd := &cobra.Command{
 		Use:   "serve TARGET",
@@ -29,6 +29,7 @@ func (a *app) serve() *cobra.Command {
                           stdio; without it, what the spec's listen block says
   --allow-host NAME       a Host header to accept besides loopback names and ADDR
   --allow-origin ORIGIN   a web origin to accept, e.g. https://app.example
+  --locked FILE           serve only what the lock file says (see mcpc help lock)
   --log-level LEVEL       debug, info (the default), warn or error
   --log-format FORMAT     text (the default) or json
 
@@ -44,10 +45,18 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 			if err != nil {
 				return &exit{exitUsage, err}
 			}
+			if err := command.CheckAddress(http); err != nil {
+				return &exit{exitUsage, err}
+			}
 			command.TuneMemory(a.getenv)
 			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
 			if err != nil {
 				return err
+			}
+			if locked != "" {
+				if err := a.outOfDate(locked, compiled.Plan); err != nil {
+					return err
+				}
 			}
 			o := a.runtimeOptions()
 			o.Logger, o.AllowedHosts, o.AllowedOrigins = log, hosts, origins
@@ -70,6 +79,7 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 	f.StringVar(&http, "http", "", "")
 	f.StringArrayVar(&hosts, "allow-host", nil, "")
 	f.StringArrayVar(&origins, "allow-origin", nil, "")
+	f.StringVar(&locked, "locked", "", "")
 	f.StringVar(&level, "log-level", "info", "")
 	f.StringVar(&format, "log-format", "text", "")
 	completeWords(cmd, "log-level", "debug", "info", "warn", "error")

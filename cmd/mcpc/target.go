@@ -209,17 +209,25 @@ func group(n int) string {
 	return s
 }
 
-// findTool returns the tool called name.
-func findTool(p *plan.Server, name string) (*plan.Tool, error) {
+// findTool returns the tool called name. The error about a name that is none says
+// what else it could be: a slip, or an operation that was left out.
+func findTool(p *plan.Server, name, location string) (*plan.Tool, error) {
 	names := make([]string, len(p.Tools))
 	for i := range p.Tools {
 		if names[i] = p.Tools[i].Name; names[i] == name {
 			return &p.Tools[i], nil
 		}
 	}
+	for _, c := range p.Coverage {
+		for _, s := range c.Skipped {
+			if s.Operation == name {
+				return nil, &exit{exitSpec, fmt.Errorf("the operation %s is skipped: %s; mcpc validate %s says where", name, s.Reason, location)}
+			}
+		}
+	}
 	near := didYouMean(name, names)
 	if near == "" {
-		near = "; mcpc list names them"
+		near = fmt.Sprintf("; mcpc list %s names the tools", location)
 	}
 	return nil, usagef("unknown tool %q%s", name, near)
 }

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
@@ -49,13 +50,20 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 			}
 			if asJSON {
 				out := struct {
-					Valid       bool            `json:"valid"`
-					Tools       int             `json:"tools"`
-					Diagnostics diag.List       `json:"diagnostics"`
-					Coverage    []plan.Coverage `json:"coverage"`
-				}{Valid: valid, Diagnostics: append(diag.List{}, r.Diagnostics...), Coverage: []plan.Coverage{}}
+					Valid       bool      `json:"valid"`
+					Tools       int       `json:"tools"`
+					Diagnostics diag.List `json:"diagnostics"`
+					Coverage    []coverOf `json:"coverage"`
+				}{Valid: valid, Diagnostics: append(diag.List{}, r.Diagnostics...), Coverage: []coverOf{}}
 				if r.Plan != nil {
-					out.Tools, out.Coverage = len(r.Plan.Tools), append(out.Coverage, r.Plan.Coverage...)
+					out.Tools = len(r.Plan.Tools)
+					for _, c := range r.Plan.Coverage {
+						of := coverOf{c.Upstream, c.Source, c.Declared, c.Selected, c.Served, []skip{}}
+						for _, s := range c.Skipped {
+							of.Skipped = append(of.Skipped, skip(s))
+						}
+						out.Coverage = append(out.Coverage, of)
+					}
 				}
 				out.Diagnostics.Sort()
 				if jerr := a.printJSON(out); jerr != nil {
@@ -63,14 +71,18 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 				}
 				return err
 			}
+			name := args[0]
+			if name == "-" {
+				name = "<stdin>"
+			}
 			warnings := len(r.Diagnostics) - errorCount
 			if !valid && errorCount > 0 {
-				fmt.Fprintf(a.stdout, "%s: %s, %s\n", args[0], count(errorCount, "error"), count(warnings, "warning"))
+				fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(errorCount, "error"), count(warnings, "warning"))
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s: %s, %s\n", args[0], count(len(r.Plan.Tools), "tool"), count(warnings, "warning"))
+			fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(len(r.Plan.Tools), "tool"), count(warnings, "warning"))
 			for _, c := range r.Plan.Coverage {
-				fmt.Fprintf(a.stdout, "%s: %s\n", c.Source, coverage(c))
+				fmt.Fprintf(a.stdout, "%s: %s\n", cmp.Or(strings.TrimPrefix(c.Source, "-"), name), coverage(c))
 			}
 			return err
 		},
@@ -78,6 +90,22 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 	cmd.Flags().BoolVar(&asJSON, "json", false, "")
 	t.flags(cmd)
 	return cmd
+}
+
+// coverOf is what became of the operations of one document, as validate --json
+// prints it.
+type coverOf struct {
+	Upstream string `json:"upstream"`
+	Source   string `json:"source"`
+	Declared int    `json:"declared"` // by the document
+	Selected int    `json:"selected"` // by the spec
+	Served   int    `json:"served"`
+	Skipped  []skip `json:"skipped"`
+}
+
+type skip struct {
+	Operation string `json:"operation"`
+	Reason    string `json:"reason"`
 }
 
 // nothing is a writer that drops everything.

@@ -16,7 +16,7 @@ func (a *app) version() *cobra.Command {
 
   --json                  version, commit and Go version as JSON
 `,
-		Args:              cobra.NoArgs,
+		Args:              wants(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			commit, goVersion := build()

@@ -5,7 +5,12 @@
 //
 //	go run ./examples/orders          show, then serve until interrupted
 //	go run ./examples/orders --once   show and end
+//
+// Package ordersmcp is the server of orders.hcl as Go code, and orders-mcp a
+// program that serves it.
 package main
+
+//go:generate go run ../../cmd/mcpc generate orders.hcl -o ordersmcp --main orders-mcp
 
 import (
 	"context"

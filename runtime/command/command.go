@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -47,33 +48,50 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
 	}
-	o := runtime.Options{Getenv: sys.getenv}
-	var address, level, format string
-	f := flag.NewFlagSet(name, flag.ContinueOnError)
-	f.SetOutput(sys.stderr)
-	f.Usage = func() { fmt.Fprintf(sys.stderr, usage, p.Name, name) }
-	f.StringVar(&address, "http", p.Listen, "")
-	f.Func("allow-host", "", func(s string) error { o.AllowedHosts = append(o.AllowedHosts, s); return nil })
-	f.Func("allow-origin", "", func(s string) error { o.AllowedOrigins = append(o.AllowedOrigins, s); return nil })
-	f.StringVar(&level, "log-level", "info", "")
-	f.StringVar(&format, "log-format", "text", "")
-	f.Func("base-url", "", func(s string) error { return baseURL(&o, p, s) })
-	f.Func("auth", "", func(s string) error { return source(&o, p, s) })
-	if err := f.Parse(args[1:]); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return exitUsage
-	}
 	fail := func(code int, err error) int {
 		fmt.Fprintf(sys.stderr, "%s: %v\n", name, err)
 		return code
 	}
-	if f.NArg() > 0 {
-		return fail(exitUsage, fmt.Errorf("one argument too many: %q", f.Arg(0)))
+	o := runtime.Options{Getenv: sys.getenv}
+	var address, level, format string
+	var baseURLs, sources []string
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // errors are printed here, all alike
+	list := func(to *[]string) func(string) error {
+		return func(s string) error { *to = append(*to, s); return nil }
+	}
+	f.StringVar(&address, "http", p.Listen, "")
+	f.Func("allow-host", "", list(&o.AllowedHosts))
+	f.Func("allow-origin", "", list(&o.AllowedOrigins))
+	f.StringVar(&level, "log-level", "info", "")
+	f.StringVar(&format, "log-format", "text", "")
+	// Looked at later: package flag repeats a value that it is told is wrong.
+	f.Func("base-url", "", list(&baseURLs))
+	f.Func("auth", "", list(&sources))
+	switch err := f.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(sys.stderr, usage, p.Name, name)
+		return 0
+	case err != nil:
+		return fail(exitUsage, fmt.Errorf("%w; -help lists the flags", err))
+	case f.NArg() > 0: // which may be a secret, too
+		return fail(exitUsage, errors.New("there is an argument that belongs to no flag; -help lists the flags"))
+	}
+	for _, s := range baseURLs {
+		if err := baseURL(&o, p, s); err != nil {
+			return fail(exitUsage, fmt.Errorf("--base-url: %w", err))
+		}
+	}
+	for _, s := range sources {
+		if err := source(&o, p, s); err != nil {
+			return fail(exitUsage, fmt.Errorf("--auth: %w", err))
+		}
 	}
 	var err error
 	if o.Logger, err = Logger(sys.stderr, level, format); err != nil {
+		return fail(exitUsage, err)
+	}
+	if err := CheckAddress(address); err != nil {
 		return fail(exitUsage, err)
 	}
 	TuneMemory(sys.getenv)
@@ -133,6 +151,17 @@ func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader,
 		return nil
 	}
 	return err
+}
+
+// CheckAddress says what is wrong with the value of --http; "" is none.
+func CheckAddress(address string) error {
+	if address == "" {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return fmt.Errorf("--http wants HOST:PORT, e.g. 127.0.0.1:8080, not %q", address)
+	}
+	return nil
 }
 
 // Logger returns the logger for a level and a format. An error is a wrong word.

@@ -149,7 +149,10 @@ type Request struct {
 	Header   []Param
 	Cookie   []Param
 	Body     *Body // nil: none
-	Accept   string
+	// Hidden are members that a caller may not give, where the schema alone would
+	// let them through: an argument's name and the keys that lead there.
+	Hidden [][]string
+	Accept string
 	// Security lists alternatives of credential names. The first alternative
 	// whose credentials are all at hand is used; none at hand: the request goes
 	// out without, and a 401 says what to set. Nil: no credential is sent.
@@ -215,8 +218,11 @@ type Body struct {
 	Required bool
 	Media    string // the Content-Type sent; for multipart without a boundary
 	Codec    Codec
-	Shape    *Shape  // nil: the JSON value is written as it is
-	Fields   []Field // form and multipart: what differs from the default, per property
+	Shape    *Shape // nil: the JSON value is written as it is
+	// Fields says how properties of a form or multipart body are written, where
+	// that differs from the default. Parts are sent in the order of Fields, those
+	// not among them last; fields of a form as they come.
+	Fields []Field
 }
 
 // Field is the encoding of one property of a form or multipart body.
@@ -269,6 +275,7 @@ type XMLName struct {
 	Attribute bool
 	Wrapped   bool // of an array: one element around the items
 	Text      bool // OpenAPI 3.2 nodeType text or cdata: the element's own text
+	CDATA     bool // nodeType cdata: written as a CDATA section
 	None      bool // OpenAPI 3.2 nodeType none
 }
 

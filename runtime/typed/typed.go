@@ -31,14 +31,31 @@ func Unmarshal(b []byte, v any) error {
 		// Without the Go type and the value: the message may be shown to a model.
 		what := "does not fit"
 		if e.GoType != nil && e.JSONKind != 0 {
-			what = fmt.Sprintf("%s does not fit here", e.JSONKind)
+			what = kind(e.JSONKind) + " does not fit here"
 		}
 		return fmt.Errorf("%s: %s", pointer(e.JSONPointer), what)
 	}
 	return err
 }
 
-// pointer names a place in JSON as messages do: body.items[0].
+// kind is what a JSON value is called in messages.
+func kind(k jsontext.Kind) string {
+	switch k {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 'n':
+		return "null"
+	}
+	return "a boolean"
+}
+
+// pointer names a place in JSON as messages do: body.items.0.
 func pointer(p jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range p.Tokens() {
@@ -175,7 +192,7 @@ func (n Number) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON is the reverse of MarshalJSON.
 func (n *Number) UnmarshalJSON(b []byte) error {
 	if jsontext.Value(b).Kind() != '0' {
-		return fmt.Errorf("a %s is no number", jsontext.Value(b).Kind())
+		return fmt.Errorf("%s is no number", kind(jsontext.Value(b).Kind()))
 	}
 	*n = Number(b)
 	return nil

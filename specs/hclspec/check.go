@@ -298,10 +298,10 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 	}
 	if first, ok := p.toolNames[t.Name]; ok {
 		p.duplicate("tool", t.Name, h.rng, first)
-		return
+	} else {
+		p.toolNames[t.Name] = t.Range
+		p.doc.Tools = append(p.doc.Tools, t)
 	}
-	p.toolNames[t.Name] = t.Range
-	p.doc.Tools = append(p.doc.Tools, t)
 	p.checkInputNames(t.Inputs)
 	operationAt, derived := h.seen["operation"]
 	if derived {
@@ -481,7 +481,9 @@ func (p *parser) checkDocument() {
 		if t.Operation != nil && p.unloaded[t.Operation.API] {
 			continue
 		}
-		if !p.faulty[t] && !p.diags[before:].HasErrors() {
+		// What a tool with a mistake names in a document can be right or wrong all
+		// the same; who compiles the document says so.
+		if !p.diags[before:].HasErrors() && (t.Operation != nil || !p.faulty[t]) {
 			sound = append(sound, t)
 		}
 	}

@@ -506,7 +506,7 @@ tool "search" {
 			count("max_items", "maxItems", "most elements of a list", "max_items = 10"),
 			{name: "value", kind: exprKind, phase: callPhase, doc: "fixes the argument: always sent, hidden from the model; derived tools and overrides", example: "value = var.org",
 				set: into(func(t *inputTarget, s *setting) { t.value, t.input.Value = s, s.expr })},
-			{name: "hide", kind: boolKind, standard: "`false`", doc: "hides an optional argument from the model; derived tools and overrides", example: "hide = true",
+			{name: "hide", kind: boolKind, standard: "`false`", doc: "hides an optional argument from the model, and refuses it from a caller; derived tools and overrides", example: "hide = true",
 				set: into(func(t *inputTarget, s *setting) { t.input.Hide = s.flag })},
 			{name: "wire", kind: exprKind, phase: callPhase, doc: "what is sent instead of the argument; derived tools and overrides", example: `wire = "${args.q} org:acme"`,
 				set: into(func(t *inputTarget, s *setting) { t.input.Wire = s.expr })},

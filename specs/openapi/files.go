@@ -112,7 +112,7 @@ func readText(src *diag.Source) (*specs.Node, diag.List) {
 	body := strings.TrimLeft(text, " \t\r\n")
 	if strings.HasPrefix(body, "{") || strings.HasPrefix(body, "[") {
 		if n, more = readJSON(src, text); n == nil && looksFlow(body) {
-			if y, ymore := readYAML(src, text); y != nil {
+			if y, ymore := readYAML(src, text, start); y != nil {
 				if strings.HasPrefix(strings.TrimLeft(body[1:], " \t\r\n"), `"`) {
 					more[0].Severity = diag.Warning
 					more[0].Message += "; it is read as YAML"
@@ -122,7 +122,7 @@ func readText(src *diag.Source) (*specs.Node, diag.List) {
 			}
 		}
 	} else {
-		n, more = readYAML(src, text)
+		n, more = readYAML(src, text, start)
 	}
 	return n, append(diags, more...)
 }

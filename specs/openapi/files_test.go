@@ -183,3 +183,30 @@ api.yaml:12:47 warning dangling-ref: the reference "gone.json" leads nowhere: th
 		equal(t, path, plain.Replace(describe(api)), want)
 	}
 }
+
+// A variable of the servers of an operation in another file can be given, too.
+func TestServerVariableOfAnotherFile(t *testing.T) {
+	dir := files(t, map[string]string{
+		"api.yaml": "openapi: 3.1.0\ninfo: {title: T, version: '1'}\nservers: [{url: 'https://h'}]\npaths: {/a: {get: {$ref: op.yaml}}}\n",
+		"op.yaml":  "operationId: a\nservers: [{url: 'https://{agent}', variables: {agent: {default: '{your-agent}'}}}]\n",
+	})
+	t.Chdir(dir)
+	for given, want := range map[string]string{
+		"":        `op.yaml:2:11 warning invalid-server: the server URL "https://{your-agent}" is not valid; it is left out`,
+		"agent=x": "",
+		"agnet=x": `error unknown-server-variable: no server of api.yaml has a variable "agnet"` + "\n" + `op.yaml:2:11 warning invalid-server: the server URL "https://{your-agent}" is not valid; it is left out`,
+	} {
+		o := Options{}
+		if name, value, ok := strings.Cut(given, "="); ok {
+			o.ServerVariables = map[string]string{name: value}
+		}
+		_, diags := Parse(context.Background(), &specs.Reader{}, "api.yaml", o)
+		var got []string
+		for _, line := range strings.Split(strings.TrimSpace(says(diags)), "\n") {
+			if !strings.Contains(line, "operation-skipped") {
+				got = append(got, line)
+			}
+		}
+		equal(t, given, strings.Join(got, "\n"), want)
+	}
+}

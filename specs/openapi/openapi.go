@@ -88,6 +88,7 @@ type parser struct {
 	params    map[*specs.Node]*specs.Param
 	media     map[*specs.Node][]*specs.Media // by content object, or 2.0 response
 	schemes   map[string]bool
+	variables map[string]bool     // of all servers that were read
 	anySchema *openapi3.SchemaRef // the empty schema, for kin-openapi
 	size      int                 // parameters and responses of all operations so far
 	reported  map[diagKey]bool
@@ -109,6 +110,7 @@ func newParser(ctx context.Context, r *specs.Reader, o Options) *parser {
 		params:    map[*specs.Node]*specs.Param{},
 		media:     map[*specs.Node][]*specs.Media{},
 		schemes:   map[string]bool{},
+		variables: map[string]bool{},
 		anySchema: openapi3.NewSchemaRef("", &openapi3.Schema{}),
 		reported:  map[diagKey]bool{},
 	}
@@ -219,6 +221,7 @@ func (p *parser) api() *specs.API {
 	api.Schemes = p.readSchemes()
 	api.Servers = p.readServers()
 	p.readOperations(api)
+	p.checkVariables()
 	p.finishSchemas()
 	api.Schemas = p.schemas.done
 	if p.ctx.Err() != nil {

@@ -88,6 +88,31 @@ func TestWhatIsNoOpenAPI(t *testing.T) {
 	}
 }
 
+// What editors and transfers do to a text: none of it may lose an operation
+// without a word, or be told at the wrong place.
+func TestDamagedTexts(t *testing.T) {
+	const doc = "openapi: 3.1.0\ninfo: {title: T, version: '1'}\npaths: {/a: {get: {operationId: a}}}\n"
+	for text, want := range map[string]string{
+		"\uFEFF" + doc: "1 operations",
+		"\uFEFF" + strings.ReplaceAll(doc, "\n", "\r\n"):      "1 operations",
+		strings.ReplaceAll(doc, "\n", "\r"):                   "1 operations",
+		"\uFEFF" + strings.Replace(doc, "3.1.0", "3.9.0", 1):  `api:1:11 error unsupported-version: the version openapi "3.9.0" is not supported`,
+		doc + "x-a: '\xff'\n":                                 "api:4:7 warning not-utf8: the text is not valid UTF-8; bytes that are not are read as question marks\n1 operations",
+		doc + "x-a: ['ü\x00']\n":                              "api:4:9 error invalid-yaml: this is not valid YAML: control characters are not allowed",
+		doc + "---\nnext: document\n":                         "1 operations",
+		doc + "---\nnext: [\n":                                "api:6:1 warning invalid-yaml: this is not valid YAML: did not find expected node content; what stands before this line is read, the rest is left out\n1 operations",
+		strings.ReplaceAll(" "+doc, "\npaths", "\n paths"):    "api:2:1 warning invalid-yaml: this is not valid YAML: did not find expected <document start>; what stands before this line is read, the rest is left out\n0 operations",
+		`{"openapi": "3.1.0", "info": {"title": "` + "a\x00b": `api:1:42 error invalid-json: this is not valid JSON: a control character inside a string; write it as an escape`,
+	} {
+		api, diags := parse(t, text, Options{})
+		got := says(diags)
+		if api != nil {
+			got += fmt.Sprintf("%d operations", len(api.Operations))
+		}
+		equal(t, fmt.Sprintf("%q", text), got, want)
+	}
+}
+
 func TestVersionsAreRepaired(t *testing.T) {
 	for text, want := range map[string]string{
 		"openapi: 3.1":                   "api:1:10 warning version-not-quoted: the version must be a string; the number 3.1 is taken as one",

@@ -437,19 +437,8 @@ func (p *parser) described(schema, n *specs.Node) *specs.Node {
 		return s
 	}
 	examples := with(n, specs.Array, "")
-	if e := n.Get("example"); e != nil {
+	for _, e := range p.examples(n) {
 		examples.Fields = append(examples.Fields, specs.Field{Value: e, KeyStart: -1})
-	} else if all := n.Get("examples"); all != nil && all.Kind == specs.Object {
-		for _, f := range all.Fields {
-			if d := p.deref(f.Value); d != nil {
-				for _, key := range [...]string{"value", "dataValue"} {
-					if v := d.Get(key); v != nil {
-						examples.Fields = append(examples.Fields, specs.Field{Value: v, KeyStart: -1})
-						break
-					}
-				}
-			}
-		}
 	}
 	if len(examples.Fields) == 0 {
 		return s
@@ -457,6 +446,26 @@ func (p *parser) described(schema, n *specs.Node) *specs.Node {
 	out := with(s, specs.Object, "")
 	out.Fields = append(append(make([]specs.Field, 0, len(s.Fields)+1), s.Fields...), specs.F("examples", examples))
 	return out
+}
+
+// examples are the values that a parameter or media type gives as examples.
+func (p *parser) examples(n *specs.Node) (list []*specs.Node) {
+	if e := n.Get("example"); e != nil {
+		return []*specs.Node{e}
+	}
+	all := n.Get("examples")
+	if all == nil || all.Kind != specs.Object {
+		return nil
+	}
+	for _, f := range all.Fields {
+		d := p.deref(f.Value)
+		if v := d.Get("value"); v != nil {
+			list = append(list, v)
+		} else if v := d.Get("dataValue"); v != nil { // OpenAPI 3.2
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 // unclosed reports whether a path template has a brace without its partner. A
@@ -553,6 +562,7 @@ func (p *parser) content(owner *specs.Node) []*specs.Media {
 			m.Schema = with(item, specs.Object, "")
 			m.Schema.Fields = []specs.Field{specs.F("type", specs.NewString("array")), specs.F("items", p.schema(item))}
 		}
+		m.Examples = p.examples(n)
 		m.Encoding = p.encodings(n)
 	}
 	p.media[content] = list

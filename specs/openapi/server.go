@@ -14,20 +14,8 @@ import (
 // readServers reads the servers of the whole document.
 func (p *parser) readServers() []specs.ServerURL {
 	if p.version == v2 {
-		p.checkVariables(nil)
 		return p.hostServers(p.doc.Get("schemes"))
 	}
-	known := map[string]bool{}
-	p.eachVariable(p.doc.Get("servers"), known)
-	if paths := p.doc.Get("paths"); paths != nil && len(p.options.ServerVariables) > 0 {
-		for _, item := range paths.Fields {
-			p.eachVariable(item.Value.Get("servers"), known)
-			for _, op := range item.Value.Fields {
-				p.eachVariable(op.Value.Get("servers"), known)
-			}
-		}
-	}
-	p.checkVariables(known)
 	list := p.servers(p.doc.Get("servers"))
 	if len(list) == 0 && p.baseURL() != nil {
 		// The standard's default is "/", which means something for a document
@@ -37,27 +25,10 @@ func (p *parser) readServers() []specs.ServerURL {
 	return list
 }
 
-func (p *parser) eachVariable(servers *specs.Node, known map[string]bool) {
-	if servers == nil || servers.Kind != specs.Array {
-		return
-	}
-	for _, s := range servers.Fields {
-		if v := s.Value.Get("variables"); v != nil {
-			for _, f := range v.Fields {
-				known[f.Key] = true
-			}
-		}
-		// A variable that is used and not declared can be given, too.
-		for _, part := range strings.Split(s.Value.Get("url").Str(), "{")[1:] {
-			if name, _, closed := strings.Cut(part, "}"); closed {
-				known[name] = true
-			}
-		}
-	}
-}
-
-// checkVariables complains about given variables that no server has.
-func (p *parser) checkVariables(known map[string]bool) {
+// checkVariables complains about given variables that no server has had, once
+// all servers were read: those of path items and operations have their own.
+func (p *parser) checkVariables() {
+	known := p.variables
 	for _, name := range slices.Sorted(maps.Keys(p.options.ServerVariables)) {
 		if known[name] {
 			continue
@@ -90,7 +61,7 @@ func (p *parser) servers(n *specs.Node) []specs.ServerURL {
 		text = p.relative(strings.TrimSpace(text))
 		u, err := url.Parse(text)
 		if err != nil {
-			p.warn("invalid-server", s.Range(), "", "the server URL %q is not valid; it is left out", clip(text))
+			p.warn("invalid-server", s.Range(), p.variableHint(s), "the server URL %q is not valid; it is left out", clip(text))
 			continue
 		}
 		if !overHTTP(u) {
@@ -105,6 +76,16 @@ func (p *parser) servers(n *specs.Node) []specs.ServerURL {
 	return list
 }
 
+// variableHint says how to give the variables of a server values that suit.
+func (p *parser) variableHint(s *specs.Node) string {
+	_, after, _ := strings.Cut(p.text(s.Get("url")), "{")
+	name, _, found := strings.Cut(after, "}")
+	if !found {
+		return ""
+	}
+	return fmt.Sprintf("give its variable a value: --server-var %s=…, or server_variables in HCL", clip(name))
+}
+
 // overHTTP reports whether u is relative or of a scheme that calls can use.
 func overHTTP(u *url.URL) bool { return u.Scheme == "" || u.Scheme == "http" || u.Scheme == "https" }
 
@@ -115,6 +96,17 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 	at := s.Range()
 	if u := s.Get("url"); u != nil {
 		at = u.Range()
+	}
+	if variables != nil {
+		for _, f := range variables.Fields {
+			p.variables[f.Key] = true
+		}
+	}
+	// A variable that is used and not declared can be given, too.
+	for _, part := range strings.Split(template, "{")[1:] {
+		if name, _, closed := strings.Cut(part, "}"); closed {
+			p.variables[name] = true
+		}
 	}
 	var out strings.Builder
 	for rest := template; ; {
@@ -139,7 +131,7 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 				out.WriteString(given)
 				continue
 			}
-			p.warn("undeclared-server-variable", at, "declare it under variables with a default, or give it a value", "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(template), clip(name))
+			p.warn("undeclared-server-variable", at, fmt.Sprintf("declare it under variables with a default, or give it a value: --server-var %s=…", clip(name)), "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(template), clip(name))
 			return "", false
 		}
 		var allowed []string
@@ -161,7 +153,7 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 			p.warn("server-variable-default", v.Range(), "", "the server variable %q has no default; %q is taken", name, clip(allowed[0]))
 			out.WriteString(allowed[0])
 		default:
-			p.warn("server-variable-default", v.Range(), "give it a default or a value", "the server variable %q has no default; this server is left out", name)
+			p.warn("server-variable-default", v.Range(), fmt.Sprintf("give it a default, or a value: --server-var %s=…", clip(name)), "the server variable %q has no default; this server is left out", name)
 			return "", false
 		}
 	}

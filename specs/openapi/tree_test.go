@@ -51,7 +51,7 @@ func TestYAML(t *testing.T) {
 		"? [x]\n: 1\nb: 2":        `{"b":2}`,
 		"a: 1\n---\nb: 2":         `{"a":1}`,
 	} {
-		n, diags := readYAML(&diag.Source{Text: []byte(text)}, text)
+		n, diags := readYAML(&diag.Source{Text: []byte(text)}, text, 0)
 		if n == nil {
 			t.Errorf("%s was not read: %v", text, diags)
 			continue
@@ -59,7 +59,7 @@ func TestYAML(t *testing.T) {
 		equal(t, text, n.JSON(), want)
 	}
 	for _, text := range []string{"a: [", "a: b: c", "\ta: 1", "*x", "a: 'b", "%x"} {
-		if n, diags := readYAML(&diag.Source{Text: []byte(text)}, text); n != nil || !diags.HasErrors() {
+		if n, diags := readYAML(&diag.Source{Text: []byte(text)}, text, 0); n != nil || !diags.HasErrors() {
 			t.Errorf("%q was read as %s", text, n.JSON())
 		}
 	}
@@ -142,7 +142,7 @@ func FuzzYAML(f *testing.F) {
 	f.Add("- 0x1F\n- .5\n- 1_0\n- 'it''s'\n- \"\\u00e4\"\n- ~\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		src := &diag.Source{Text: []byte(text)}
-		n, diags := readYAML(src, text)
+		n, diags := readYAML(src, text, 0)
 		checkTree(t, src, n)
 		checkPlaces(t, diags)
 		if n == nil && !diags.HasErrors() {

@@ -1,7 +1,9 @@
 package openapi
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -23,11 +25,14 @@ const maxAliased = 1_000_000
 // dates stay text. An alias shares the nodes of its anchor, so a tree can be a
 // graph without cycles; nobody may change it.
 //
+// The YAML begins at byte start of the text; what is before it is a byte order
+// mark, which must not count as indentation.
+//
 // A nil tree means that the text is not YAML; the list then holds the error.
-func readYAML(src *diag.Source, text string) (*specs.Node, diag.List) {
+func readYAML(src *diag.Source, text string, start int) (*specs.Node, diag.List) {
 	p := yamlReader{src: src, s: text, done: map[*yaml.Node]aliased{}}
-	p.lines = []int32{0}
-	for i := 0; i < len(text); i++ {
+	p.lines = []int32{int32(start)}
+	for i := start; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '\r' && i+1 < len(text) && text[i+1] == '\n':
 			continue // counted at its \n
@@ -39,27 +44,47 @@ func readYAML(src *diag.Source, text string) (*specs.Node, diag.List) {
 			p.lines = append(p.lines, int32(i+3))
 		}
 	}
-	doc, err := parseYAML(text)
+	doc, rest, err := parseYAML(text[start:])
 	if err != nil {
 		return nil, diag.List{p.syntax(err)}
 	}
+	if rest != nil {
+		d := p.syntax(rest)
+		d.Severity, d.Message = diag.Warning, d.Message+"; what stands before this line is read, the rest is left out"
+		if strings.Contains(d.Message, "<document start>") {
+			d.Hint = "all keys of the top level have the same indentation"
+		}
+		p.diags.Add(d)
+	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
-		return &specs.Node{Kind: specs.Null, Source: src}, nil
+		return &specs.Node{Kind: specs.Null, Source: src}, p.diags
 	}
 	n, _ := p.value(doc.Content[0], 1)
 	return n, p.diags
 }
 
-// parseYAML keeps the library's panics, which some malformed texts provoke,
-// from spreading.
-func parseYAML(text string) (doc *yaml.Node, err error) {
+// parseYAML parses the first document of a text. rest is what is wrong with the
+// text after it: a document ends at the first line that is indented less than
+// its first key, and the library says so only to who asks for another one. It
+// keeps the library's panics, which some malformed texts provoke, from spreading.
+func parseYAML(text string) (doc *yaml.Node, rest, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
 	doc = &yaml.Node{}
-	return doc, yaml.Unmarshal([]byte(text), doc)
+	d := yaml.NewDecoder(strings.NewReader(text))
+	if err = d.Decode(doc); err != nil {
+		if errors.Is(err, io.EOF) { // nothing but comments
+			err = nil
+		}
+		return doc, nil, err
+	}
+	if rest = d.Decode(&yaml.Node{}); errors.Is(rest, io.EOF) {
+		rest = nil
+	}
+	return doc, rest, nil
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
@@ -72,6 +97,10 @@ func (p *yamlReader) syntax(err error) diag.Diagnostic {
 	d := diag.Diagnostic{Code: "invalid-yaml", Message: "this is not valid YAML", Range: diag.Range{Source: p.src}}
 	if m := yamlLine.FindStringSubmatch(strings.SplitN(err.Error(), "\n", 2)[0]); m != nil {
 		d.Message += ": " + m[2]
+		if strings.Contains(m[2], "control characters") { // the library says which, but not where
+			d.Range.Start = max(strings.IndexFunc(p.s, unprintable), 0)
+			d.Range.End = d.Range.Start + 1
+		}
 		line, err := strconv.Atoi(m[1])
 		if err == nil && yamlParserSays.MatchString(m[2]) {
 			line++
@@ -94,6 +123,15 @@ func (p *yamlReader) syntax(err error) diag.Diagnostic {
 		}
 	}
 	return d
+}
+
+// unprintable reports whether YAML forbids a character in its text.
+func unprintable(r rune) bool {
+	switch {
+	case r == '\t', r == '\n', r == '\r', r == 0x85:
+		return false
+	}
+	return r < 0x20 || 0x7f <= r && r < 0xa0 || r == 0xfffe || r == 0xffff
 }
 
 type yamlReader struct {

@@ -38,31 +38,27 @@ func (b *bench) cold() error {
 		}
 		var first, again start
 		for _, cached := range []bool{false, true} {
-			var all []start
-			for range 5 {
+			m, err := b.median(func() (start, error) {
 				if !cached {
 					if err := os.RemoveAll(filepath.Join(b.dir, "cache")); err != nil {
-						return err
+						return start{}, err
 					}
 				}
-				s, err := b.firstList(d.path)
-				if err != nil {
-					return fmt.Errorf("%s: %w", d.name, err)
-				}
-				all = append(all, s)
+				return b.firstList(b.mcpc, "serve", d.path, "--base-url", "http://127.0.0.1:9")
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", d.name, err)
 			}
-			slices.SortFunc(all, func(a, b start) int { return int(a.took - b.took) })
-			if m := all[len(all)/2]; cached {
+			if cached {
 				again = m
 			} else {
 				first = m
 			}
 		}
-		ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%d\t\n", d.name, ms(first.took), first.peak, ms(again.took), again.peak, first.size/1024)
+		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%d\t\n", d.name, milliseconds(first.took), first.peak, milliseconds(again.took), again.peak, first.size/1024)
 		if d.first > 0 {
-			b.target("cold start of the "+d.name, ms(first.took), "ms", d.first)
-			b.target("cold start of the "+d.name+", seen before", ms(again.took), "ms", d.again)
+			b.target("cold start of the "+d.name, milliseconds(first.took), "ms", d.first)
+			b.target("cold start of the "+d.name+", seen before", milliseconds(again.took), "ms", d.again)
 		}
 		if d.memory > 0 {
 			b.target("peak memory of the "+d.name+", seen before", again.peak, "MB", d.memory)
@@ -78,8 +74,25 @@ type start struct {
 	peak float64 // MB, once it has answered
 }
 
-func (b *bench) firstList(doc string) (start, error) {
-	cmd, cancel := b.command(b.mcpc, "serve", doc, "--base-url", "http://127.0.0.1:9")
+// median is the middle one of five starts.
+func (b *bench) median(f func() (start, error)) (start, error) {
+	var all []start
+	for range 5 {
+		s, err := f()
+		if err != nil {
+			return s, err
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b start) int { return int(a.took - b.took) })
+	return all[len(all)/2], nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// firstList starts a server on stdio and asks it for its tools.
+func (b *bench) firstList(name string, args ...string) (start, error) {
+	cmd, cancel := b.command(append([]string{name}, args...)...)
 	defer cancel()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -112,8 +125,8 @@ func (b *bench) firstList(doc string) (start, error) {
 	return start{took, len(line), peak}, err
 }
 
-// list measures tools/list of 1,000 tools over HTTP, after the first.
-func (b *bench) list() error {
+// manyTools is a document of 1,000 operations.
+func manyTools() string {
 	var doc strings.Builder
 	doc.WriteString("openapi: 3.0.3\ninfo: {title: Many, version: '1'}\npaths:\n")
 	for i := range 1000 {
@@ -138,8 +151,13 @@ func (b *bench) list() error {
       responses: {"204": {description: done}}
 `, i, i, i, strings.Repeat("It says more of it. ", 25), strings.Repeat("A name. ", 40))
 	}
+	return doc.String()
+}
+
+// list measures tools/list of 1,000 tools over HTTP, after the first.
+func (b *bench) list() error {
 	path := filepath.Join(b.dir, "many.yaml")
-	if err := os.WriteFile(path, []byte(doc.String()), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(manyTools()), 0o600); err != nil {
 		return err
 	}
 	p, err := b.serve(path, "--base-url", "http://127.0.0.1:9")
@@ -178,9 +196,9 @@ func (b *bench) list() error {
 	}
 	slices.Sort(begun)
 	slices.Sort(done)
-	median := func(all []time.Duration) float64 { return float64(all[len(all)/2].Microseconds()) / 1000 }
+	middle := func(all []time.Duration) float64 { return float64(all[len(all)/2].Microseconds()) / 1000 }
 	fmt.Fprintf(b.out, "\ntools/list of 1,000 tools, %.1f MB, after the first: begins after %.2f ms, is read after %.2f ms (median of 100)\n",
-		float64(size)/1e6, median(begun), median(done))
-	b.target("tools/list of 1,000 tools, until read", median(done), "ms", 1)
+		float64(size)/1e6, middle(begun), middle(done))
+	b.target("tools/list of 1,000 tools, until read", middle(done), "ms", 1)
 	return nil
 }

@@ -102,7 +102,7 @@ func (b *bench) all() error {
 			return fmt.Errorf("build mcpc: %w\n%s", err, out)
 		}
 	}
-	for _, part := range []func() error{b.load, b.cold, b.list} {
+	for _, part := range []func() error{b.load, b.cold, b.list, b.generation} {
 		if err := part(); err != nil {
 			return err
 		}

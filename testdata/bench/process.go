@@ -57,6 +57,11 @@ func (b *bench) self(args ...string) (*process, error) {
 
 // serve starts `mcpc serve` over HTTP.
 func (b *bench) serve(args ...string) (*process, error) {
+	return b.start(b.mcpc, append([]string{"serve"}, args...)...)
+}
+
+// start starts a server over HTTP.
+func (b *bench) start(name string, args ...string) (*process, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func (b *bench) serve(args ...string) (*process, error) {
 		return nil, err
 	}
 	defer log.Close()
-	cmd, cancel := b.command(append([]string{b.mcpc, "serve", "--http", address}, args...)...)
+	cmd, cancel := b.command(append(append([]string{name}, args...), "--http", address)...)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		cancel()
@@ -90,7 +95,7 @@ func (b *bench) serve(args ...string) (*process, error) {
 	cancel()
 	_ = cmd.Wait()
 	said, _ := os.ReadFile(log.Name())
-	return nil, fmt.Errorf("mcpc serve is not ready after 20 s: %s", said)
+	return nil, fmt.Errorf("%s is not ready after 20 s: %s", filepath.Base(name), said)
 }
 
 func (p *process) stop() {

@@ -310,39 +310,41 @@ func TestAutorest(t *testing.T) {
 		}},
 	} {
 		t.Run(group.document, func(t *testing.T) {
-			tap := newTap(t, base)
-			c := newClient(serve(t, nil, document(t, group.document), "--base-url", tap.url))
-			before := counts(t, base)
-			for _, s := range group.scenarios {
-				tap.take()
-				r := c.call(t, s.operation, s.arguments)
-				if seen := tap.take(); r.IsError != s.fails {
-					t.Errorf("%s %s\n%v\n%s", s.operation, s.arguments, seen, r.text())
+			bothServers(t, func(t *testing.T, serve serveFunc) {
+				tap := newTap(t, base)
+				c := newClient(serve(t, nil, document(t, group.document), "--base-url", tap.url))
+				before := counts(t, base)
+				for _, s := range group.scenarios {
+					tap.take()
+					r := c.call(t, s.operation, s.arguments)
+					if seen := tap.take(); r.IsError != s.fails {
+						t.Errorf("%s %s\n%v\n%s", s.operation, s.arguments, seen, r.text())
+					}
 				}
-			}
-			after := counts(t, base)
-			for _, s := range group.scenarios {
-				if s.name != "" && after[s.name] == before[s.name] {
-					t.Errorf("%s %s: the server did not count %s", s.operation, s.arguments, s.name)
+				after := counts(t, base)
+				for _, s := range group.scenarios {
+					if s.name != "" && after[s.name] == before[s.name] {
+						t.Errorf("%s %s: the server did not count %s", s.operation, s.arguments, s.name)
+					}
 				}
-			}
-			hit := 0
-			for _, name := range slices.Sorted(maps.Keys(after)) {
-				if !group.mine(name) {
-					continue
+				hit := 0
+				for _, name := range slices.Sorted(maps.Keys(after)) {
+					if !group.mine(name) {
+						continue
+					}
+					why, excused := inexpressible[name]
+					covered[name] = true
+					switch {
+					case after[name] > before[name] && excused:
+						t.Errorf("%s was hit; it is listed as inexpressible: %s", name, why)
+					case after[name] > before[name]:
+						hit++
+					case !excused:
+						t.Errorf("%s was not hit and is not listed as inexpressible", name)
+					}
 				}
-				why, excused := inexpressible[name]
-				covered[name] = true
-				switch {
-				case after[name] > before[name] && excused:
-					t.Errorf("%s was hit; it is listed as inexpressible: %s", name, why)
-				case after[name] > before[name]:
-					hit++
-				case !excused:
-					t.Errorf("%s was not hit and is not listed as inexpressible", name)
-				}
-			}
-			t.Logf("%d scenarios hit", hit)
+				t.Logf("%d scenarios hit", hit)
+			})
 		})
 	}
 	if t.Failed() || t.Skipped() {

@@ -115,9 +115,16 @@ var sdkCalls = []sdkCall{
 // same tools and the same results. The TypeScript SDK checks every structured
 // result against its tool's output schema.
 func TestSDKs(t *testing.T) {
+	t.Run("interpreted", func(t *testing.T) { testSDKs(t, serve, func() []string { return []string{mcpc, "serve", sample} }) })
+	t.Run("generated", func(t *testing.T) {
+		testSDKs(t, serveGenerated, func() []string { return []string{generated(t, sample)} })
+	})
+}
+
+func testSDKs(t *testing.T, serve serveFunc, argv func() []string) {
 	upstream := sampleService(t)
 	url := serve(t, []string{credentials}, sample, "--base-url", upstream)
-	stdio := []string{mcpc, "serve", sample, "--base-url", upstream}
+	stdio := append(argv(), "--base-url", upstream)
 
 	views := map[string]seen{
 		"Go SDK, HTTP":          goSDK(t, &mcp.StreamableClientTransport{Endpoint: url}, sdkCalls),

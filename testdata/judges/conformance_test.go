@@ -23,17 +23,19 @@ func TestConformance(t *testing.T) {
 		t.Run(suite.revision, func(t *testing.T) {
 			program := "node_modules/conformance-" + suite.revision + "/dist/index.js"
 			need(t, program)
-			address := freeAddress(t)
-			start(t, time.Minute, listens(address), nil, stub, "-listen", address)
-			url := serve(t, nil, "../conformance/conformance.yaml", "--base-url", "http://"+address)
-			out := t.TempDir()
-			// Its exit code counts the expected failures too: score decides.
-			stdout, stderr, _ := run(t, 5*time.Minute, append([]string{node, program, "server", "--url", url, "-o", out}, suite.flags...)...)
-			verdict, problem, code := run(t, time.Minute, score, "-expected", "../conformance/expected-failures-"+suite.revision+".txt", out)
-			if code != 0 {
-				t.Fatalf("%s%s\nthe suite said:\n%.8000s\n%.2000s", verdict, problem, stdout, stderr)
-			}
-			t.Log(verdict)
+			bothServers(t, func(t *testing.T, serve serveFunc) {
+				address := freeAddress(t)
+				start(t, time.Minute, listens(address), nil, stub, "-listen", address)
+				url := serve(t, nil, "../conformance/conformance.yaml", "--base-url", "http://"+address)
+				out := t.TempDir()
+				// Its exit code counts the expected failures too: score decides.
+				stdout, stderr, _ := run(t, 5*time.Minute, append([]string{node, program, "server", "--url", url, "-o", out}, suite.flags...)...)
+				verdict, problem, code := run(t, time.Minute, score, "-expected", "../conformance/expected-failures-"+suite.revision+".txt", out)
+				if code != 0 {
+					t.Fatalf("%s%s\nthe suite said:\n%.8000s\n%.2000s", verdict, problem, stdout, stderr)
+				}
+				t.Log(verdict)
+			})
 		})
 	}
 }

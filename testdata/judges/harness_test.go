@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// mcpc is the command under test, built by TestMain.
-var mcpc string
+// mcpc is the command under test, built by TestMain in the folder work.
+var mcpc, work string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		mcpc = filepath.Join(dir, "mcpc")
+		work, mcpc = dir, filepath.Join(dir, "mcpc")
 		build := exec.Command("go", "build", "-o", mcpc, "./cmd/mcpc")
 		build.Dir = filepath.Join("..", "..")
 		if out, err := build.CombinedOutput(); err != nil {
@@ -36,6 +36,14 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		// No test reads or writes the developer's cache or settings.
+		for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // but Go's, for what is built later
+			out, err := exec.Command("go", "env", name).Output()
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "go env %s: %v\n", name, err)
+				return 1
+			}
+			os.Setenv(name, strings.TrimSpace(string(out)))
+		}
 		os.Setenv("HOME", dir)
 		os.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
 		return m.Run()
@@ -231,11 +239,79 @@ func answers(url string) func() bool {
 // serve runs `mcpc serve` over HTTP and returns its MCP endpoint.
 func serve(t *testing.T, env []string, target string, flags ...string) string {
 	t.Helper()
-	address := freeAddress(t)
 	target, err := filepath.Abs(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, time.Minute, answers("http://"+address+"/readyz"), env, append([]string{mcpc, "serve", target, "--http", address}, flags...)...)
+	return serveHTTP(t, env, append([]string{mcpc, "serve", target}, flags...))
+}
+
+// serveGenerated does the same with a server that is generated and built.
+func serveGenerated(t *testing.T, env []string, target string, flags ...string) string {
+	t.Helper()
+	return serveHTTP(t, env, append([]string{generated(t, target)}, flags...))
+}
+
+func serveHTTP(t *testing.T, env, argv []string) string {
+	t.Helper()
+	address := freeAddress(t)
+	start(t, time.Minute, answers("http://"+address+"/readyz"), env, append(argv, "--http", address)...)
 	return "http://" + address + "/mcp"
+}
+
+// serveFunc serves a target, with variables of the environment and flags of the
+// command, until the test ends, and returns the MCP endpoint.
+type serveFunc func(t *testing.T, env []string, target string, flags ...string) string
+
+// bothServers calls f for an interpreted and for a generated server: a judge has
+// to say the same of both.
+func bothServers(t *testing.T, f func(*testing.T, serveFunc)) {
+	t.Run("interpreted", func(t *testing.T) { f(t, serve) })
+	t.Run("generated", func(t *testing.T) { f(t, serveGenerated) })
+}
+
+// generated generates and builds the server of a target, once, and returns the
+// program. The module it is in lies outside of this checkout and has its
+// requirements, so that nothing has to be fetched.
+func generated(t *testing.T, target string) string {
+	t.Helper()
+	target, err := filepath.Abs(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(work, "generated", strings.TrimSuffix(filepath.Base(target), filepath.Ext(target)))
+	program := filepath.Join(dir, "server")
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	checkout, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(checkout, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const module = "github.com/mcpc-dev/mcpc"
+	for _, argv := range [][]string{
+		{"go", "mod", "edit", "-module", "example.com/generated", "-require", module + "@v0.0.0", "-replace", module + "=" + checkout},
+		{mcpc, "generate", target, "-o", "tools", "--main", "cmd"},
+		{"go", "build", "-trimpath", "-o", program, "./cmd"},
+	} {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOPROXY=off", "GOWORK=off")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, out)
+		}
+	}
+	return program
 }

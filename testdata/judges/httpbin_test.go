@@ -11,7 +11,9 @@ import (
 )
 
 // go-httpbin says what reached it, whoever wrote the request.
-func TestHTTPBin(t *testing.T) {
+func TestHTTPBin(t *testing.T) { bothServers(t, testHTTPBin) }
+
+func testHTTPBin(t *testing.T, serve serveFunc) {
 	address := freeAddress(t)
 	start(t, time.Minute, listens(address), nil, tool(t, "go-httpbin"), "-host", "127.0.0.1", "-port", port(address))
 	c := newClient(serve(t, []string{"MCPC_AUTH_LOGIN=judge:secret"}, "httpbin.yaml", "--base-url", "http://"+address))

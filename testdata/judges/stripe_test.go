@@ -10,7 +10,9 @@ import (
 // stripe-mock decodes forms and deepObject parameters as Stripe does and
 // validates them against Stripe's own document: 400 is its word for a request
 // that was written wrongly.
-func TestStripeMock(t *testing.T) {
+func TestStripeMock(t *testing.T) { bothServers(t, testStripeMock) }
+
+func testStripeMock(t *testing.T, serve serveFunc) {
 	mock := tool(t, "stripe-mock")
 	doc := document(t, "stripe.json")
 	plain, tls := freeAddress(t), freeAddress(t)
@@ -39,7 +41,9 @@ func TestStripeMock(t *testing.T) {
 
 // Calls written out, because a generator makes no decisions: nested forms,
 // lists of objects, deepObject ranges, an empty string that unsets.
-func TestStripeByHand(t *testing.T) {
+func TestStripeByHand(t *testing.T) { bothServers(t, testStripeByHand) }
+
+func testStripeByHand(t *testing.T, serve serveFunc) {
 	mock := tool(t, "stripe-mock")
 	doc := document(t, "stripe.json")
 	plain, tls := freeAddress(t), freeAddress(t)

@@ -43,6 +43,7 @@ type field struct {
 	media  string
 	styled bool
 	header []header
+	at     int // its place among the parts
 }
 
 type header struct{ name, value string }
@@ -64,7 +65,7 @@ func compileBody(b *plan.Body) (*body, error) {
 		}
 	}
 	out.setCharset()
-	for _, f := range b.Fields {
+	for i, f := range b.Fields {
 		c := &field{binary: f.Binary, media: f.Media, styled: f.Style != ""}
 		c.Name, c.Style, c.Explode, c.AllowReserved = f.Name, f.Style, f.Explode, f.AllowReserved
 		if hasControl(f.Name) {
@@ -77,6 +78,7 @@ func compileBody(b *plan.Body) (*body, error) {
 			}
 			c.header = append(c.header, header{h.Name, v})
 		}
+		c.at = i
 		out.fields[f.Name] = c
 	}
 	for _, f := range out.fields {
@@ -145,7 +147,7 @@ func (b *body) field(name string) *field {
 	if f, ok := b.fields[name]; ok {
 		return f
 	}
-	f := &field{}
+	f := &field{at: len(b.Fields)}
 	f.complete(name, b.encode)
 	return f
 }

@@ -124,6 +124,21 @@ func TestExpressionBody(t *testing.T) {
 	checkBodies(t, plan.Body{Codec: plan.JSON, Value: twice, Media: "application/json"}, []bodyTest{{`{"s":"k"}`, `{"k":2}`}})
 	_, _, err := send(t, plan.Body{Codec: plan.JSON, Value: v}, `{}`)
 	refused(t, err, "", `argument "s" is needed by upper`)
+	// merge and members keep order; what is no object is told as anywhere else.
+	get := func(of plan.Expr, name string) plan.Expr {
+		return plan.Expr{Op: plan.OpGet, Name: name, Args: []plan.Expr{of}}
+	}
+	merged := call("merge", argument("a"), *constant("null"), *object(key("m"), get(get(argument("a"), "z"), "y"), key("b"), *constant("1")))
+	body := plan.Body{Codec: plan.JSON, Value: &merged, Media: "application/json"}
+	checkBodies(t, body, []bodyTest{
+		{`{"a":{"z":{"y":{"q":1,"p":1e400}},"m":0,"c":[]}}`, `{"z":{"y":{"q":1,"p":1e400}},"m":{"q":1,"p":1e400},"c":[],"b":1}`},
+		{`{"a":{"z":null}}`, `{"z":null,"m":null,"b":1}`},
+		{`{}`, `{"m":null,"b":1}`},
+	})
+	_, _, err = send(t, body, `{"a":{"z":[1]}}`)
+	refused(t, err, "", `member "z" is a list and has no member "y"`)
+	_, _, err = send(t, plan.Body{Codec: plan.JSON, Value: &plan.Expr{Op: plan.OpCall, Name: "merge", Args: []plan.Expr{argument("a")}}}, `{"a":1}`)
+	refused(t, err, "", `argument "a" is a number, where merge needs an object`)
 }
 
 func TestSecretsInBuild(t *testing.T) {

@@ -3,6 +3,7 @@ package request
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -25,13 +26,18 @@ func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
 		return nil, "", refuse(b.label(), "must be an object: every field is sent as a part")
 	}
 	var out []byte
-	for i, item := range t.items {
-		name := t.keys[i]
+	order := make([]int, len(t.items))
+	fields := make([]*field, len(t.items))
+	for i, name := range t.keys {
+		order[i], fields[i] = i, b.field(name)
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return fields[x].at - fields[y].at })
+	for _, i := range order {
+		item, name, f := t.items[i], t.keys[i], fields[i]
 		at := join(b.label(), name)
 		if hasControl(name) {
 			return nil, "", refuse(b.label(), "has a name with a control character, %s; use another name", excerpt(name))
 		}
-		f := b.field(name)
 		part := func(name string, v tree) error {
 			out = append(append(append(out, "--"...), boundary...), "\r\n"...)
 			var err error

@@ -57,6 +57,7 @@ type Builder struct {
 	cookies  []*param
 	fixed    []header // sent unless a parameter sets the same header
 	body     *body
+	hidden   [][]string
 	boundary func() string
 }
 
@@ -67,7 +68,7 @@ type segment struct {
 
 // Compile prepares the requests of one tool. An error is a mistake in the plan.
 func Compile(u plan.Upstream, r plan.Request) (*Builder, error) {
-	b := &Builder{method: r.Method, boundary: randomBoundary}
+	b := &Builder{method: r.Method, hidden: r.Hidden, boundary: randomBoundary}
 	if !isToken(r.Method) {
 		return nil, fmt.Errorf("request: %q is not a method", r.Method)
 	}
@@ -240,6 +241,9 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 		}
 		c.env = &w.env
 	}
+	if err := b.checkHidden(a); err != nil {
+		return nil, err
+	}
 	r := &w.Request
 	r.Method, r.URL = b.method, &w.url
 	if record != nil {
@@ -274,6 +278,24 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 		}
 	}
 	return r, nil
+}
+
+// checkHidden refuses members that the author has hidden from callers.
+func (b *Builder) checkHidden(a args.Args) error {
+	for _, path := range b.hidden {
+		var v any = a.Values
+		given := true
+		for _, key := range path {
+			m, _ := v.(map[string]any)
+			if v, given = m[key]; !given {
+				break
+			}
+		}
+		if given {
+			return refuse(strings.Join(path, "."), "is not a known field; leave it out")
+		}
+	}
+	return nil
 }
 
 func (b *Builder) appendPath(out []byte, c *call, record func(Part)) ([]byte, error) {

@@ -164,13 +164,15 @@ func treeOf(v any) tree {
 
 // call is what one Build works on.
 type call struct {
-	env  *expr.Env
-	args args.Args
+	env   *expr.Env
+	args  args.Args
+	trees map[string]tree // of arguments that were read already
 }
 
 // source is where a value comes from: an argument or an expression. Lists and
-// objects that an expression spells out, and arguments in them, keep their
-// order; what functions return is sorted by name.
+// objects that an expression spells out, arguments in them, their members and
+// what merge makes of them keep their order; what other functions return is
+// sorted by name.
 type source struct {
 	arg  string // "" for an expression
 	eval func(*call) (tree, error)
@@ -214,10 +216,17 @@ func (c *call) argument(name string) (tree, error) {
 	switch v.(type) {
 	case []any, map[string]any:
 		if raw, ok := c.args.Raw[name]; ok {
+			if t, ok := c.trees[name]; ok {
+				return t, nil
+			}
 			t, err := parse(raw)
 			if err != nil {
 				return tree{}, &Refusal{Field: name, Message: fmt.Sprintf("%s is not valid JSON", name)}
 			}
+			if c.trees == nil {
+				c.trees = map[string]tree{}
+			}
+			c.trees[name] = t
 			return t, nil
 		}
 	}
@@ -288,13 +297,64 @@ func compileTree(e plan.Expr) (func(*call) (tree, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(c *call) (tree, error) {
+	sorted := func(c *call) (tree, error) {
 		v, err := f(c.env)
 		if err != nil {
 			return tree{}, err
 		}
 		return treeOf(v), nil
+	}
+	if e.Op == plan.OpGet || e.Op == plan.OpCall && e.Name == "merge" {
+		return compileOrdered(e, sorted)
+	}
+	return sorted, nil
+}
+
+// compileOrdered is compileTree for a member of an object and for merge. What
+// is no object is left to sorted, which knows what to say of it.
+func compileOrdered(e plan.Expr, sorted func(*call) (tree, error)) (func(*call) (tree, error), error) {
+	sub, err := compileTrees(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *call) (tree, error) {
+		from, err := evalAll(c, sub)
+		if err != nil {
+			return tree{}, err
+		}
+		from = slices.DeleteFunc(from, tree.absent)
+		if slices.ContainsFunc(from, func(t tree) bool { return t.kind != '{' }) {
+			return sorted(c)
+		}
+		if e.Op == plan.OpCall {
+			return merged(from), nil
+		}
+		for _, t := range from {
+			if i := slices.Index(t.keys, e.Name); i >= 0 {
+				return t.items[i], nil
+			}
+		}
+		return tree{kind: 'n'}, nil
 	}, nil
+}
+
+// merged has the members of all objects. The first to have a member says where
+// it stands, the last what it is.
+func merged(objects []tree) tree {
+	out := tree{kind: '{'}
+	at := map[string]int{}
+	for _, t := range objects {
+		for i, key := range t.keys {
+			j, ok := at[key]
+			if !ok {
+				j = len(out.keys)
+				at[key] = j
+				out.keys, out.items = append(out.keys, key), append(out.items, tree{})
+			}
+			out.items[j] = t.items[i]
+		}
+	}
+	return out
 }
 
 func compileTrees(list []plan.Expr) ([]func(*call) (tree, error), error) {

@@ -14,6 +14,9 @@ import (
 type xmlWriter struct {
 	b     []byte
 	shape *plan.Shape
+	// escaped says that characters may be replaced by references afterwards,
+	// which a CDATA section cannot hold.
+	escaped bool
 }
 
 // scope is the namespace of every prefix at a place; "" is the default one.
@@ -24,7 +27,7 @@ func (b *body) xml(t tree) ([]byte, error) {
 	if t.kind == '"' && (root == nil || root.Type == "object" || root.Type == "array") {
 		return []byte(t.text), nil // XML that the caller wrote
 	}
-	w := xmlWriter{b: []byte(`<?xml version="1.0" encoding="` + b.xmlEncoding + `"?>`), shape: b.Shape}
+	w := xmlWriter{b: []byte(`<?xml version="1.0" encoding="` + b.xmlEncoding + `"?>`), shape: b.Shape, escaped: b.encode != nil}
 	name := "root"
 	var err error
 	if t.kind == '[' {
@@ -143,6 +146,8 @@ func (w *xmlWriter) content(t tree, n int, at string, in scope) error {
 		switch {
 		case x.Attribute || item.absent():
 			return nil
+		case x.CDATA && !w.escaped:
+			return w.cdata(item.scalar(), at)
 		case x.Text:
 			return w.text(item.scalar(), at, false)
 		case item.kind == '[':
@@ -257,6 +262,19 @@ func (w *xmlWriter) text(s, at string, quoted bool) error {
 			w.b = utf8.AppendRune(w.b, r)
 		}
 	}
+	return nil
+}
+
+// cdata writes character data as a CDATA section; it ends around what cannot
+// stand in one.
+func (w *xmlWriter) cdata(s, at string) error {
+	const open, end = "<![CDATA[", "]]>"
+	start := len(w.b)
+	if err := w.text(s, at, false); err != nil { // refuses what XML cannot carry
+		return err
+	}
+	s = strings.NewReplacer(end, "]]"+end+open+">", "\r", end+"&#13;"+open).Replace(s)
+	w.b = append(append(append(w.b[:start], open...), s...), end...)
 	return nil
 }
 

@@ -28,6 +28,27 @@ func checkXML(t *testing.T, shape *plan.Shape, tests []bodyTest) {
 	}
 }
 
+func TestXMLCDATA(t *testing.T) {
+	shape := &plan.Shape{Nodes: []plan.ShapeNode{
+		node(plan.XMLName{Name: "a"}, prop("text", 2)),
+		{Type: "string", XML: &plan.XMLName{Text: true, CDATA: true}},
+	}}
+	checkXML(t, shape, []bodyTest{
+		{`{"text":"<b>&\"é"}`, `<a><![CDATA[<b>&"é]]></a>`},
+		{`{"text":""}`, `<a><![CDATA[]]></a>`},
+		{`{"text":"x]]>y]]]>"}`, `<a><![CDATA[x]]]]><![CDATA[>y]]]]]><![CDATA[>]]></a>`},
+		{`{"text":"1\r\n2"}`, "<a><![CDATA[1]]>&#13;<![CDATA[\n2]]></a>"},
+	})
+	b := plan.Body{Arg: "body", Codec: plan.XML, Media: "application/xml", Shape: shape}
+	_, _, err := send(t, b, `{"body":{"text":"\u0001"}}`)
+	refused(t, err, "body.text", "control")
+	// A reference to a character that the charset does not have is none in CDATA.
+	b.Media = "application/xml; charset=iso-8859-1"
+	if got, _, err := send(t, b, `{"body":{"text":"<☃"}}`); err != nil || !strings.HasSuffix(got, "<a>&lt;&#9731;</a>") {
+		t.Errorf("%s %v", got, err)
+	}
+}
+
 func TestXMLObject(t *testing.T) {
 	shape := &plan.Shape{Nodes: []plan.ShapeNode{
 		node(plan.XMLName{Name: "Person"}, prop("id", 2), prop("name", 3), prop("note", 0), prop("child", 1), prop("tags", 4), plan.ShapeProp{Key: "page_size", Wire: "page.size"}),

@@ -35,7 +35,7 @@ func (d *Decoder) picture(b *body, k kind) *result.Result {
 	}
 	res := &result.Result{Content: []result.Content{c}}
 	if d.declared {
-		res.Structured = append(quote([]byte(`{"result":`), d.describe(b)), '}')
+		res.Structured = append(result.AppendString([]byte(`{"result":`), d.describe(b)), '}')
 	}
 	return res
 }

@@ -33,14 +33,14 @@ func (d *Decoder) events(b *body) *result.Result {
 		list = append(list, '{')
 		if name != "" && name != "message" {
 			out.WriteString("event: " + name + "\n")
-			list = append(quote(append(list, `"event":`...), name), ',')
+			list = append(result.AppendString(append(list, `"event":`...), name), ',')
 		}
 		out.WriteString(all)
 		list = append(list, `"data":`...)
 		if v := jsontext.Value(all); v.IsValid() {
 			list = append(list, bytes.TrimSpace(v)...)
 		} else {
-			list = quote(list, all)
+			list = result.AppendString(list, all)
 		}
 		list = append(list, '}')
 		data, name = nil, ""

@@ -126,7 +126,7 @@ func appendOnce(out []byte, dec *jsontext.Decoder) ([]byte, error) {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = append(append(quote(out, m.name), ':'), m.value...)
+			out = append(append(result.AppendString(out, m.name), ':'), m.value...)
 		}
 		_, err := dec.ReadToken()
 		return append(out, '}'), err

@@ -194,17 +194,12 @@ func (d *Decoder) text(b *body, text string) *result.Result {
 	res := result.Text(text)
 	if d.declared {
 		// A client that was promised structured content fails a call without.
-		res.Structured = append(quote([]byte(`{"result":`), text), '}')
+		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
 	}
 	if b != nil && b.cut {
 		d.note(b, res, "")
 	}
 	return res
-}
-
-func quote(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s) // the error only tells of replaced bytes
-	return b
 }
 
 // structure sets the structured content to a valid JSON value without duplicate

@@ -143,7 +143,7 @@ func (t *tableWriter) column(name string) {
 	if name == "" {
 		name = "column_" + strconv.Itoa(len(t.names)+1)
 	}
-	t.names = append(t.names, quote(nil, t.taken.unique(name)))
+	t.names = append(t.names, result.AppendString(nil, t.taken.unique(name)))
 }
 
 // object writes a row as an object, or as a list where there are no names.
@@ -160,7 +160,7 @@ func (t *tableWriter) object(record []string) {
 		if i == len(t.names) {
 			t.column("")
 		}
-		t.out = quote(append(append(t.out, t.names[i]...), ':'), v)
+		t.out = result.AppendString(append(append(t.out, t.names[i]...), ':'), v)
 	}
 	t.out = append(t.out, '}')
 }
@@ -171,7 +171,7 @@ func appendList(out []byte, values []string) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = quote(out, v)
+		out = result.AppendString(out, v)
 	}
 	return append(out, ']')
 }
@@ -203,9 +203,9 @@ func (d *Decoder) form(b *body) *result.Result {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(quote(out, name), ':')
+		out = append(result.AppendString(out, name), ':')
 		if v := values[name]; len(v) == 1 {
-			out = quote(out, v[0])
+			out = result.AppendString(out, v[0])
 		} else {
 			out = appendList(out, v)
 		}

@@ -43,7 +43,7 @@ func (d *Decoder) xml(b *body) *result.Result {
 		w.shape = d.shape
 		w.value(root, 1)
 	} else {
-		w.out = append(quote(append(w.out, '{'), root.name), ':')
+		w.out = append(result.AppendString(append(w.out, '{'), root.name), ':')
 		w.value(root, 0)
 		w.out = append(w.out, '}')
 	}
@@ -215,7 +215,7 @@ func (w *xmlWriter) scalar(text []byte, kind string) {
 			return
 		}
 	}
-	w.out = quote(w.out, string(text))
+	w.out = result.AppendString(w.out, string(text))
 }
 
 // members writes the members of an object, each name once.
@@ -233,7 +233,7 @@ func (m *members) key(name string) {
 	if len(m.taken) > 0 {
 		m.out = append(m.out, ',')
 	}
-	m.out = append(quote(m.out, m.taken.unique(name)), ':')
+	m.out = append(result.AppendString(m.out, m.taken.unique(name)), ':')
 }
 
 // object writes an element with its attributes and children.
@@ -365,7 +365,7 @@ func (m *members) others(extra int) {
 	for i, a := range m.from.attrs {
 		if !m.attrs[i] {
 			m.key("@" + a.Name.Local)
-			m.out = quote(m.out, a.Value)
+			m.out = result.AppendString(m.out, a.Value)
 		}
 	}
 	var order []string
@@ -389,6 +389,6 @@ func (m *members) others(extra int) {
 	}
 	if text := bytes.TrimSpace(m.from.text); !m.text && len(text) > 0 {
 		m.key("#text")
-		m.out = quote(m.out, string(text))
+		m.out = result.AppendString(m.out, string(text))
 	}
 }

@@ -125,8 +125,8 @@ func (r *Result) appendMeta(b, lead []byte) []byte {
 	}
 	first := len(b)
 	if r.Code != "" {
-		b = appendString(append(b, `"mcpc/error":{"code":`...), r.Code)
-		b = appendString(append(b, `,"retry":`...), r.Retry.word())
+		b = AppendString(append(b, `"mcpc/error":{"code":`...), r.Code)
+		b = AppendString(append(b, `,"retry":`...), r.Retry.word())
 		if s := r.Retry.seconds(); s > 0 {
 			b = strconv.AppendInt(append(b, `,"retryAfterSeconds":`...), s, 10)
 		}
@@ -145,7 +145,7 @@ func (r *Result) appendMeta(b, lead []byte) []byte {
 		if len(b) > first {
 			b = append(b, ',')
 		}
-		b = append(append(appendString(b, k), ':'), v...)
+		b = append(append(AppendString(b, k), ':'), v...)
 	}
 	return append(b, '}')
 }
@@ -165,28 +165,28 @@ func (c *Content) append(b []byte) []byte {
 	case TypeImage, TypeAudio:
 		b = append(append(append(b, `{"type":"`...), c.Type...), `","data":"`...)
 		b = base64.StdEncoding.AppendEncode(b, c.Data)
-		b = appendString(append(b, `","mimeType":`...), c.MIME)
+		b = AppendString(append(b, `","mimeType":`...), c.MIME)
 	case TypeResource:
-		b = appendString(append(b, `{"type":"resource","resource":{"uri":`...), c.URI)
+		b = AppendString(append(b, `{"type":"resource","resource":{"uri":`...), c.URI)
 		if c.MIME != "" {
-			b = appendString(append(b, `,"mimeType":`...), c.MIME)
+			b = AppendString(append(b, `,"mimeType":`...), c.MIME)
 		}
 		if c.Data == nil {
-			b = appendString(append(b, `,"text":`...), c.Text)
+			b = AppendString(append(b, `,"text":`...), c.Text)
 		} else {
 			b = base64.StdEncoding.AppendEncode(append(b, `,"blob":"`...), c.Data)
 			b = append(b, '"')
 		}
 		b = append(b, '}')
 	default:
-		b = appendString(append(b, `{"type":"text","text":`...), c.Text)
+		b = AppendString(append(b, `{"type":"text","text":`...), c.Text)
 	}
 	return append(b, '}')
 }
 
-// appendString appends s as a JSON string. Bytes that are not UTF-8 become
+// AppendString appends s as a JSON string. Bytes that are not UTF-8 become
 // U+FFFD.
-func appendString(b []byte, s string) []byte {
+func AppendString(b []byte, s string) []byte {
 	b, _ = jsontext.AppendQuote(b, s) // the error only tells of the replacement
 	return b
 }

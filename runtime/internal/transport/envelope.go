@@ -136,27 +136,20 @@ func (r *reader) message(text []byte, m *message) (first *fault, err error) {
 		seen |= bit
 	}
 	version := false
-	if _, err := r.dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	for r.dec.PeekKind() != '}' {
-		key, err := r.name()
-		if err != nil {
-			return nil, err
-		}
+	err = r.members(func(key []byte) error {
 		switch string(key) {
 		case "jsonrpc":
 			once(jsonrpc, "jsonrpc")
 			v, err := r.dec.ReadValue()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			version = string(v) == `"2.0"`
 		case "id":
 			once(id, "id")
 			v, err := r.value(text)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if k := v.Kind(); k != '"' && k != '0' {
 				fail(faultf(mcp.INVALID_REQUEST, 400, "the id must be a string or an integer"))
@@ -167,7 +160,7 @@ func (r *reader) message(text []byte, m *message) (first *fault, err error) {
 			once(method, "method")
 			s, ok, err := r.string()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if !ok || s == "" {
 				fail(faultf(mcp.INVALID_REQUEST, 400, "the method must be a string"))
@@ -178,14 +171,14 @@ func (r *reader) message(text []byte, m *message) (first *fault, err error) {
 			start := r.dec.InputOffset()
 			if r.dec.PeekKind() != '{' {
 				if err := r.dec.SkipValue(); err != nil {
-					return nil, err
+					return err
 				}
 				fail(faultf(mcp.INVALID_PARAMS, 400, "params must be an object"))
-				continue
+				return nil
 			}
 			f, err := r.params(text, m)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if f != nil {
 				fail(f)
@@ -198,12 +191,11 @@ func (r *reader) message(text []byte, m *message) (first *fault, err error) {
 			case "error":
 				once(errorMember, "error")
 			}
-			if err := r.dec.SkipValue(); err != nil {
-				return nil, err
-			}
+			return r.dec.SkipValue()
 		}
-	}
-	if _, err := r.dec.ReadToken(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	m.response = seen&method == 0 && seen&(result|errorMember) != 0
@@ -226,14 +218,7 @@ func (r *reader) params(text []byte, m *message) (first *fault, err error) {
 		}
 		seen |= bit
 	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	for r.dec.PeekKind() != '}' {
-		key, err := r.name()
-		if err != nil {
-			return nil, err
-		}
+	err = r.members(func(key []byte) (err error) {
 		switch string(key) {
 		case "name":
 			once(name, "name")
@@ -267,11 +252,8 @@ func (r *reader) params(text []byte, m *message) (first *fault, err error) {
 		default:
 			err = r.dec.SkipValue()
 		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	_, err = r.dec.ReadToken()
+		return err
+	})
 	return first, err
 }
 
@@ -285,14 +267,7 @@ func (r *reader) meta(text []byte, m *message) (first *fault, err error) {
 		}
 		seen |= bit
 	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	for r.dec.PeekKind() != '}' {
-		key, err := r.name()
-		if err != nil {
-			return nil, err
-		}
+	err = r.members(func(key []byte) (err error) {
 		switch string(key) {
 		case "progressToken":
 			once(token, "progressToken")
@@ -310,12 +285,28 @@ func (r *reader) meta(text []byte, m *message) (first *fault, err error) {
 		default:
 			err = r.dec.SkipValue()
 		}
+		return err
+	})
+	return first, err
+}
+
+// members reads an object; read is given the name of each member and reads
+// its value.
+func (r *reader) members(read func(name []byte) error) error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	for r.dec.PeekKind() != '}' {
+		name, err := r.name()
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if err := read(name); err != nil {
+			return err
 		}
 	}
-	_, err = r.dec.ReadToken()
-	return first, err
+	_, err := r.dec.ReadToken()
+	return err
 }
 
 // name reads a member name. It is valid until the next one is read.

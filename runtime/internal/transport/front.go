@@ -30,6 +30,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -51,6 +52,7 @@ type Options struct {
 	AllowedHosts   []string      // values of Host besides the loopback names; "*" is any
 	AllowedOrigins []string      // values of Origin besides loopback ones; "*" is any
 	Drain          time.Duration // for calls in flight when the server ends; 0 is 10 s
+	MaxCalls       int           // that a client on stdio has running at once, if less than 64; 0 is 64
 }
 
 // Front answers MCP messages of one server.
@@ -64,6 +66,7 @@ type Front struct {
 	lists    [2]list // by Era
 	log      *slog.Logger
 	drain    time.Duration
+	calls    int // of one client on stdio at once
 	hosts    allowList
 	origins  allowList
 	serving  serving
@@ -78,6 +81,9 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	if f.drain <= 0 {
 		f.drain = 10 * time.Second
 	}
+	if f.calls = maxCalls; o.MaxCalls > 0 {
+		f.calls = min(f.calls, o.MaxCalls)
+	}
 	f.serving.idle = make(chan struct{}, 1)
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
@@ -87,10 +93,10 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 		server.WithToolCapabilities(false),
 		server.WithInstructions(p.Instructions),
 		server.WithTitle(p.Title))
-	info := appendString([]byte(`{"name":`), p.Name)
-	info = appendString(append(info, `,"version":`...), p.Version)
+	info := result.AppendString([]byte(`{"name":`), p.Name)
+	info = result.AppendString(append(info, `,"version":`...), p.Version)
 	if p.Title != "" {
-		info = appendString(append(info, `,"title":`...), p.Title)
+		info = result.AppendString(append(info, `,"title":`...), p.Title)
 	}
 	f.complete = fmt.Appendf(nil, `"resultType":"complete","_meta":{%q:%s}}`, mcp.MetaKeyServerInfo, info)
 
@@ -216,7 +222,7 @@ func (f *Front) handle(ctx context.Context, m *message, versions []string) ([]by
 	// mcp-go reads with encoding/json, which takes the last of two members and
 	// folds case; what it gets is therefore written anew, with an id of ours,
 	// and params in which no member comes twice.
-	text := appendString([]byte(`{"jsonrpc":"2.0","id":1,"method":`), m.method)
+	text := result.AppendString([]byte(`{"jsonrpc":"2.0","id":1,"method":`), m.method)
 	if m.params != nil {
 		if !m.params.IsValid() {
 			return nil, faultf(mcp.INVALID_PARAMS, 400, "a member of params comes twice")
@@ -297,7 +303,7 @@ func appendFault(b []byte, id jsontext.Value, f *fault) []byte {
 		b = append(b, id...)
 	}
 	b = strconv.AppendInt(append(b, `,"error":{"code":`...), int64(f.code), 10)
-	b = appendString(append(b, `,"message":`...), f.message)
+	b = result.AppendString(append(b, `,"message":`...), f.message)
 	if f.data != "" {
 		b = append(append(b, `,"data":`...), f.data...)
 	}

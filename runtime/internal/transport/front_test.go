@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -57,7 +58,7 @@ func (c *tools) CallTool(ctx context.Context, _ principal.Principal, tool string
 		b = append(append(b, (*c.front).Complete()...), ',')
 	}
 	b = append(b, `"content":[{"type":"text","text":`...)
-	b = appendString(b, text)
+	b = result.AppendString(b, text)
 	b = append(b, `}],"isError":false`...)
 	if tool == "lines" {
 		b = append(b, ",\n\"structuredContent\":{\r\n}"...)

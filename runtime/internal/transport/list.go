@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"sync"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -45,12 +44,12 @@ func (f *Front) listResult(e Era) []byte {
 
 // appendTool appends a tool as a client sees it.
 func appendTool(b []byte, t *plan.Tool, e Era) []byte {
-	b = appendString(append(b, `{"name":`...), t.Name)
+	b = result.AppendString(append(b, `{"name":`...), t.Name)
 	if t.Title != "" {
-		b = appendString(append(b, `,"title":`...), t.Title)
+		b = result.AppendString(append(b, `,"title":`...), t.Title)
 	}
 	if t.Description != "" {
-		b = appendString(append(b, `,"description":`...), t.Description)
+		b = result.AppendString(append(b, `,"description":`...), t.Description)
 	}
 	// Schemas are the same for all: what older clients cannot read, as boolean
 	// schemas and outputs that are no objects, a plan does not have.
@@ -61,7 +60,7 @@ func appendTool(b []byte, t *plan.Tool, e Era) []byte {
 	b = append(b, `,"annotations":{`...)
 	if t.Title != "" && e == Legacy {
 		// 2025-03-26 knows no other place for a title.
-		b = append(appendString(append(b, `"title":`...), t.Title), ',')
+		b = append(result.AppendString(append(b, `"title":`...), t.Title), ',')
 	}
 	// All four: what a hint defaults to when it is absent is the dangerous
 	// reading.
@@ -77,13 +76,6 @@ func appendBool(b []byte, v bool) []byte {
 		return append(b, "true"...)
 	}
 	return append(b, "false"...)
-}
-
-// appendString appends s as a JSON string. Text that is not UTF-8 gets
-// replacement characters.
-func appendString(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s) // the error only tells of the replacement
-	return b
 }
 
 // oneLine replaces line ends by spaces, in place. JSON has them between tokens

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 )
 
 const (
@@ -37,10 +39,10 @@ func unsupported(version string, versions []string) *fault {
 		if i > 0 {
 			data = append(data, ',')
 		}
-		data = appendString(data, v)
+		data = result.AppendString(data, v)
 	}
 	data = append(data, `],"requested":`...)
-	data = appendString(data, version)
+	data = result.AppendString(data, version)
 	data = append(data, '}')
 	return &fault{code: mcp.UNSUPPORTED_PROTOCOL_VERSION, message: "unsupported protocol version", data: string(data), status: 400}
 }

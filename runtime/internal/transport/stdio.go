@@ -56,7 +56,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	c := &conn{
 		Front:    f,
 		calls:    calls,
-		slots:    make(chan struct{}, maxCalls),
+		slots:    make(chan struct{}, f.calls),
 		out:      make(chan reply, maxCalls),
 		broken:   make(chan struct{}),
 		inFlight: map[string]*call{},

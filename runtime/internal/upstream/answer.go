@@ -44,7 +44,7 @@ type Answer struct {
 // use in an error.
 func (a *Answer) Redact(text string) string {
 	if a.sent != nil {
-		text = a.sent.redact(text)
+		text = Redact(text, a.sent.secrets)
 	}
 	if a.more != nil {
 		text = a.more(text)

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,9 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -174,25 +174,26 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 // escape encodes a part of a query; a space is %20, which every reader knows.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// minRedact is the length below which a secret is not looked for in texts: the
+// MinRedact is the length below which a secret is not looked for in texts: the
 // text would be destroyed, and so short a secret is none.
-const minRedact = 4
+const MinRedact = 4
 
-func (a *auth) redact(s string) string {
-	var secrets []string
-	for _, secret := range a.secrets {
-		// As it is, and as it is written in JSON and in URLs.
-		quoted, _ := jsontext.AppendQuote(nil, secret)
-		secrets = append(secrets, secret, string(quoted[1:len(quoted)-1]), escape(secret), url.QueryEscape(secret))
-	}
-	// The longest first: one may be a part of another.
-	slices.SortFunc(secrets, func(x, y string) int { return len(y) - len(x) })
+// Redact replaces secrets in a text, as they are and as they are written in JSON
+// and in URLs.
+func Redact(text string, secrets []string) string {
+	var all []string
 	for _, secret := range secrets {
-		if len(secret) >= minRedact {
-			s = strings.ReplaceAll(s, secret, hidden)
+		if len(secret) >= MinRedact {
+			quoted := string(result.AppendString(nil, secret))
+			all = append(all, secret, quoted[1:len(quoted)-1], escape(secret), url.QueryEscape(secret))
 		}
 	}
-	return s
+	// The longest first: one may be a part of another.
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	for _, secret := range all {
+		text = strings.ReplaceAll(text, secret, hidden)
+	}
+	return text
 }
 
 // hidden stands where a secret is.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -89,7 +90,11 @@ func (k *call) failed(ctx context.Context, err error) *Failure {
 		f.Kind, f.Message, f.Retry = KindCanceled, "The call was canceled by its caller.", reached
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
 		f.Kind, f.Retry = KindTimeout, reached
-		f.Message = fmt.Sprintf("%s did not answer within %s%s.", k.name, seconds(time.Since(k.start)), after)
+		limit := k.timeout
+		if ctx.Err() != nil { // the caller's own limit, which is not known here
+			limit = time.Since(k.start)
+		}
+		f.Message = fmt.Sprintf("%s did not answer within %s%s.", k.name, seconds(limit), after)
 		f.Next = "Ask for less at once if the tool's arguments allow it. " + operator
 	case errors.Is(err, errAddress):
 		f.Kind, f.Message = KindAddress, k.name+" has an address that is never called: a link-local, metadata or unspecified one."
@@ -141,7 +146,7 @@ func distrust(err error) string {
 
 func seconds(d time.Duration) string {
 	if d >= time.Second {
-		return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	}
 	return fmt.Sprintf("%d ms", d.Milliseconds())
 }

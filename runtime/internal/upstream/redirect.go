@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 )
 
 // send sends the request and follows redirects, with everything that was sent
@@ -41,7 +43,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
 		_ = res.Body.Close()
 		if !sameOrigin(at, to) {
-			return nil, nil, k.refuseRedirect(at, to)
+			return nil, nil, k.refuseRedirect(ctx, k.answer(res, at), at, to)
 		}
 		if hops == maxRedirects {
 			return nil, nil, &Failure{
@@ -129,8 +131,12 @@ func port(u *url.URL) string {
 	return "80"
 }
 
-func (k *call) refuseRedirect(from, to *url.URL) *Failure {
-	where := "another host, " + to.Hostname() + ","
+// refuseRedirect tells the log where the redirect leads, and the model only
+// that it leads away: the address may be an internal one.
+func (k *call) refuseRedirect(ctx context.Context, a *Answer, from, to *url.URL) *Failure {
+	k.log.WarnContext(ctx, "a redirect was not followed", "upstream", k.name, "from", from.Host,
+		"to", result.Shorten(a.Redact(to.Scheme+"://"+to.Host), 200))
+	where := "another host,"
 	if strings.EqualFold(from.Hostname(), to.Hostname()) {
 		where = "another port or an unencrypted connection of its host,"
 	} else if to.Hostname() == "" {

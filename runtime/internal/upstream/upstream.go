@@ -262,7 +262,7 @@ func (k *call) prepare(security [][]string) error {
 }
 
 // Explain adds to req what Do would add to it, with "(secret)" for the value of
-// every credential, and a part for each of those. missing says what would have
+// every credential, and a part for each header and credential. missing says what would have
 // to be set, for each way to authenticate, when none is at hand and one is
 // needed. Nothing is sent.
 func (c *Client) Explain(req *request.Request, security [][]string) (missing []string, err error) {
@@ -277,6 +277,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 	for _, h := range defaults() {
 		if _, ok := req.Header[h[0]]; !ok {
 			req.Header[h[0]] = []string{h[1]}
+			req.Parts = append(req.Parts, request.Part{Where: "header", Name: h[0], Value: h[1], From: "mcpc"})
 		}
 	}
 	k.sent.header(req.Header)

@@ -297,9 +297,9 @@ func TestFailures(t *testing.T) {
 	}{
 		{"refused", "GET", "http://" + gone.Addr().String(), KindConnect, `The upstream "shop" refused the connection (3 attempts); it may be down.`, result.RetryMay},
 		{"refused, a change", "POST", "http://" + gone.Addr().String(), KindConnect, `The upstream "shop" refused the connection; it may be down.`, result.RetryMay},
-		{"slow", "GET", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within`, result.RetryMay},
-		{"slow, a change", "POST", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within`, result.RetryCheck},
-		{"slow body", "GET", plain.URL + "/slow-body", KindTimeout, `The upstream "shop" did not answer within`, result.RetryMay},
+		{"slow", "GET", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryMay},
+		{"slow, a change", "POST", plain.URL + "/slow", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryCheck},
+		{"slow body", "GET", plain.URL + "/slow-body", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryMay},
 		{"reset", "POST", plain.URL + "/reset", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryCheck},
 		{"reset, a read", "GET", plain.URL + "/reset", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come (3 attempts).`, result.RetryMay},
 		{"garbage", "PUT", plain.URL + "/garbage", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryMay},
@@ -441,7 +441,7 @@ func TestRedirects(t *testing.T) {
 		{"nowhere", "GET", "/to?code=302", 302, []string{"GET /to?code=302"}, ""},
 		{"304", "GET", "/to?code=304&at=/end", 304, []string{"GET /to?code=304&at=/end"}, ""},
 		{"another port", "GET", "/to?code=302&at=" + other.URL, 0, []string{"GET /to?code=302&at=" + other.URL}, `The upstream "shop" redirects to another port`},
-		{"another host", "GET", "/to?code=302&at=http://files.example/x?token=s3cr3t", 0, nil, `The upstream "shop" redirects to another host, files.example, which is not followed`},
+		{"another host", "GET", "/to?code=302&at=http://files.example/x?token=s3cr3t", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
 		{"another scheme", "GET", "/to?code=302&at=file:///etc/passwd", 0, nil, `The upstream "shop" redirects to something that is not a web address,`},
 		{"for ever", "GET", "/to?code=302&at=" + url.QueryEscape("/to?code=302&at=%2Fto%3Fcode=302%26at=%252Fto%253Fcode=302%2526at=%25252Fto%25253Fcode=302%252526at=%2525252Fto%2525253Fcode=302%25252526at=%252525252Fto%252525253Fcode=302%2525252526at=/end"), 0, nil, `The upstream "shop" redirected more than 5 times.`},
 	} {
@@ -543,6 +543,23 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 	if shared[0] != "a=1" {
 		t.Error("a shared value was changed")
+	}
+}
+
+// Where a redirect leads that is not followed is the operator's to know, and
+// not the model's.
+func TestRefusedRedirectIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	f := &transport{answer: func(int, *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"http://s3cr3t.internal.example/?key=s3cr3t"}}, Body: http.NoBody, Request: &http.Request{Method: "GET"}}, nil
+	}}
+	c := newClient(t, plan.Upstream{}, Options{Transport: f, Logger: slog.New(slog.NewTextHandler(&log, nil)), Redact: func(s string) string { return strings.ReplaceAll(s, "s3cr3t", "(secret)") }})
+	_, err := c.Do(context.Background(), principal.Principal{}, newRequest(t, "GET", "http://localhost/", ""), nil)
+	if f := failure(t, err, KindRedirect); strings.Contains(f.Message, "internal") {
+		t.Error(f.Message)
+	}
+	if s := log.String(); !strings.Contains(s, `to=http://(secret).internal.example`) || strings.Contains(s, "s3cr3t") {
+		t.Error(s)
 	}
 }
 

@@ -15,6 +15,8 @@
 //	NAME/request                      the requests the upstream sees, exactly; "none"
 //	NAME/result.json                  the result the client gets
 //
+// A section of what was seen, such as NAME/request, needs what it was seen of.
+//
 // Of a request, headers are sorted and those that say nothing are left out; a
 // multipart boundary reads BOUNDARY, a carriage return ␍ and a last line end ␊.
 // A body that is no text is a Go string.
@@ -25,6 +27,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,6 +41,7 @@ import (
 
 // Spec is what an archive describes, unpacked in the working directory.
 type Spec struct {
+	Name   string // of the archive, e.g. "body/form"
 	Target string
 	Flags  []string
 	Getenv func(string) string
@@ -45,21 +49,49 @@ type Spec struct {
 
 // Outcome is what became of a Spec.
 type Outcome struct {
-	Lines, Pretty string       // diagnostics
-	Handler       http.Handler // of an MCP server; nil when there is none
+	// Diagnostics are what validate says in the format "line" or "pretty". Nil is
+	// a server that was compiled earlier: the archive's are not compared.
+	Diagnostics func(format string) string
+	Handler     http.Handler // of an MCP server; nil when there is none
 }
 
 // Make makes a server of a spec. It sends its requests through upstream.
 type Make func(t *testing.T, s Spec, upstream http.RoundTripper) Outcome
 
-// Run compares one archive with what a server does. With update it writes into
-// the archive what the server does; the difference is then for people to read.
-func Run(t *testing.T, archive string, update bool, serve Make) {
-	a, err := txtar.ParseFile(archive)
+// Each calls f in a subtest for every archive below a folder.
+func Each(t *testing.T, root string, f func(t *testing.T, archive string)) {
+	root, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := filepath.Abs(archive)
+	n := 0
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".txtar" {
+			return err
+		}
+		n++
+		t.Run(name(path), func(t *testing.T) { f(t, path) })
+		return nil
+	})
+	if err != nil || n == 0 {
+		t.Fatalf("%d archives in %s: %v", n, root, err)
+	}
+}
+
+// name is the name of an archive: its own and its folder's.
+func name(archive string) string {
+	return filepath.Base(filepath.Dir(archive)) + "/" + strings.TrimSuffix(filepath.Base(archive), ".txtar")
+}
+
+// Unpack unpacks an archive into a folder of its own, which is the working
+// directory until the test ends.
+func Unpack(t *testing.T, archive string) Spec {
+	_, s := unpack(t, archive)
+	return s
+}
+
+func unpack(t *testing.T, archive string) (*txtar.Archive, Spec) {
+	a, err := txtar.ParseFile(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +104,21 @@ func Run(t *testing.T, archive string, update bool, serve Make) {
 			t.Fatal(err)
 		}
 	}
+	s := files(a.Files).spec()
+	s.Name = name(archive)
+	return a, s
+}
+
+// Run compares one archive with what a server does. With update it writes into
+// the archive what the server does; the difference is then for people to read.
+func Run(t *testing.T, archive string, update bool, serve Make) {
+	path, err := filepath.Abs(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, s := unpack(t, path)
 	files := files(a.Files)
-	got := files.run(t, serve)
+	got := files.run(t, s, serve)
 	if update {
 		for _, g := range got {
 			files.put(g)
@@ -83,6 +128,9 @@ func Run(t *testing.T, archive string, update bool, serve Make) {
 			t.Fatal(err)
 		}
 		return
+	}
+	for _, name := range files.stale(got) {
+		t.Errorf("%s says what nobody asked for; remove it, or write the call", name)
 	}
 	for _, g := range got {
 		switch want := files.text(g.Name); {
@@ -95,16 +143,24 @@ func Run(t *testing.T, archive string, update bool, serve Make) {
 }
 
 // run does what the archive says and returns the sections that tell of it.
-func (fs files) run(t *testing.T, serve Make) (got files) {
+func (fs files) run(t *testing.T, s Spec, serve Make) (got files) {
 	add := func(name, text string) { got = append(got, txtar.File{Name: name, Data: []byte(text)}) }
 	u := newUpstream(t)
 	defer u.close()
-	o := serve(t, fs.spec(), u.transport())
-	add("diagnostics", o.Lines)
-	if fs.index("pretty") >= 0 {
-		add("pretty", o.Pretty)
+	o := serve(t, s, u.transport())
+	if o.Diagnostics != nil {
+		add("diagnostics", o.Diagnostics("line"))
+		if fs.index("pretty") >= 0 {
+			add("pretty", o.Diagnostics("pretty"))
+		}
 	}
-	if fs.index("tools.json") >= 0 && o.Handler != nil {
+	need := func(file string) {
+		if o.Handler == nil {
+			t.Fatalf("%s: there is no server: %v", file, got)
+		}
+	}
+	if fs.index("tools.json") >= 0 {
+		need("tools.json")
 		add("tools.json", ask(t, o.Handler, "tools/list", "{}"))
 	}
 	for _, f := range fs {
@@ -119,9 +175,7 @@ func (fs files) run(t *testing.T, serve Make) (got files) {
 		if err := json.Unmarshal(f.Data, &call); err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
-		if o.Handler == nil {
-			t.Fatalf("%s: there is no server; diagnostics:\n%s", f.Name, o.Lines)
-		}
+		need(f.Name)
 		var replies []string
 		for _, r := range fs {
 			if strings.HasPrefix(r.Name, name+"/reply") {
@@ -134,6 +188,25 @@ func (fs files) run(t *testing.T, serve Make) (got files) {
 		add(name+"/result.json", result)
 	}
 	return got
+}
+
+// stale lists the files that nothing reads or writes any more: those of a call
+// that is gone, and outcomes of a server that is not made. Of a server that was
+// compiled earlier nobody asks for diagnostics.
+func (fs files) stale(got files) (names []string) {
+	compiled := got.index("diagnostics") >= 0
+	for _, f := range fs {
+		if !compiled && (f.Name == "diagnostics" || f.Name == "pretty") {
+			continue
+		}
+		call, _, inCall := strings.Cut(f.Name, "/")
+		made := f.Name == "diagnostics" || f.Name == "pretty" || f.Name == "tools.json" || strings.HasSuffix(f.Name, "/request") || strings.HasSuffix(f.Name, "/result.json")
+		reply := inCall && strings.HasPrefix(f.Name, call+"/reply")
+		if made && got.index(f.Name) < 0 || reply && fs.index(call+"/call.json") < 0 {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // ask sends one request as a client of 2025-11-25 does, and returns the result,
