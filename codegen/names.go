@@ -148,7 +148,7 @@ func packageName(text string) string {
 	if s == "" || isDigit(s[0]) {
 		s = "mcp" + s
 	}
-	if token.IsKeyword(s) {
+	if token.IsKeyword(s) || s == "main" {
 		s += "mcp"
 	}
 	return s

@@ -95,7 +95,7 @@ func toolNames(p *plan.Server) (methods, files map[string]string) {
 	for _, m := range said {
 		taken[m] = true
 	}
-	methods = unique(names, goName)
+	methods = unique(names, methodName)
 	for name, m := range methods {
 		if taken[m] {
 			methods[name] = m + hashed(name)
@@ -112,6 +112,16 @@ func toolNames(p *plan.Server) (methods, files map[string]string) {
 		files[name] = strings.ToLower(f) + fileSuffix
 	}
 	return methods, files
+}
+
+// methodName is goName, but for the name of the field that embeds the Bridge:
+// it would hide the method.
+func methodName(tool string) string {
+	n := goName(tool)
+	if n == "Bridge" {
+		n += "Tool"
+	}
+	return n
 }
 
 // unite finds named schemas that are no different as arguments and as answers,

@@ -2,14 +2,17 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/codegen"
 	"github.com/mcpc-dev/mcpc/compiler"
+	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
 func (a *app) generate() *cobra.Command {
@@ -74,7 +78,7 @@ type the tool's method, and pass it to the package's New.
 			if len(compiled.Secrets) > 0 {
 				return usagef("values of sensitive variables cannot be generated into code: give the variables env, and set it where the server runs")
 			}
-			g.target, g.format = args[0], t.format
+			g.format = t.format
 			return g.run(compiled)
 		},
 	}
@@ -88,6 +92,11 @@ type the tool's method, and pass it to the package's New.
 	f.BoolVar(&g.report, "report", false, "")
 	f.StringVar(&g.code, "code", "", "")
 	f.BoolVar(&g.json, "json", false, "")
+	for _, flag := range []string{"output", "main", "code"} {
+		if err := cmd.MarkFlagDirname(flag); err != nil {
+			panic(err) // there is no such flag, which every test would show
+		}
+	}
 	t.flags(cmd)
 	return cmd
 }
@@ -95,8 +104,8 @@ type the tool's method, and pass it to the package's New.
 // generation is one run of the verb.
 type generation struct {
 	*app
-	dir, pkg, main, code, target, format string
-	check, dryRun, force, report, json   bool
+	dir, pkg, main, code, format       string
+	check, dryRun, force, report, json bool
 }
 
 // summary is what --json prints of a run.
@@ -112,7 +121,7 @@ type summary struct {
 	Edited   []string `json:"edited"` // changed by hand
 	Current  bool     `json:"current"`
 	Written  bool     `json:"written"`
-	MainFile string   `json:"main,omitempty"` // when it was written
+	MainFile string   `json:"main,omitempty"` // when there was none
 }
 
 func (g *generation) run(compiled *compiler.Result) error {
@@ -137,13 +146,23 @@ func (g *generation) run(compiled *compiler.Result) error {
 	if g.check {
 		return g.printCheck(s, changes)
 	}
+	name, text, err := g.mainFile()
+	if err != nil {
+		return failed(err)
+	}
+	s.MainFile = name
 	if !g.dryRun {
 		if err := changes.Apply(g.force); err != nil {
 			return failed(err)
 		}
 		s.Written = !s.Current
-		if s.MainFile, err = g.writeMain(); err != nil {
-			return failed(err)
+		if name != "" {
+			if err := os.MkdirAll(g.main, 0o755); err != nil {
+				return failed(err)
+			}
+			if err := os.WriteFile(name, text, 0o644); err != nil {
+				return failed(err)
+			}
 		}
 	}
 	if g.json {
@@ -170,7 +189,7 @@ func (g *generation) run(compiled *compiler.Result) error {
 		}
 	}
 	if s.MainFile != "" {
-		fmt.Fprintf(g.stdout, "wrote %s, which is yours from now on\n", s.MainFile)
+		fmt.Fprintf(g.stdout, "%s %s, which is yours from then on\n", verb, s.MainFile)
 	}
 	return nil
 }
@@ -197,7 +216,7 @@ func (g *generation) printCheck(s summary, changes *codegen.Changes) error {
 	if s.Current {
 		return nil
 	}
-	command := "mcpc generate " + g.target + " -o " + g.dir
+	command := g.command()
 	stale := len(s.Added) + len(s.Updated) + len(s.Deleted) + len(s.Edited)
 	if !g.json {
 		printed := 0
@@ -207,7 +226,7 @@ func (g *generation) printCheck(s summary, changes *codegen.Changes) error {
 			}
 			file := filepath.ToSlash(filepath.Join(g.dir, name))
 			if g.format == "github" {
-				fmt.Fprintf(g.stdout, "::error file=%s::%s is stale: run %s\n", file, path.Base(name), command)
+				fmt.Fprintln(g.stdout, diag.Annotation(file, path.Base(name)+" is stale: run "+command))
 				continue
 			}
 			d := diff.Diff("a/"+file, changes.Found(name), "b/"+file, changes.Wanted(name))
@@ -219,6 +238,25 @@ func (g *generation) printCheck(s summary, changes *codegen.Changes) error {
 		}
 	}
 	return &exit{exitDifference, fmt.Errorf("%s in %s; run\n  %s", count(stale, "stale file"), g.dir, command)}
+}
+
+// command is the command line that mends what --check finds: the one that was
+// given, without what makes it a check.
+func (g *generation) command() string {
+	words := []string{"mcpc"}
+	for i, w := range g.args {
+		checks := w == "--check" || w == "--json" || w == "--format" || strings.HasPrefix(w, "--format=") || i > 0 && g.args[i-1] == "--format"
+		if checks {
+			continue
+		}
+		if strings.ContainsFunc(w, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:=@,+%", r)
+		}) {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, " ")
 }
 
 // packageOf is the name of the package in a folder, or what it will be.
@@ -259,27 +297,21 @@ func importPath(dir string) (pkg, module string, err error) {
 	}
 }
 
-// writeMain writes the main program unless there is one.
-func (g *generation) writeMain() (string, error) {
+// mainFile is the main program to be written; none when there is one.
+func (g *generation) mainFile() (name string, text []byte, err error) {
 	if g.main == "" {
-		return "", nil
+		return "", nil, nil
 	}
-	name := filepath.Join(g.main, "main.go")
-	if _, err := os.Stat(name); err == nil {
-		return "", nil
+	name = filepath.Join(g.main, "main.go")
+	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		return "", nil, err
 	}
 	pkg, _, err := importPath(g.dir)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	text, err := codegen.Main(pkg, g.pkg)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(g.main, 0o755); err != nil {
-		return "", err
-	}
-	return name, os.WriteFile(name, text, 0o644)
+	text, err = codegen.Main(pkg, g.pkg)
+	return name, text, err
 }
 
 func (g *generation) printReport(compiled *compiler.Result) error {

@@ -40,6 +40,7 @@ func main() {
 
 // app is what every verb works with.
 type app struct {
+	args           []string // the command line, without the command
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -48,7 +49,7 @@ type app struct {
 
 // run is the whole command. It returns the exit code.
 func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []string, getenv func(string) string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
+	a := &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -258,13 +258,11 @@ func (d Diagnostic) json() []byte {
 // github writes d as a workflow command.
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 func (d Diagnostic) github() string {
-	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	var at string
 	message := visible(d.Message)
 	if !d.Range.IsZero() {
 		start, end := d.Range.Source.Position(d.Range.Start), d.Range.Source.Position(d.Range.End)
-		at = "file=" + property.Replace(d.Range.Source.Name) + ",line=" + strconv.Itoa(start.Line) + ",col=" + strconv.Itoa(start.Column) +
+		at = "file=" + annotationProperty.Replace(d.Range.Source.Name) + ",line=" + strconv.Itoa(start.Line) + ",col=" + strconv.Itoa(start.Column) +
 			",endLine=" + strconv.Itoa(end.Line)
 		if end.Line == start.Line { // a column without its line would mislead
 			at += ",endColumn=" + strconv.Itoa(end.Column)
@@ -280,5 +278,15 @@ func (d Diagnostic) github() string {
 	if d.Hint != "" {
 		message += "\n" + visible(d.Hint)
 	}
-	return "::" + d.Severity.String() + " " + at + "title=" + property.Replace(d.Code) + "::" + data.Replace(message)
+	return "::" + d.Severity.String() + " " + at + "title=" + annotationProperty.Replace(d.Code) + "::" + annotationText.Replace(message)
 }
+
+// Annotation is an error about a whole file, as a workflow command of GitHub.
+func Annotation(file, message string) string {
+	return "::error file=" + annotationProperty.Replace(file) + "::" + annotationText.Replace(visible(message))
+}
+
+var (
+	annotationText     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	annotationProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)

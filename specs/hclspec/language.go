@@ -361,6 +361,9 @@ tool "get_order" {
 					if !token.IsIdentifier(s) || !token.IsExported(s) || strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) >= 0 {
 						return fmt.Sprintf("cannot be %q", s), `use letters and digits, a capital first, e.g. "CreateOrder"`
 					}
+					if s == "Bridge" { // embedded, it is a field of that name
+						return `cannot be "Bridge"`, "generated code has a type of that name"
+					}
 					return "", ""
 				},
 				set: into(func(t *specs.Tool, s *setting) { t.Native = s.text })},
