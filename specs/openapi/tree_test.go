@@ -119,6 +119,7 @@ block = |`
 
 func FuzzJSON(f *testing.F) {
 	f.Add(`{"a":[1,-0.5e3,"\u00e4\ud83d\ude00",true,null],"a":{}}`)
+	f.Add(`{"` + strings.Repeat("\xa9", 200) + `" 1`)
 	f.Add(strings.Repeat("[", 300))
 	f.Fuzz(func(t *testing.T, text string) {
 		src := &diag.Source{Text: []byte(text)}
