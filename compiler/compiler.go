@@ -373,7 +373,6 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 	wg.Wait()
 
 	var cut []string
-	var firstCut diag.Range
 	served := map[*specs.Operation]bool{}
 	skipped := map[*specs.Operation]bool{}
 	for i, d := range s.derived {
@@ -399,9 +398,6 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			continue
 		}
 		if len(l.cut) > 0 {
-			if len(cut) == 0 {
-				firstCut = d.op.Range
-			}
 			cut = append(cut, d.name)
 		}
 		d.result = &l.tool
@@ -421,8 +417,10 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 		if len(cut) > 1 {
 			names += fmt.Sprintf(" and %d more", len(cut)-1)
 		}
+		// Without a place: the tool is named, and a stored place would have the whole
+		// document read again whenever its plan comes from the cache.
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "schema-cut", Message: fmt.Sprintf("the schemas of %d of %d tools are too large for a model; their deep parts are left open: %s", len(cut), len(outcomes), names),
-			Hint: "values there are not checked before they are sent", Range: firstCut})
+			Hint: "values there are not checked before they are sent"})
 	}
 }
 
