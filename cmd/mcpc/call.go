@@ -60,7 +60,9 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			s, err := runtime.New(compiled.Plan, runtime.Options{Logger: log, Getenv: a.getenv, Secrets: a.given, Version: version()})
+			o := a.runtimeOptions()
+			o.Logger = log
+			s, err := runtime.New(compiled.Plan, o)
 			if err != nil {
 				return failed(err)
 			}

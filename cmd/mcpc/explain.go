@@ -58,7 +58,7 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			if err != nil {
 				return err
 			}
-			s, err := runtime.New(compiled.Plan, runtime.Options{Getenv: a.getenv, Secrets: a.given, Version: version()})
+			s, err := runtime.New(compiled.Plan, a.runtimeOptions())
 			if err != nil {
 				return failed(err)
 			}
