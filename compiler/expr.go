@@ -18,6 +18,8 @@ func lowerExpr(x *specs.Expr, arg func(name string, at diag.Range) plan.Expr) pl
 		return constant(x.Value)
 	case specs.ExprArg:
 		return arg(x.Name, x.Range)
+	case specs.ExprVar:
+		out.Op = plan.OpVar
 	case specs.ExprGet:
 		out.Op = plan.OpGet
 	case specs.ExprIndex:

@@ -19,10 +19,11 @@ const (
 	ExprObject                 // Args: key, value, key, value …
 	ExprList                   // Args
 	ExprSecret                 // Secret, known only at run time
+	ExprVar                    // the value Name of the phase: response, step, each, request, result, operation
 )
 
-// Expr is an expression of the call phase: it is evaluated for every call. What
-// could be evaluated at load already is a constant.
+// Expr is an expression that is evaluated for every call, in one of its phases.
+// What could be evaluated at load already is a constant.
 type Expr struct {
 	Op     ExprOp
 	Value  *Node

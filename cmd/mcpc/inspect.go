@@ -315,6 +315,8 @@ func expression(e *plan.Expr) string {
 		return e.Const
 	case plan.OpArg:
 		return "args." + e.Name
+	case plan.OpVar:
+		return e.Name
 	case plan.OpGet:
 		return args[0] + "." + e.Name
 	case plan.OpIndex:

@@ -279,14 +279,6 @@ type XMLName struct {
 	None      bool // OpenAPI 3.2 nodeType none
 }
 
-// Response says how an answer becomes a tool result. What a body is, its
-// Content-Type says; Kind only forces it.
-type Response struct {
-	Kind  string // "" by Content-Type; "json", "xml", "text", "bytes", … forces
-	Wrap  bool   // the result is {"result": value}, because the value is not an object
-	Shape *Shape // for XML answers: names, arrays and types
-}
-
 // ExprOp is what an [Expr] does.
 type ExprOp string
 
@@ -302,6 +294,7 @@ const (
 	OpObject   ExprOp = "object"
 	OpList     ExprOp = "list"
 	OpSecret   ExprOp = "secret"
+	OpVar      ExprOp = "var"
 )
 
 // Expr is an expression evaluated for every call.
@@ -316,6 +309,7 @@ const (
 //	object    Args: key, value, key, value …; members with null values stay
 //	list      Args
 //	secret    the value of Secret
+//	var       the value Name of the phase: response, step, each, request or result; null when there is none
 type Expr struct {
 	Op     ExprOp
 	Const  string

@@ -24,7 +24,7 @@ func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*func
 	switch x.Op {
 	case specs.ExprConst:
 		return x.Value, nil
-	case specs.ExprArg:
+	case specs.ExprArg, specs.ExprVar:
 		if v := args[x.Name]; v != nil {
 			return v, nil
 		}

@@ -10,20 +10,6 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// phase is when an expression is evaluated, and so what it can know.
-type phase uint8
-
-const (
-	staticPhase phase = iota // at load: var, local, env(), file()
-	callPhase                // for every call: args too
-	namePhase                // at load, for every selected operation: operation too
-	firstPhase               // at load, before variables and locals: functions only
-)
-
-func (f phase) String() string {
-	return [...]string{"static", "call", "static, per operation", "static, before variables"}[f]
-}
-
 // scope is what names mean at one place.
 type scope struct {
 	phase phase

@@ -2,7 +2,7 @@
 //
 // A spec is a file, or all .hcl and .hcl.json files of a directory in any
 // order. Reading goes: text → syntax trees (syntax.go, json.go) → blocks,
-// decoded by the tables of language.go with the decoder of schema.go →
+// decoded by the tables of block_*.go with the decoder of schema.go →
 // [specs.Document]. Expressions are lowered on the way (expr.go): what is known
 // at load becomes a constant, what a call must know stays a tree of
 // [specs.Expr].

@@ -332,6 +332,11 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	if x == nil {
 		return false
 	}
+	if s := findSecret(x); s != nil && !row.phase.secretsAllowed() {
+		p.add(diag.Diagnostic{Code: "sensitive-value", Message: fmt.Sprintf("%s cannot hold the sensitive value %s", row.name, s.Secret.Name),
+			Hint: "sensitive values are known only when a request is sent: use them in auth, headers, query, form and json", Range: s.Range})
+		return false
+	}
 	switch row.kind {
 	case exprKind:
 		s.expr = x

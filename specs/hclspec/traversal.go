@@ -14,7 +14,7 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// reference resolves var.x, local.x, args.x, operation.x and the names of for
+// reference resolves var.x, local.x, what the phase knows, and the names of for
 // expressions.
 func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *scope) *specs.Expr {
 	root := e.Traversal.RootName()
@@ -32,68 +32,62 @@ func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *sc
 		if sc.phase == firstPhase {
 			return p.fail(sc, "wrong-phase", r, fmt.Sprintf("%s is read before variables and locals are known", sc.what), "use constants and functions here")
 		}
-	case "args":
-		switch sc.phase {
-		case callPhase:
-		case namePhase:
-			return p.fail(sc, "wrong-phase", r, fmt.Sprintf("args is known only when the tool is called; %s is evaluated once for each operation, at load", sc.what), "use operation.id, operation.method, operation.path or operation.tag")
-		default:
-			return p.fail(sc, "wrong-phase", r, fmt.Sprintf("args is known only when the tool is called; %s is evaluated once, at load (static phase)", sc.what), "use var or local here, and args in the tool's request")
+		name, nameRange, ok := p.member(e.Traversal)
+		if !ok {
+			return p.fail(sc, "incomplete-reference", r, root+" alone is no value", "write "+root+".NAME")
 		}
-	case "operation":
-		if sc.phase != namePhase {
-			return p.fail(sc, "wrong-phase", r, "operation is known only in the name of an expose block", "")
+		at := diag.Range{Source: r.Source, Start: rootRange.Start, End: nameRange.End}
+		resolve := p.variable
+		if root == "local" {
+			resolve = p.local
 		}
+		return p.steps(resolve(name, at, sc), e.Traversal[2:], sc)
 	case "api":
 		return p.fail(sc, "wrong-phase", r, "api is no value", `refer to an operation with operation = api.NAME["id"], to an API with api = api.NAME`)
-	default:
-		roots := []string{"var", "local"}
-		switch sc.phase {
-		case callPhase:
-			roots = append(roots, "args")
-		case namePhase:
-			roots = append(roots, "operation")
-		case firstPhase:
-			roots = nil
-		}
-		for k := range sc.names {
-			roots = append(roots, k)
-		}
-		slices.Sort(roots[min(len(roots), 3):])
-		hint := ""
-		if n := diag.Nearest(root, roots); n != "" {
-			hint = fmt.Sprintf("did you mean %q?", n)
-		} else if len(e.Traversal) == 1 {
-			hint = fmt.Sprintf("text is written in quotes: %q", root)
-		} else if len(roots) > 0 {
-			hint = "references begin with " + strings.Join(roots, ", ")
-		}
-		return p.fail(sc, "unknown-name", rootRange, fmt.Sprintf("there is no %q here", root), hint)
 	}
+	if i := slices.IndexFunc(phaseNames(), func(known phaseName) bool { return known.name == root }); i >= 0 {
+		return p.phaseValue(phaseNames()[i], e, r, sc)
+	}
+	names := sc.phase.rootNames()
+	known := len(names)
+	for k := range sc.names {
+		names = append(names, k)
+	}
+	slices.Sort(names[known:])
+	hint := ""
+	if n := diag.Nearest(root, names); n != "" {
+		hint = fmt.Sprintf("did you mean %q?", n)
+	} else if len(e.Traversal) == 1 {
+		hint = fmt.Sprintf("text is written in quotes: %q", root)
+	} else if len(names) > 0 {
+		hint = "references begin with " + strings.Join(names, ", ")
+	}
+	return p.fail(sc, "unknown-name", rootRange, fmt.Sprintf("there is no %q here", root), hint)
+}
 
+// phaseValue resolves a reference to what only some phases know.
+func (p *parser) phaseValue(n phaseName, e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *scope) *specs.Expr {
+	rootRange := p.rng(e.Traversal[0].SourceRange())
+	if !slices.Contains(n.phases, sc.phase) {
+		p.wrongPhase(n, r, sc)
+		return nil
+	}
+	whole := &specs.Expr{Op: specs.ExprVar, Name: n.name, Range: rootRange}
+	if n.value {
+		return p.steps(whole, e.Traversal[1:], sc)
+	}
 	name, nameRange, ok := p.member(e.Traversal)
 	if !ok {
-		hint := map[string]string{"args": "name the arguments you mean: { x = args.x }", "operation": "write operation.id, .method, .path or .tag"}[root]
-		if hint == "" {
-			hint = "write " + root + ".NAME"
-		}
-		return p.fail(sc, "incomplete-reference", r, root+" alone is no value", hint)
+		return p.fail(sc, "incomplete-reference", r, n.name+" alone is no value", n.advice)
 	}
-	rest := e.Traversal[2:]
 	at := diag.Range{Source: r.Source, Start: rootRange.Start, End: nameRange.End}
-	switch root {
-	case "var":
-		return p.steps(p.variable(name, at, sc), rest, sc)
-	case "local":
-		return p.steps(p.local(name, at, sc), rest, sc)
-	case "operation":
-		words := []string{"id", "method", "path", "tag"}
-		if !slices.Contains(words, name) {
-			return p.fail(sc, "unknown-name", at, fmt.Sprintf("operation has no %q", name), didYouMean(name, words, "it has "))
-		}
-		return p.steps(&specs.Expr{Op: specs.ExprGet, Name: name, Args: []*specs.Expr{{Op: specs.ExprArg, Name: "operation", Range: rootRange}}, Range: at}, rest, sc)
+	if n.members != nil && !slices.Contains(n.members, name) {
+		return p.fail(sc, "unknown-name", at, fmt.Sprintf("%s has no %q", n.name, name), didYouMean(name, n.members, "it has "))
 	}
-	return p.steps(&specs.Expr{Op: specs.ExprArg, Name: name, Range: at}, rest, sc)
+	if n.name == "args" {
+		return p.steps(&specs.Expr{Op: specs.ExprArg, Name: name, Range: at}, e.Traversal[2:], sc)
+	}
+	return p.steps(&specs.Expr{Op: specs.ExprGet, Name: name, Args: []*specs.Expr{whole}, Range: at}, e.Traversal[2:], sc)
 }
 
 // member is the second step of a reference: .name or ["name"].

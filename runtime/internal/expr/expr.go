@@ -33,6 +33,8 @@ import (
 // Env is what an expression sees of one call.
 type Env struct {
 	Args map[string]any
+	// Vars are the values of the phase by name, such as response; see [plan.Expr].
+	Vars map[string]any
 	// Secret resolves a secret. Nil: every secret is missing.
 	Secret func(plan.Secret) (string, error)
 }
@@ -64,6 +66,9 @@ func Compile(e plan.Expr) (Func, error) {
 	case plan.OpArg:
 		name := e.Name
 		return func(env *Env) (any, error) { return env.Args[name], nil }, nil
+	case plan.OpVar:
+		name := e.Name
+		return func(env *Env) (any, error) { return env.Vars[name], nil }, nil
 	case plan.OpSecret:
 		if e.Secret == nil {
 			return nil, errors.New("a secret expression names no secret")
@@ -126,6 +131,8 @@ func describe(e plan.Expr) string {
 	switch e.Op {
 	case plan.OpArg:
 		return fmt.Sprintf("argument %q", e.Name)
+	case plan.OpVar:
+		return e.Name
 	case plan.OpGet:
 		return fmt.Sprintf("member %q", e.Name)
 	case plan.OpCall:

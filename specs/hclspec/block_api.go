@@ -1,0 +1,186 @@
+package hclspec
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+// apiTarget is an api block while it is decoded.
+type apiTarget struct {
+	api       *specs.API
+	openapi   *specs.Text
+	variables map[string]string
+	expose    []diag.Range
+}
+
+func apiBlock() *block {
+	exposeText := func(set func(e *specs.Expose, t []specs.Text)) func(*parser, any, *setting) {
+		return into(func(e *specs.Expose, s *setting) { set(e, s.texts) })
+	}
+	return &block{
+		name: "api", label: "name", labelDoc: "referred to as `api.name`",
+		doc: "One HTTP service behind the server. It is described by an OpenAPI document (`openapi`), or by hand with `base_url` and tools that say their `request`. Nothing of an OpenAPI document is exposed until an `expose` block or a `tool` selects it.",
+		example: `api "erp" {
+  base_url = "https://erp.internal.example/api.asp"
+  auth     = basic("svc-mcp", var.erp_password)
+  timeout  = "20s"
+  retry {
+    attempts = 3
+    on       = [429, 502, 503, 504]
+  }
+}`,
+		attrs: []attr{
+			{name: "openapi", kind: textKind, doc: "path, relative to the spec, or URL of an OpenAPI document (2.0 to 3.2, JSON or YAML)", example: `openapi = "specs/github.yaml"`,
+				set: into(func(t *apiTarget, s *setting) { t.openapi = s.text })},
+			{name: "base_url", kind: textKind, standard: "the document's server", doc: "where requests go; required without `openapi`", example: `base_url = "https://api.example.com/v1"`, check: checkBaseURL,
+				set: into(func(t *apiTarget, s *setting) { t.api.BaseURL = s.text })},
+			{name: "auth", kind: credentialKind, standard: "what the document declares", doc: "how to authenticate: `bearer(token)`, `basic(user, password)` or `api_key(place, name, key)`, where place is `\"header\"`, `\"query\"` or `\"cookie\"`", example: "auth = bearer(var.token)",
+				set: into(func(t *apiTarget, s *setting) { t.api.Auth = s.cred })},
+			{name: "headers", kind: entriesKind, doc: "headers sent with every request; may hold sensitive values", example: `headers = { "X-Api-Version" = "2022-11-28" }`,
+				set: func(p *parser, target any, s *setting) {
+					p.checkHeaders(s.entries)
+					target.(*apiTarget).api.Headers = s.entries
+				}},
+			{name: "timeout", kind: durationKind, standard: "`\"30s\"`", doc: "limit of a whole call, retries included", example: `timeout = "20s"`,
+				set: into(func(t *apiTarget, s *setting) { t.api.Timeout = s.text })},
+			{name: "connect_timeout", kind: durationKind, standard: "`\"10s\"`", doc: "limit of connecting, TLS included", example: `connect_timeout = "5s"`,
+				set: into(func(t *apiTarget, s *setting) { t.api.ConnectTimeout = s.text })},
+			{name: "max_response", kind: sizeKind, standard: "`\"10MiB\"`", doc: "bytes read of an answer", example: `max_response = "10MB"`,
+				set: into(func(t *apiTarget, s *setting) { t.api.MaxResponse = s.text })},
+			{name: "server_variables", kind: textMapKind, doc: "values for the variables of the document's server URL", example: `server_variables = { region = "eu" }`,
+				set: into(func(t *apiTarget, s *setting) {
+					t.variables = map[string]string{}
+					for _, f := range s.node.Fields {
+						t.variables[f.Key] = f.Value.Text
+					}
+				})},
+		},
+		inner: []*block{
+			{
+				name: "retry", once: true,
+				doc: "When a request is sent again. It concerns tools that are read-only or idempotent; others are never retried. Without it GET and HEAD are tried three times in all on 502, 503, 504 and when connecting fails.",
+				example: `api "erp" {
+  base_url = "https://erp.example"
+  retry {
+    attempts = 3
+    on       = [429, 503]
+  }
+}`,
+				attrs: []attr{
+					{name: "attempts", kind: integerKind, standard: "`3`", doc: "calls in all, 1 to 10; 1 switches retries off", example: "attempts = 3",
+						set: func(p *parser, target any, s *setting) {
+							if s.number < 1 || s.number > 10 {
+								p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("attempts cannot be %d", s.number), Hint: "use 1 to 10; 1 switches retries off", Range: s.rng})
+								return
+							}
+							target.(*specs.Retry).Attempts = s.number
+						}},
+					{name: "on", kind: statusesKind, standard: "`[502, 503, 504]`", doc: "HTTP statuses that are worth another try", example: "on = [429, 503]",
+						set: into(func(r *specs.Retry, s *setting) { r.On = s.numbers })},
+				},
+				open: func(_ *parser, h *head, parent any) any {
+					r := &specs.Retry{Attempts: 3, On: []int{502, 503, 504}, Range: h.rng}
+					parent.(*apiTarget).api.Retry = r
+					return r
+				},
+			},
+			{
+				name: "expose",
+				doc:  "Selects operations of the OpenAPI document and makes a tool of each. All conditions that are written must hold; several blocks add up. Patterns are globs: `*` is any text without `/`, `**` any text, `?` one character but `/`; `*` alone matches everything. A pattern that matches nothing is a warning.",
+				example: `api "gh" {
+  openapi = "github.yaml"
+  expose {
+    operations = ["issues/*", "repos/get"]
+    exclude    = ["issues/remove-*"]
+    methods    = ["GET"]
+    name       = "gh_${snakecase(operation.id)}"
+  }
+}`,
+				attrs: []attr{
+					{name: "operations", kind: textsKind, standard: "all", doc: "patterns of operation ids; an operation without an id is called `METHOD /path`", example: `operations = ["issues/*"]`,
+						set: exposeText(func(e *specs.Expose, t []specs.Text) { e.Operations = t })},
+					{name: "exclude", kind: textsKind, doc: "patterns of operation ids that are left out", example: `exclude = ["issues/remove-*"]`,
+						set: exposeText(func(e *specs.Expose, t []specs.Text) { e.Exclude = t })},
+					{name: "tags", kind: textsKind, standard: "all", doc: "operations with one of these tags", example: `tags = ["issues"]`,
+						set: exposeText(func(e *specs.Expose, t []specs.Text) { e.Tags = t })},
+					{name: "methods", kind: textsKind, standard: "all", doc: "operations with one of these methods", example: `methods = ["GET"]`, words: httpMethods,
+						set: exposeText(func(e *specs.Expose, t []specs.Text) { e.Methods = t })},
+					{name: "paths", kind: textsKind, standard: "all", doc: "patterns of paths", example: `paths = ["/repos/*"]`,
+						set: exposeText(func(e *specs.Expose, t []specs.Text) { e.Paths = t })},
+					{name: "name", kind: templateKind, phase: namePhase, standard: "the operation's id", doc: "names of the tools; `operation.id`, `.method`, `.path` and `.tag` (the first one) are known here", example: `name = "gh_${snakecase(operation.id)}"`,
+						set: into(func(e *specs.Expose, s *setting) { e.Name = s.expr })},
+					{name: "deprecated", kind: boolKind, standard: "`false`", doc: "include deprecated operations", example: "deprecated = true",
+						set: into(func(e *specs.Expose, s *setting) { e.Deprecated = s.flag.Value })},
+				},
+				open: func(_ *parser, h *head, parent any) any {
+					t, e := parent.(*apiTarget), &specs.Expose{Range: h.rng}
+					t.api.Expose = append(t.api.Expose, e)
+					t.expose = append(t.expose, h.rng)
+					return e
+				},
+				close: func(_ *parser, h *head, parent, _ any) {
+					if h.failed { // what it selects is not known
+						t := parent.(*apiTarget)
+						t.api.Expose = t.api.Expose[:len(t.api.Expose)-1]
+					}
+				},
+			},
+			{
+				name: "override", label: "pattern", labelDoc: "a glob over operation ids",
+				doc: "Changes tools made of the document's operations in bulk, in the order written; a `tool` block has the last word.",
+				example: `api "gh" {
+  openapi = "github.yaml"
+  override "*" {
+    input "owner" { value = "acme" }
+    input "per_page" { default = 30 }
+  }
+}`,
+				attrs: append([]attr{
+					{name: "title", kind: textKind, doc: "the name people see", example: `title = "Search"`,
+						set: into(func(o *specs.Override, s *setting) { o.Title = s.text })},
+					{name: "description", kind: textKind, doc: "told to the model", example: `description = "…"`,
+						set: into(func(o *specs.Override, s *setting) { o.Description = s.text })},
+				}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Override).Hints })...),
+				inner: []*block{inputBlock()},
+				open: func(_ *parser, h *head, parent any) any {
+					t, o := parent.(*apiTarget), &specs.Override{Pattern: h.label(), Range: h.rng}
+					t.api.Overrides = append(t.api.Overrides, o)
+					t.expose = append(t.expose, h.rng)
+					return o
+				},
+				close: func(p *parser, _ *head, _, target any) { p.checkInputNames(target.(*specs.Override).Inputs) },
+			},
+		},
+		open: func(p *parser, h *head, _ any) any {
+			name := h.label().Value
+			if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`).MatchString(name) {
+				p.add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name for an api", name), Hint: "use letters, digits, _ and -, beginning with a letter", Range: h.label().Range})
+			}
+			for _, a := range p.doc.APIs {
+				if a.Name == name {
+					p.duplicate("api", name, h.rng, a.Range)
+					return nil
+				}
+			}
+			return &apiTarget{api: &specs.API{Name: name, Range: h.rng}}
+		},
+		close: func(p *parser, h *head, _, target any) { p.closeAPI(h, target.(*apiTarget)) },
+	}
+}
+
+func checkBaseURL(s string) (problem, advice string) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Sprintf("cannot be %q", s), `write an absolute URL: "https://api.example.com/v1"`
+	case u.User != nil:
+		return "cannot hold a user name or password", "use auth = basic(user, password)"
+	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return "cannot hold a query or fragment", "put query parameters into the request"
+	}
+	return "", ""
+}

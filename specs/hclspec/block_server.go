@@ -1,0 +1,75 @@
+package hclspec
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+func serverBlock() *block {
+	return &block{
+		name: "server", label: "name", once: true,
+		labelDoc: "identifies the server to clients",
+		doc:      "What the MCP server says of itself, and where it listens. At most one in a spec; without it the server has the name of the file or directory.",
+		example: `server "orders" {
+  title        = "Orders"
+  instructions = "Search before you cancel. Amounts are EUR."
+
+  listen "http" { addr = "127.0.0.1:8080" }
+}`,
+		attrs: []attr{
+			{name: "title", kind: textKind, doc: "the name people see", example: `title = "Orders"`,
+				set: into(func(s *specs.Server, v *setting) { s.Title = v.text.Value })},
+			{name: "version", kind: textKind, doc: "version of the described service", example: `version = "2.1"`,
+				set: into(func(s *specs.Server, v *setting) { s.Version = v.text.Value })},
+			{name: "instructions", kind: textKind, doc: "told to the model once: what the tools are for and how they go together", example: `instructions = "Search before you cancel."`,
+				set: into(func(s *specs.Server, v *setting) { s.Instructions = v.text.Value })},
+			{name: "name_prefix", kind: textKind, doc: "the prefix a client puts before tool names; it counts against the 64 characters of a name", example: `name_prefix = "mcp__orders__"`,
+				check: func(s string) (string, string) {
+					if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,48}$`).MatchString(s) {
+						return fmt.Sprintf("cannot be %q", s), "use up to 48 letters, digits, _ and -"
+					}
+					return "", ""
+				},
+				set: into(func(s *specs.Server, v *setting) { s.NamePrefix = v.text })},
+		},
+		inner: []*block{{
+			name: "listen", label: "transport", labels: []string{"http"}, once: true,
+			labelDoc: "`http`, Streamable HTTP",
+			doc:      "Serve over HTTP at this address instead of stdio. The command line wins.",
+			example: `server "orders" {
+  listen "http" { addr = ":8080" }
+}`,
+			attrs: []attr{{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served, 0.0.0.0 is every network", example: `addr = "127.0.0.1:8080"`,
+				check: func(s string) (string, string) {
+					_, port, err := net.SplitHostPort(s)
+					if n, nerr := strconv.Atoi(port); err != nil || nerr != nil || n < 0 || n > 65535 {
+						return fmt.Sprintf("cannot be %q", s), `write host:port, for example "127.0.0.1:8080"`
+					}
+					return "", ""
+				},
+				set: into(func(s *specs.Server, v *setting) {
+					if strings.HasPrefix(v.text.Value, ":") {
+						v.text.Value = "127.0.0.1" + v.text.Value
+					}
+					s.Listen = v.text
+				})}},
+			open: func(_ *parser, _ *head, parent any) any { return parent },
+		}},
+		open: func(p *parser, h *head, _ any) any {
+			s := &p.doc.Server
+			if !s.Range.IsZero() {
+				p.add(diag.Diagnostic{Code: "duplicate-block", Message: "the spec has a second server block", Hint: "keep one of the two", Range: h.rng,
+					Notes: []diag.Note{{Message: "the first one", Range: s.Range}}})
+				return nil
+			}
+			s.Name, s.Range = h.label().Value, h.rng
+			return s
+		},
+	}
+}

@@ -1,0 +1,73 @@
+package hclspec
+
+import (
+	"fmt"
+	"go/token"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/specs"
+)
+
+// hintAttrs are the rows of MCP's tool annotations.
+func hintAttrs(of func(target any) *specs.Hints) []attr {
+	row := func(name, doc string, set func(h *specs.Hints, f *specs.Flag)) attr {
+		return attr{name: name, kind: boolKind, standard: "by method", doc: doc, example: name + " = true",
+			set: func(_ *parser, target any, s *setting) { set(of(target), s.flag) }}
+	}
+	return []attr{
+		row("read_only", "it changes nothing", func(h *specs.Hints, f *specs.Flag) { h.ReadOnly = f }),
+		row("destructive", "it may delete or overwrite", func(h *specs.Hints, f *specs.Flag) { h.Destructive = f }),
+		row("idempotent", "doing it twice is as doing it once", func(h *specs.Hints, f *specs.Flag) { h.Idempotent = f }),
+		row("open_world", "it reaches things beyond this service", func(h *specs.Hints, f *specs.Flag) { h.OpenWorld = f }),
+	}
+}
+
+func toolBlock() *block {
+	return &block{
+		name: "tool", label: "name", labelDoc: "what the model calls; letters, digits, `_` and `-`, at most 64",
+		doc: "A tool the model sees. It is described by hand with a `request` block and its `input`s, or derived from an operation of an OpenAPI document with `operation`; then it has that operation's inputs, and what is written here changes them.",
+		example: `api "shop" { base_url = "https://shop.example" }
+
+tool "get_order" {
+  description = "Get one order by its number."
+  read_only   = true
+
+  input "number" { type = string }
+
+  request "GET" "/orders/{number}" {}
+}`,
+		attrs: append([]attr{
+			{name: "title", kind: textKind, doc: "the name people see", example: `title = "Search orders"`,
+				set: into(func(t *specs.Tool, s *setting) { t.Title = s.text })},
+			{name: "description", kind: textKind, standard: "the operation's", doc: "told to the model: what it does, what it returns, when to use it", example: `description = "Find orders by customer."`,
+				set: into(func(t *specs.Tool, s *setting) { t.Description = s.text })},
+			{name: "operation", kind: operationKind, doc: "the operation it is derived from; takes the place of `request`", example: `operation = api.gh["issues/create"]`,
+				set: into(func(t *specs.Tool, s *setting) { t.Operation = s.op })},
+			{name: "api", kind: apiKind, standard: "the only api", doc: "the API its `request` goes to", example: "api = api.erp",
+				set: into(func(t *specs.Tool, s *setting) { t.API = s.text })},
+			{name: "native", kind: textKind, standard: "made of the tool's name", doc: "in generated Go code, the method that stands for the tool and that native code may take the place of; an exported Go name", example: `native = "CreateOrder"`,
+				check: func(s string) (string, string) {
+					if !token.IsIdentifier(s) || !token.IsExported(s) || strings.IndexFunc(s, func(r rune) bool { return r > 0x7e }) >= 0 {
+						return fmt.Sprintf("cannot be %q", s), `use letters and digits, a capital first, e.g. "CreateOrder"`
+					}
+					if s == "Bridge" { // embedded, it is a field of that name
+						return `cannot be "Bridge"`, "generated code has a type of that name"
+					}
+					return "", ""
+				},
+				set: into(func(t *specs.Tool, s *setting) { t.Native = s.text })},
+		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
+		inner: []*block{inputBlock(), requestBlock()},
+		open: func(p *parser, h *head, _ any) any {
+			t := &specs.Tool{Name: h.label().Value, Range: h.rng}
+			p.broken[t] = h.broken
+			p.toolStart = len(p.diags)
+			return t
+		},
+		close: func(p *parser, h *head, _, target any) {
+			t := target.(*specs.Tool)
+			p.closeTool(h, t)
+			p.faulty[t] = h.broken || p.diags[p.toolStart:].HasErrors()
+		},
+	}
+}

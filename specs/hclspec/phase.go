@@ -1,0 +1,91 @@
+package hclspec
+
+import (
+	"slices"
+
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+// phase is when an expression is evaluated, and so what it can know. Constants,
+// functions, var and local are known in all but the first.
+type phase uint8
+
+const (
+	staticPhase   phase = iota // at load
+	callPhase                  // for every call: args
+	namePhase                  // at load, for every selected operation: operation
+	firstPhase                 // at load, before variables and locals: functions only
+	responsePhase              // for every answer: args, response
+	stepPhase                  // between the steps of a composite tool: args, step, each
+	testPhase                  // after a tested call: args, request, response, result
+)
+
+func (f phase) String() string {
+	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test"}[f]
+}
+
+// phaseName is a name that some phases know besides var and local.
+type phaseName struct {
+	name    string
+	phases  []phase
+	members []string // nil: any
+	value   bool     // it is a value by itself too
+	known   string   // completes "NAME is known only …"
+	advice  string   // where it is used without a member
+}
+
+// phaseNames are all such names. What stands for them when an expression is
+// evaluated: specs.ExprArg for the members of args, specs.ExprVar for the rest.
+func phaseNames() []phaseName {
+	return []phaseName{
+		{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
+		{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
+		{name: "response", phases: []phase{responsePhase, testPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
+		{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
+		{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
+		{name: "request", phases: []phase{testPhase}, members: []string{"method", "url", "path", "query", "headers", "cookies", "json", "form", "body"}, known: "in the expectations of a test", advice: "write request.method, .path, .query, .headers, .json, .form or .body"},
+		{name: "result", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
+	}
+}
+
+// secretsAllowed tells whether the value of an expression goes to the upstream
+// and nowhere else, so that it may hold a secret.
+func (f phase) secretsAllowed() bool { return f == staticPhase || f == callPhase }
+
+// rootNames are the names that references of a phase begin with.
+func (f phase) rootNames() []string {
+	if f == firstPhase {
+		return nil
+	}
+	names := []string{"var", "local"}
+	for _, r := range phaseNames() {
+		if slices.Contains(r.phases, f) {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
+
+// wrongPhase explains why a name is not known here.
+func (p *parser) wrongPhase(n phaseName, r diag.Range, sc *scope) {
+	message := n.name + " is known only " + n.known
+	hint := ""
+	switch {
+	case n.name == "operation":
+	case sc.phase == namePhase:
+		message += "; " + sc.what + " is evaluated once for each operation, at load"
+		hint = "use operation.id, operation.method, operation.path or operation.tag"
+	case sc.phase == staticPhase || sc.phase == firstPhase:
+		message += "; " + sc.what + " is evaluated once, at load (static phase)"
+		hint = "use var or local here"
+		if n.name == "args" {
+			hint += ", and args in the tool's request"
+		}
+	default:
+		message += "; " + sc.what + " is evaluated in the " + sc.phase.String() + " phase"
+		if names := sc.phase.rootNames(); len(names) > 2 {
+			hint = "use " + names[2] + " here"
+		}
+	}
+	p.fail(sc, "wrong-phase", r, message, hint)
+}
