@@ -66,17 +66,18 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 		params(u.Headers)
 	}
 	for i := range p.Tools {
-		r := &p.Tools[i].Request
-		for _, s := range r.Path {
-			if s.Param != nil {
-				note(s.Param.Value)
+		for _, r := range p.Tools[i].Requests() {
+			for _, s := range r.Path {
+				if s.Param != nil {
+					note(s.Param.Value)
+				}
 			}
-		}
-		params(r.Query)
-		params(r.Header)
-		params(r.Cookie)
-		if r.Body != nil {
-			note(r.Body.Value)
+			params(r.Query)
+			params(r.Header)
+			params(r.Cookie)
+			if r.Body != nil {
+				note(r.Body.Value)
+			}
 		}
 	}
 	return list

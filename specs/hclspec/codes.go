@@ -75,6 +75,12 @@ func Codes() []Code {
 		{"optional-in-path", "a path that needs an optional input"},
 		{"optional-in-text", "warning: a text that needs an optional input"},
 		{"two-bodies", "a request with two bodies"},
+		{"invalid-xml", "XML that is not well-formed"},
+		{"value-in-markup", "`${…}` where XML holds no value: in a tag, a comment, outside of an element"},
+		{"undeclared-prefix", "warning: XML uses a prefix that it does not declare"},
+		{"misplaced-function", "`raw` outside of XML, or `part` outside of a multipart body"},
+		{"unreachable-request", "requests after one that is always sent"},
+		{"constant-condition", "warning: a rule that no argument can change"},
 		{"unknown-input", "no such input"},
 		{"unused-input", "warning: an input that the request does not use"},
 	}

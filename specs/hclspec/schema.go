@@ -44,6 +44,7 @@ type attr struct {
 	kind     kind
 	phase    phase
 	required bool
+	shown    bool   // the model may see what comes of it: it holds no secrets
 	standard string // what holds when it is not written, for the reference
 	doc      string
 	example  string
@@ -74,11 +75,13 @@ const (
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
 	templateKind               // text over operation.…
+	xmlKind                    // XML in which ${…} is escaped
+	partsKind                  // object whose values are computed and may be parts
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text"}[k]
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text", "XML", "object of expressions"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -328,17 +331,18 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		return s.text != nil
 	}
 
+	sc.markup, sc.parts = row.kind == xmlKind, row.kind == partsKind
 	x := p.lower(e, sc)
 	if x == nil {
 		return false
 	}
-	if s := findSecret(x); s != nil && !row.phase.secretsAllowed() {
+	if s := findSecret(x); s != nil && (row.shown || !row.phase.secretsAllowed()) {
 		p.add(diag.Diagnostic{Code: "sensitive-value", Message: fmt.Sprintf("%s cannot hold the sensitive value %s", row.name, s.Secret.Name),
-			Hint: "sensitive values are known only when a request is sent: use them in auth, headers, query, form and json", Range: s.Range})
+			Hint: "sensitive values are known only when a request is sent: use them in auth and in requests", Range: s.Range})
 		return false
 	}
 	switch row.kind {
-	case exprKind:
+	case exprKind, xmlKind:
 		s.expr = x
 		return true
 	case templateKind:
@@ -350,7 +354,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			return p.known(x, row.name) != nil
 		}
 		return true
-	case entriesKind:
+	case entriesKind, partsKind:
 		entries, ok := p.entries(x, row.name)
 		s.entries = entries
 		return ok

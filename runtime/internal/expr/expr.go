@@ -54,6 +54,31 @@ type SecretError struct {
 func (e *SecretError) Error() string { return fmt.Sprintf("secret %q: %v", e.Name, e.Err) }
 func (e *SecretError) Unwrap() error { return e.Err }
 
+// MissingError says that a value is null where one is needed: an argument that
+// was not given, mostly.
+type MissingError struct{ message string }
+
+func (e *MissingError) Error() string { return e.message }
+
+func missing(format string, args ...any) error { return &MissingError{fmt.Sprintf(format, args...)} }
+
+// Holds evaluates a condition. One that is null, or that needs a value which is
+// null, is neither true nor false: unknown is what it counts as.
+func Holds(f Func, env *Env, unknown bool) (bool, error) {
+	v, err := f(env)
+	if _, ok := errors.AsType[*MissingError](err); ok || err == nil && v == nil {
+		return unknown, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	b, ok := boolOf(v)
+	if !ok {
+		return false, fmt.Errorf("the condition is %s, not true or false", kindOf(v))
+	}
+	return b, nil
+}
+
 // Compile makes a closure of e. An error is a mistake in the plan.
 func Compile(e plan.Expr) (Func, error) {
 	switch e.Op {
@@ -204,7 +229,7 @@ func template(parts []Func, exprs []plan.Expr) Func {
 			s, ok := textOf(v)
 			if !ok {
 				if v == nil {
-					return nil, fmt.Errorf("%s is needed in a text but is not given", what[i])
+					return nil, missing("%s is needed in a text but is not given", what[i])
 				}
 				return nil, fmt.Errorf("%s is %s and cannot stand in a text", what[i], kindOf(v))
 			}
@@ -222,6 +247,9 @@ func cond(test, yes, no Func, what string) Func {
 		}
 		b, ok := boolOf(v)
 		if !ok {
+			if v == nil {
+				return nil, missing("%s is null, where a condition must be true or false", what)
+			}
 			return nil, fmt.Errorf("%s is %s, where a condition must be true or false", what, kindOf(v))
 		}
 		if b {
@@ -269,6 +297,10 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 	for i, a := range e.Args {
 		what[i] = describe(a)
 	}
+	shown := e.Name
+	if strings.HasPrefix(shown, "xml") || shown == "raw" {
+		shown = "the XML" // nobody wrote a call
+	}
 	return func(env *Env) (any, error) {
 		in := make([]any, len(sub))
 		for i, f := range sub {
@@ -284,11 +316,11 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 		var bad *operandError
 		if errors.As(err, &bad) {
 			if in[bad.at] == nil {
-				return nil, fmt.Errorf("%s is needed by %s but is not given", what[bad.at], e.Name)
+				return nil, missing("%s is needed by %s but is not given", what[bad.at], shown)
 			}
-			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.at], kindOf(in[bad.at]), e.Name, bad.want)
+			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.at], kindOf(in[bad.at]), shown, bad.want)
 		}
-		return nil, fmt.Errorf("%s: %w", e.Name, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}, nil
 }
 
@@ -302,6 +334,9 @@ func logic(op string, left, right Func) Func {
 			}
 			b, ok := boolOf(v)
 			if !ok {
+				if v == nil {
+					return nil, missing("%s needs true or false, not null", op)
+				}
 				return nil, fmt.Errorf("%s needs true or false, not %s", op, kindOf(v))
 			}
 			if b == decides {

@@ -62,6 +62,12 @@ func functions() map[string]function {
 		"ceil":  {1, 1, rounding(true)},
 		"floor": {1, 1, rounding(false)},
 
+		// Of XML templates; see xml.go.
+		"xmltext":      {1, 1, text1e(escapeText)},
+		"xmlattribute": {1, 1, text1e(escapeAttribute)},
+		"xmlcdata":     {1, 1, text1e(escapeCDATA)},
+		"raw":          {1, 1, text1(func(s string) string { return s })},
+
 		"coalesce": {1, -1, coalesce},
 		"tostring": {1, 1, tostring},
 		"tonumber": {1, 1, tonumber},
@@ -113,6 +119,17 @@ func text1(f func(string) string) func([]any) (any, error) {
 			return nil, err
 		}
 		return f(s), nil
+	}
+}
+
+// text1e is text1 for what does not take every text.
+func text1e(f func(string) (string, error)) func([]any) (any, error) {
+	return func(in []any) (any, error) {
+		s, err := textAt(in, 0)
+		if err != nil {
+			return nil, err
+		}
+		return f(s)
 	}
 }
 

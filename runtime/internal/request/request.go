@@ -59,6 +59,10 @@ type Builder struct {
 	body     *body
 	hidden   [][]string
 	boundary func() string
+	// File reads the file that an argument names as "file:NAME"; its errors
+	// complete a sentence that begins with the argument. Nil: there are none. It
+	// is set before the first call.
+	File func(name string) ([]byte, error)
 }
 
 type segment struct {
@@ -233,7 +237,7 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 		env  expr.Env
 	}{}
 	c := &w.call
-	c.env, c.args = env, a
+	c.env, c.args, c.file = env, a, b.File
 	if env == nil || env.Args == nil {
 		w.env.Args = a.Values
 		if env != nil {
