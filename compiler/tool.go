@@ -18,7 +18,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		return plan.Tool{}, nil, false
 	}
 	before := len(c.diags)
-	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path, Formats: true,
+	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path,
 		Origin: plan.Origin{Kind: "hcl", API: a.name, Source: t.Range.String()}}
 	if t.Title != nil {
 		out.Title = cleanText(t.Title.Value)
@@ -34,8 +34,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	for _, i := range t.Inputs {
 		for _, r := range i.Rules {
 			rule := in.rule(r)
-			// A rule of an input says nothing of an input that is not given.
-			rule.Condition = whenGiven(in.arg(i.Path, i.Range), rule.Condition, constant(specs.NewBool(true)))
+			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
 			out.Rules = append(out.Rules, rule)
 		}
 	}

@@ -19,6 +19,7 @@ func (a *app) call() *cobra.Command {
 	var given arguments
 	var asJSON bool
 	var out string
+	var files []string
 	cmd := &cobra.Command{
 		Use:   "call TARGET TOOL [K=V …]",
 		Short: "call one tool and print its result",
@@ -34,6 +35,7 @@ func (a *app) call() *cobra.Command {
   K.SUB=V                 a member of an object; a repeated K adds to an array
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
+  --files DIR             a folder whose files arguments may name, as file:NAME
   --out FILE              write the result's image, sound or binary there
   --json                  print the whole result object, as an MCP client gets it
 
@@ -61,7 +63,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			o := a.runtimeOptions()
-			o.Logger = log
+			o.Logger, o.Files = log, files
 			s, err := runtime.New(compiled.Plan, o)
 			if err != nil {
 				return failed(err)
@@ -85,6 +87,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "")
 	f.StringVar(&out, "out", "", "")
+	cmd.Flags().StringArrayVar(&files, "files", nil, "")
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd
