@@ -214,13 +214,14 @@ func (h *handInputs) filePart(x *specs.Expr, value plan.Expr, filename *specs.Ex
 	if filename != nil {
 		set("filename", lowerExpr(filename, h.arg))
 	}
-	if media != "" {
-		set("content_type", constant(specs.NewString(media)))
-	}
 	if h.isFile(x) {
 		set("data", value)
 	} else {
 		set("text", call("tostring", value))
+		media = cmp.Or(media, "text/plain; charset=utf-8")
+	}
+	if media != "" {
+		set("content_type", constant(specs.NewString(media)))
 	}
 	if value.Op == plan.OpConst {
 		return o

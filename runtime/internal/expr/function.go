@@ -27,7 +27,7 @@ type function struct {
 
 // functions is the table by name; only Compile looks into it.
 func functions() map[string]function {
-	return map[string]function{
+	table := map[string]function{
 		"upper":      {1, 1, text1(strings.ToUpper)},
 		"lower":      {1, 1, text1(strings.ToLower)},
 		"snakecase":  {1, 1, text1(func(s string) string { return strings.Join(words(s), "_") })},
@@ -62,12 +62,6 @@ func functions() map[string]function {
 		"ceil":  {1, 1, rounding(true)},
 		"floor": {1, 1, rounding(false)},
 
-		// Of XML templates; see xml.go.
-		"xmltext":      {1, 1, text1e(escapeText)},
-		"xmlattribute": {1, 1, text1e(escapeAttribute)},
-		"xmlcdata":     {1, 1, text1e(escapeCDATA)},
-		"raw":          {1, 1, text1(func(s string) string { return s })},
-
 		"coalesce": {1, -1, coalesce},
 		"tostring": {1, 1, tostring},
 		"tonumber": {1, 1, tonumber},
@@ -86,6 +80,10 @@ func functions() map[string]function {
 		"neg": {1, 1, neg},
 		"!":   {1, 1, not},
 	}
+	for name, e := range escapers() {
+		table[name] = function{1, 1, escapeFunction(e)}
+	}
+	return table
 }
 
 func textAt(in []any, i int) (string, error) {
@@ -119,17 +117,6 @@ func text1(f func(string) string) func([]any) (any, error) {
 			return nil, err
 		}
 		return f(s), nil
-	}
-}
-
-// text1e is text1 for what does not take every text.
-func text1e(f func(string) (string, error)) func([]any) (any, error) {
-	return func(in []any) (any, error) {
-		s, err := textAt(in, 0)
-		if err != nil {
-			return nil, err
-		}
-		return f(s)
 	}
 }
 

@@ -6,108 +6,93 @@ import (
 	"unicode/utf8"
 )
 
-var errNotXML = errors.New("the value holds a control character, which XML cannot carry; remove it")
+// Values of XML templates are escaped for the place they stand in: xmltext
+// between tags, xmlattribute between quotes of either kind, xmlcdata in a CDATA
+// section. raw takes a text for XML. No author calls the first three; the
+// front-end puts them around values.
 
-// isXMLChar is the production Char of XML 1.0.
-func isXMLChar(r rune) bool {
-	return r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000
+var errNotXML = errors.New("holds a control character, which XML cannot carry; remove it")
+
+// escaper appends a text to XML.
+type escaper func(b []byte, s string) ([]byte, error)
+
+// escapers by the name of the function. A text between tags keeps its line ends
+// but for carriage returns, which a parser would read as line feeds; in an
+// attribute it would read all white space as spaces.
+func escapers() map[string]escaper {
+	text := [utf8.RuneSelf]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\r': "&#13;"}
+	attribute := text
+	attribute['"'], attribute['\''], attribute['\n'], attribute['\t'] = "&quot;", "&apos;", "&#10;", "&#9;"
+	return map[string]escaper{
+		"xmltext":      func(b []byte, s string) ([]byte, error) { return appendEscaped(b, s, &text) },
+		"xmlattribute": func(b []byte, s string) ([]byte, error) { return appendEscaped(b, s, &attribute) },
+		"xmlcdata":     appendCDATA,
+		"raw":          func(b []byte, s string) ([]byte, error) { return append(b, s...), nil },
+	}
 }
 
-// escaped replaces single characters of a text. reference is what stands for
-// one, "" for itself. A text without such characters is returned as it is.
-func escaped(s string, reference func(r rune) string) (string, error) {
-	var b strings.Builder
+// escapeFunction is an escaper as a function of the table.
+func escapeFunction(e escaper) func([]any) (any, error) {
+	return func(in []any) (any, error) {
+		s, err := textAt(in, 0)
+		if err != nil {
+			return nil, err
+		}
+		b, err := e(make([]byte, 0, len(s)+16), s)
+		return string(b), err
+	}
+}
+
+// checkXML refuses what XML 1.0 cannot hold, and what is no UTF-8.
+func checkXML(s string) error {
+	ascii := true
+	for i := range len(s) {
+		c := s[i]
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
+			return errNotXML
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && (!utf8.ValidString(s) || strings.ContainsAny(s, "\uFFFE\uFFFF")) {
+		return errNotXML
+	}
+	return nil
+}
+
+func appendEscaped(b []byte, s string, table *[utf8.RuneSelf]string) ([]byte, error) {
+	if err := checkXML(s); err != nil {
+		return b, err
+	}
 	done := 0
-	for i, r := range s {
-		if r >= 0x20 && r < 0x7f && r != '&' && r != '<' && r != '>' && r != '"' && r != '\'' {
-			continue
-		}
-		if !isXMLChar(r) || r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
-			return "", errNotXML
-		}
-		if ref := reference(r); ref != "" {
-			if b.Cap() == 0 {
-				b.Grow(len(s) + 16)
-			}
-			b.WriteString(s[done:i])
-			b.WriteString(ref)
-			done = i + 1 // only ASCII is replaced
+	for i := range len(s) {
+		c := s[i]
+		if c < utf8.RuneSelf && table[c] != "" {
+			b = append(append(b, s[done:i]...), table[c]...)
+			done = i + 1
 		}
 	}
-	if done == 0 {
-		return s, nil
-	}
-	b.WriteString(s[done:])
-	return b.String(), nil
+	return append(b, s[done:]...), nil
 }
 
-// escapeText writes a value between tags. A parser would read a carriage return
-// as a line feed.
-func escapeText(s string) (string, error) {
-	return escaped(s, func(r rune) string {
-		switch r {
-		case '&':
-			return "&amp;"
-		case '<':
-			return "&lt;"
-		case '>':
-			return "&gt;"
-		case '\r':
-			return "&#13;"
-		}
-		return ""
-	})
-}
-
-// escapeAttribute writes a value between quotes of either kind. A parser would
-// read line ends and tabs as spaces.
-func escapeAttribute(s string) (string, error) {
-	return escaped(s, func(r rune) string {
-		switch r {
-		case '&':
-			return "&amp;"
-		case '<':
-			return "&lt;"
-		case '>':
-			return "&gt;"
-		case '"':
-			return "&quot;"
-		case '\'':
-			return "&apos;"
-		case '\r':
-			return "&#13;"
-		case '\n':
-			return "&#10;"
-		case '\t':
-			return "&#9;"
-		}
-		return ""
-	})
-}
-
-// escapeCDATA writes a value into a CDATA section, which it cannot end: where
-// ]]> may come about, also with what stands before and after the value, the
-// section is closed and opened again.
-func escapeCDATA(s string) (string, error) {
-	if _, err := escaped(s, func(rune) string { return "" }); err != nil {
-		return "", err
+// appendCDATA writes into a CDATA section, which the text cannot end: where ]]>
+// may come about, also with what stands before and after the text, the section
+// is closed and opened again.
+func appendCDATA(b []byte, s string) ([]byte, error) {
+	if err := checkXML(s); err != nil {
+		return b, err
 	}
-	if !strings.ContainsAny(s, ">\r") && !strings.HasSuffix(s, "]") {
-		return s, nil
-	}
-	var b strings.Builder
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '\r':
-			b.WriteString("]]>&#13;<![CDATA[")
+			b = append(b, "]]>&#13;<![CDATA["...)
 		case c == '>' && strings.Trim(s[max(0, i-2):i], "]") == "":
-			b.WriteString("]]>&gt;<![CDATA[")
+			b = append(b, "]]>&gt;<![CDATA["...)
 		default:
-			b.WriteByte(c)
+			b = append(b, c)
 		}
 	}
 	if strings.HasSuffix(s, "]") {
-		b.WriteString("]]><![CDATA[")
+		b = append(b, "]]><![CDATA["...)
 	}
-	return b.String(), nil
+	return b, nil
 }

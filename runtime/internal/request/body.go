@@ -32,7 +32,11 @@ type body struct {
 	plan.Body
 	source
 	fields map[string]*field // by name on the wire
-	// encode writes text in the charset that Media names; nil for UTF-8.
+	// args are the arguments that members of an author's form or multipart body
+	// come from, by the name on the wire: refusals speak of them.
+	args map[string]string
+	// encode writes text in the charset that Media names; nil for UTF-8. Its
+	// errors complete a sentence that begins with what holds the text.
 	encode      func(string) (string, error)
 	xmlEncoding string // as the XML declaration names it
 }
@@ -67,6 +71,14 @@ func compileBody(b *plan.Body) (*body, error) {
 		}
 	}
 	out.setCharset()
+	if b.Value != nil && b.Value.Op == plan.OpObject {
+		out.args = map[string]string{}
+		if keys, values, ok := constantKeys(*b.Value); ok {
+			for i, key := range keys {
+				out.args[key] = onlyArgument(values[i])
+			}
+		}
+	}
 	for i, f := range b.Fields {
 		c := &field{binary: f.Binary, media: f.Media, styled: f.Style != ""}
 		c.Name, c.Style, c.Explode, c.AllowReserved = f.Name, f.Style, f.Explode, f.AllowReserved
@@ -129,10 +141,10 @@ func (b *body) setCharset() {
 		if err != nil {
 			for _, r := range s {
 				if _, err := enc.NewEncoder().String(string(r)); err != nil {
-					return "", refuse(b.label(), "holds %s, which %s, the charset in which it is sent, does not have", excerpt(string(r)), name)
+					return "", fmt.Errorf("holds %s, which %s, the charset in which it is sent, does not have", excerpt(string(r)), name)
 				}
 			}
-			return "", refuse(b.label(), "cannot be written in %s, the charset in which it is sent", name)
+			return "", fmt.Errorf("cannot be written in %s, the charset in which it is sent", name)
 		}
 		return encoded, nil
 	}
@@ -181,6 +193,33 @@ func compileConstant(p plan.Param) (string, error) {
 		return "", err
 	}
 	return c.headerText(t)
+}
+
+// onlyArgument is the argument an expression computes with, "" when there is
+// none or several.
+func onlyArgument(e plan.Expr) string {
+	name := ""
+	if e.Op == plan.OpArg {
+		name = e.Name
+	}
+	for _, a := range e.Args {
+		switch n := onlyArgument(a); {
+		case n == "", n == name:
+		case name == "":
+			name = n
+		default:
+			return ""
+		}
+	}
+	return name
+}
+
+// at is how a refusal speaks of a member of the body.
+func (b *body) at(name string) string {
+	if arg := b.args[name]; arg != "" {
+		return arg
+	}
+	return join(b.label(), name)
 }
 
 // label is how a refusal speaks of the body.
@@ -232,7 +271,7 @@ func (b *body) write(c *call, boundary func() string) (data []byte, media string
 		}
 	case plan.Bytes:
 		var f file
-		if f, err = c.fileOf(t, b.label()); err == nil {
+		if f, err = c.fileOf(t, b.label(), false); err == nil {
 			data, media = f.data, f.media
 		}
 		// A range like */* or image/* says nothing; the data URI does.
@@ -253,7 +292,9 @@ func (b *body) write(c *call, boundary func() string) (data []byte, media string
 	}
 	if err == nil && b.encode != nil && b.Codec != plan.FormCodec {
 		var text string
-		text, err = b.encode(string(data))
+		if text, err = b.encode(string(data)); err != nil {
+			err = refuse(b.label(), "%v", err)
+		}
 		data = []byte(text)
 	}
 	if err != nil {
@@ -279,7 +320,7 @@ func (b *body) form(c *call, t tree) ([]byte, error) {
 	w := pairs{form: true, encode: b.encode}
 	for i, item := range t.items {
 		name := t.keys[i]
-		at := join(b.label(), name)
+		at := b.at(name)
 		if hasControl(name) {
 			return nil, refuse(b.label(), "has a name with a control character, %s; use another name", excerpt(name))
 		}
@@ -294,7 +335,7 @@ func (b *body) form(c *call, t tree) ([]byte, error) {
 		for _, v := range values {
 			switch {
 			case f.binary && !v.absent():
-				data, err := c.fileOf(v, at)
+				data, err := c.fileOf(v, at, b.args != nil)
 				if err != nil {
 					return nil, err
 				}
@@ -308,9 +349,12 @@ func (b *body) form(c *call, t tree) ([]byte, error) {
 			if err := w.add(&p, v); err != nil {
 				return nil, err
 			}
+			if w.err != nil {
+				return nil, refuse(at, "%v", w.err)
+			}
 		}
 	}
-	return w.b, w.err
+	return w.b, nil
 }
 
 // file is decoded binary data.
@@ -323,8 +367,9 @@ type file struct {
 // fileOf reads binary data from an argument: base64 text in any of its
 // alphabets, with or without padding and line breaks, a data URI (RFC 2397),
 // file:NAME, or an object {filename, content_type, data} with one of these in
-// data or plain text in text.
-func (c *call) fileOf(t tree, at string) (file, error) {
+// data or plain text in text. ours says that such an object is not the
+// caller's: a refusal does not speak of its members.
+func (c *call) fileOf(t tree, at string, ours bool) (file, error) {
 	var f file
 	if t.kind == '{' {
 		var data, text *tree
@@ -359,7 +404,11 @@ func (c *call) fileOf(t tree, at string) (file, error) {
 			f.data = []byte(text.text)
 			return f, nil
 		}
-		decoded, err := c.fileOf(*data, join(at, "data"))
+		dataAt := at
+		if !ours {
+			dataAt = join(at, "data")
+		}
+		decoded, err := c.fileOf(*data, dataAt, false)
 		if err != nil {
 			return file{}, err
 		}
