@@ -33,29 +33,6 @@ type Expr struct {
 	Range  diag.Range
 }
 
-// Expressions are all expressions of a tool, in no order that matters.
-func (t *Tool) Expressions() []*Expr {
-	var list []*Expr
-	add := func(x *Expr) {
-		if x != nil {
-			list = append(list, x)
-		}
-	}
-	for _, in := range t.Inputs {
-		add(in.Value)
-		add(in.Wire)
-	}
-	if r := t.Request; r != nil {
-		add(r.JSON)
-		for _, entries := range [][]NamedExpr{r.Query, r.Headers, r.Form} {
-			for _, e := range entries {
-				add(e.Value)
-			}
-		}
-	}
-	return list
-}
-
 // Secret refers to a secret without holding it.
 type Secret struct {
 	Name string   // of the variable or scheme, for messages

@@ -41,7 +41,6 @@ func Rules() []Rule {
 		{"hidden-effect", "a name that speaks of deleting, and hints that do not"},
 		{"instructions", "a text of a foreign document that tells the model what to do"},
 		{"invisible-text", "characters or comments that people do not see and models read"},
-		{"raw", "raw(): text that is not escaped for its place"},
 		{"cleartext-credential", "a credential sent over http:// to another machine"},
 	}
 }
@@ -64,7 +63,6 @@ func Check(doc *specs.Document, p *plan.Server, l Limits) diag.List {
 		c.tool(&p.Tools[i])
 	}
 	c.credentials()
-	c.expressions()
 	c.found.Sort()
 	return c.found
 }

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
-	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
@@ -133,22 +132,4 @@ func clip(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
-// expressions looks for raw() in what the author wrote.
-func (c *checker) expressions() {
-	for _, t := range c.doc.Tools {
-		for _, x := range t.Expressions() {
-			c.raw(t, x)
-		}
-	}
-}
-
-func (c *checker) raw(t *specs.Tool, x *specs.Expr) {
-	if x.Op == specs.ExprCall && x.Name == "raw" {
-		c.say("raw", x.Range, fmt.Sprintf("tool %s sends text that is not escaped: who writes the argument writes the markup", t.Name), "leave raw() out, or check the input with a pattern")
-	}
-	for _, a := range x.Args {
-		c.raw(t, a)
-	}
 }

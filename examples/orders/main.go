@@ -38,17 +38,17 @@ func orders() *show.Show {
 		// The last two calls of the first server go wrong on purpose.
 		Servers: []show.Server{
 			{Spec: "orders.hcl", Upstreams: map[string]string{"legacy": "orders/legacy", "shop": "orders"}, Calls: []show.Call{
-				{"a form post to the old half; Latin-1 XML comes back as JSON", "search_orders", `{"customer":"C-10442","status":"open"}`},
-				{"a number above 2^53 keeps every digit", "get_order", `{"id":9007199254740993}`},
-				{"a picture stays a picture", "get_label", `{"id":9007199254740993}`},
-				{"a slow answer is waited for", "monthly_report", `{"month":"2026-11"}`},
-				{"wrong arguments never reach the service; the model learns what to repair", "search_orders", `{"customer":"10442","status":"opened"}`},
-				{"a failure says what happened and whether to try again", "get_stock", `{"sku":"BOLT-M8"}`},
+				{Why: "a form post to the old half; Latin-1 XML comes back as JSON", Tool: "search_orders", Arguments: `{"customer":"C-10442","status":"open"}`},
+				{Why: "a number above 2^53 keeps every digit", Tool: "get_order", Arguments: `{"id":9007199254740993}`},
+				{Why: "a picture stays a picture", Tool: "get_label", Arguments: `{"id":9007199254740993}`},
+				{Why: "a slow answer is waited for", Tool: "monthly_report", Arguments: `{"month":"2026-11"}`},
+				{Why: "wrong arguments never reach the service; the model learns what to repair", Tool: "search_orders", Arguments: `{"customer":"10442","status":"opened"}`},
+				{Why: "a failure says what happened and whether to try again", Tool: "get_stock", Arguments: `{"sku":"BOLT-M8"}`},
 			}},
 			{Spec: "openapi.yaml", Upstreams: map[string]string{"orders": "orders"}, Calls: []show.Call{
-				{"a list in the query", "listOrders", `{"status":["open","shipped"],"limit":2}`},
-				{"the old XML again; the document knows what is a number and what is a list", "searchOrders", `{"body":{"CUSTNO":"C-10442","STAT":"10"}}`},
-				{"a JSON body, sent as it was written", "createOrder", `{"body":{"customer":"C-10777","lines":[{"sku":"PLATE-40","quantity":2}]}}`},
+				{Why: "a list in the query", Tool: "listOrders", Arguments: `{"status":["open","shipped"],"limit":2}`},
+				{Why: "the old XML again; the document knows what is a number and what is a list", Tool: "searchOrders", Arguments: `{"body":{"CUSTNO":"C-10442","STAT":"10"}}`},
+				{Why: "a JSON body, sent as it was written", Tool: "createOrder", Arguments: `{"body":{"customer":"C-10777","lines":[{"sku":"PLATE-40","quantity":2}]}}`},
 			}},
 		},
 	}
