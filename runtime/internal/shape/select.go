@@ -4,7 +4,6 @@
 package shape
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -165,7 +164,7 @@ func (m *Selector) none() set { return make(set, m.words) }
 // Select reads v, which is valid JSON in which no object has a name twice. What
 // is selected has such names only where a renaming made them.
 func (m *Selector) Select(v []byte) Selected {
-	r := reader{Selector: m, in: v}
+	r := reader{Selector: m, scanner: scanner{in: v}}
 	r.at = r.space(0)
 	for _, name := range m.root {
 		if !r.find(name) {
@@ -192,102 +191,11 @@ func (m *Selector) Select(v []byte) Selected {
 // reader is one pass over a value.
 type reader struct {
 	*Selector
-	in      []byte
-	at      int // in in
+	scanner
 	out     []byte
 	sets    set // the places of every open object, one set after the other
 	depth   int
-	name    []byte // of a member, when its text has escapes
 	tooDeep bool
-}
-
-// space is the next position from i on that is no white space.
-func (r *reader) space(i int) int {
-	for r.in[i] <= ' ' {
-		i++
-	}
-	return i
-}
-
-// skip is the position behind the value at i.
-func (r *reader) skip(i int) int {
-	switch r.in[i] {
-	case '"':
-		return r.text(i)
-	case '{', '[':
-		depth := 0
-		for {
-			switch r.in[i] {
-			case '"':
-				i = r.text(i)
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return i + 1
-				}
-			}
-			i++
-		}
-	}
-	for i < len(r.in) {
-		switch r.in[i] {
-		case ',', ']', '}', ' ', '\t', '\r', '\n':
-			return i
-		}
-		i++
-	}
-	return i
-}
-
-// text is the position behind the string at i.
-func (r *reader) text(i int) int {
-	for i++; ; i++ {
-		i += bytes.IndexByte(r.in[i:], '"')
-		if r.in[i-1] != '\\' {
-			return i + 1
-		}
-		// The quote is escaped by an odd number of backslashes.
-		n := 2
-		for r.in[i-n] == '\\' {
-			n++
-		}
-		if n%2 == 1 {
-			return i + 1
-		}
-	}
-}
-
-// find moves from an object to the value of a member.
-func (r *reader) find(name string) bool {
-	if r.in[r.at] != '{' {
-		return false
-	}
-	i := r.space(r.at + 1)
-	for r.in[i] != '}' {
-		end := r.text(i)
-		n := r.key(i, end)
-		i = r.space(r.space(end) + 1) // over the colon
-		if string(n) == name {
-			r.at = i
-			return true
-		}
-		r.at = r.skip(i)
-		r.next()
-		i = r.at
-	}
-	return false
-}
-
-// key is the name in the string from i to end.
-func (r *reader) key(i, end int) []byte {
-	n := r.in[i+1 : end-1]
-	if bytes.IndexByte(n, '\\') < 0 {
-		return n
-	}
-	r.name, _ = jsontext.AppendUnquote(r.name[:0], r.in[i:end])
-	return r.name
 }
 
 // copy appends the value at hand as it is, and moves behind it.
@@ -364,13 +272,6 @@ func (r *reader) list(keep bool, most int) (kept, total int, left bool) {
 	r.depth--
 	r.out = append(r.out, ']')
 	return kept, total, left
-}
-
-// next moves over what follows an element or member.
-func (r *reader) next() {
-	if r.at = r.space(r.at); r.in[r.at] == ',' {
-		r.at = r.space(r.at + 1)
-	}
 }
 
 // object writes what is left of the object at hand.
