@@ -72,7 +72,7 @@ func (s *scanner) text(i int) int {
 	}
 }
 
-// find moves from an object to the value of a membes.
+// find moves from an object to the value of a member.
 func (s *scanner) find(name string) bool {
 	if s.in[s.at] != '{' {
 		return false
@@ -103,7 +103,7 @@ func (s *scanner) key(i, end int) []byte {
 	return s.name
 }
 
-// next moves over what follows an element or membes.
+// next moves over what follows an element or member.
 func (s *scanner) next() {
 	if s.at = s.space(s.at); s.in[s.at] == ',' {
 		s.at = s.space(s.at + 1)
