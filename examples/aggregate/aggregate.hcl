@@ -96,13 +96,6 @@ tool "recent_tickets" {
     description = "Customer number, e.g. C-10442"
     pattern     = "^C-[0-9]+$"
   }
-  input "limit" {
-    type        = integer
-    description = "How many"
-    minimum     = 1
-    maximum     = 20
-    default     = 5
-  }
 
   request "GET" "/export.csv" {
     query = { customer = args.customer }
@@ -111,7 +104,7 @@ tool "recent_tickets" {
   response "csv" {
     delimiter = ";"
     types     = { id = integer }
-    max_items = 20
+    max_items = 5
   }
 }
 

@@ -8,7 +8,7 @@ func TestShow(t *testing.T) {
 		"Schraube M8",
 		"420,00 €",
 		"sent      nothing", // the second time
-		"No sales in 2026-10.",
+		"No sales in that month.",
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ tool "sales_by_region" {
     fields    = ["region", "article", "quantity", "revenue"]
     max_items = 100
     as        = "table"
-    empty     = "No sales in ${args.month}."
+    empty     = "No sales in that month."
   }
 }
 
