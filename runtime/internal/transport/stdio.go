@@ -229,9 +229,9 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 		bad := faultf(-32000, 0, "the server is shutting down")
 		return reply{head: appendFault(nil, one.id, bad), fault: bad}, ended()
 	}
-	work := func() { out = c.answer(one.ctx, &one.message, one.era, c.versions.all, nil) }
+	work := func(ctx context.Context) { out = c.answer(ctx, &one.message, one.era, c.versions.all, nil) }
 	if one.token == nil {
-		work()
+		work(one.ctx)
 	} else {
 		watch(one.ctx, one.token, work, func(note []byte) { c.send(reply{head: note}) })
 	}
