@@ -48,9 +48,6 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	for i, q := range requests {
 		r := plan.Request{}
 		ok = c.handRequest(q, a, &r, &in) && ok
-		if q.SOAP != nil {
-			out.Response.XML = &plan.XMLReading{SOAP: true}
-		}
 		h := methodHints(r.Method)
 		if i == 0 {
 			out.Hints = h
@@ -65,6 +62,17 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	if out.Request.Method == "" {
 		out.Request.Upstream = a.name
+	}
+	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, in.arg) })
+	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
+		if out.Response.XML == nil {
+			out.Response.XML = &plan.XMLReading{}
+		}
+		out.Response.XML.SOAP = true
+	}
+	if t.Confirm != nil {
+		x := lowerExpr(t.Confirm, in.arg)
+		out.Confirm = &x
 	}
 	setHints(&out.Hints, t.Hints)
 	if !ok || c.diags[before:].HasErrors() {

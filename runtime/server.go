@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
@@ -116,12 +117,13 @@ type tool struct {
 	upstream *plan.Upstream
 	client   *upstream.Client
 
-	ready  sync.Once
-	broken error // the plan cannot be executed; the compiler lets none such through
-	input  *schema.Validator
-	rules  []rule
-	sends  []sending // in the order they are tried
-	file   func(name string) ([]byte, error)
+	ready   sync.Once
+	broken  error // the plan cannot be executed; the compiler lets none such through
+	input   *schema.Validator
+	rules   []rule
+	confirm expr.Func // nil: nobody is asked
+	sends   []sending // in the order they are tried
+	file    func(name string) ([]byte, error)
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -228,8 +230,12 @@ func (t *tool) prepare() error {
 			t.broken = fmt.Errorf("input %w", err)
 		} else if t.rules, err = compileRules(t.plan.Rules); err != nil {
 			t.broken = fmt.Errorf("rule: %w", err)
-		} else {
-			t.sends, t.broken = t.compileSends()
+		} else if t.sends, err = t.compileSends(); err != nil {
+			t.broken = err
+		} else if t.plan.Confirm != nil {
+			if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
+				t.broken = fmt.Errorf("confirm: %w", err)
+			}
 		}
 	})
 	return t.broken

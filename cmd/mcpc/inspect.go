@@ -201,6 +201,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 	list = append(list,
 		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
+		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
 	fields(&b, "", list...)
@@ -333,6 +334,14 @@ func rules(list []plan.Rule) string {
 		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// confirmation is what a person is asked before a call; "" for nothing.
+func confirmation(e *plan.Expr) string {
+	if e == nil {
+		return ""
+	}
+	return expression(e)
 }
 
 // expression writes an expression as the author might have.

@@ -76,7 +76,8 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	api.Name, api.Range = written.Name, written.Range
 	api.BaseURL, api.Auth, api.Headers = written.BaseURL, written.Auth, written.Headers
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
-	api.Expose, api.Overrides, api.ExposeAll = written.Expose, written.Overrides, false
+	api.Limit, api.Cache = written.Limit, written.Cache
+	api.Expose, api.Overrides, api.Response, api.ExposeAll = written.Expose, written.Overrides, written.Response, false
 	p.doc.APIs = append(p.doc.APIs, &api)
 }
 
@@ -431,6 +432,12 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			}
 		}
 	}
+	for _, x := range shapingExprs(t.Response) {
+		inText(x, "")
+	}
+	if t.Confirm != nil {
+		inText(t.Confirm, "")
+	}
 	for _, rule := range t.Rules {
 		use(rule.Condition, "")
 		use(rule.Message, "")
@@ -448,7 +455,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 	}
 	for _, in := range t.Inputs {
 		if in.Path != "" && !used[in.Path] && !broken {
-			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used in the request", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})
+			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})
 		}
 	}
 }

@@ -70,7 +70,7 @@ func Codes() []Code {
 		{"missing-request", "a tool with neither request nor operation"},
 		{"request-and-operation", "a tool with both"},
 		{"unknown-method", "no such HTTP method"},
-		{"invalid-path", "a path that cannot be sent"},
+		{"invalid-path", "a path that cannot be sent, or that leads nowhere in an answer"},
 		{"args-in-path", "`${…}` in a path, where `{name}` belongs"},
 		{"optional-in-path", "a path that needs an optional input"},
 		{"optional-in-text", "warning: a text that needs an optional input"},
@@ -81,6 +81,8 @@ func Codes() []Code {
 		{"misplaced-function", "`raw` outside of XML, or `part` outside of a multipart body"},
 		{"unreachable-request", "requests after one that is always sent"},
 		{"constant-condition", "warning: a rule that no argument can change"},
+		{"invalid-jq", "a program that jq does not accept"},
+		{"renamed-member", "warning: a path with a name that is not there any more"},
 		{"unknown-input", "no such input"},
 		{"unused-input", "warning: an input that the request does not use"},
 	}

@@ -31,7 +31,7 @@ type xmlPlace uint8
 const (
 	xmlText     xmlPlace = iota // between tags
 	xmlLess                     // after <
-	xmlName                     // in the name of a start tag
+	xmlTagName                  // in the name of a start tag
 	xmlTag                      // in a start tag, after white space
 	xmlAttr                     // in the name of an attribute
 	xmlAttrEnd                  // after that name
@@ -326,11 +326,11 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 			if len(c.open) == 0 && c.root && !c.fragment {
 				return "XML has one root element", "put the elements into one"
 			}
-			c.place, c.buf, c.root, c.attrs = xmlName, string(r), true, nil
+			c.place, c.buf, c.root, c.attrs = xmlTagName, string(r), true, nil
 		default:
 			return "< begins no tag here", "a literal < is written &lt;"
 		}
-	case xmlName:
+	case xmlTagName:
 		if isXMLNameRune(r, false) {
 			c.buf += string(r)
 			break
