@@ -48,6 +48,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	for i, q := range requests {
 		r := plan.Request{}
 		ok = c.handRequest(q, a, &r, &in) && ok
+		r.Repeat = repeatable(t.Hints)
 		h := methodHints(r.Method)
 		if i == 0 {
 			out.Hints = h
