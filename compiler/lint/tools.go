@@ -174,7 +174,7 @@ var destructiveWords = []string{"delete", "remove", "cancel", "purge", "drop", "
 // effects compares hints with names, and asks who agreed to a destructive tool.
 func (c *checker) effects(t *plan.Tool, at diag.Range) {
 	written := c.tools[t.Name]
-	if t.Hints.Destructive && written == nil && t.Request.Method == "DELETE" && !c.overridden(t) {
+	if t.Hints.Destructive && written == nil && slices.ContainsFunc(t.Requests(), func(r *plan.Request) bool { return r.Method == "DELETE" }) && !c.overridden(t) {
 		c.say("unguarded-destructive", at, fmt.Sprintf("tool %s destroys something, and a pattern selected it", t.Name),
 			"leave it out, or write a tool block for it, so that a person has decided")
 	}

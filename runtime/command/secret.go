@@ -112,21 +112,22 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 		}
 	}
 	for i := range p.Tools {
-		r := &p.Tools[i].Request
-		var first []string
-		atHand := len(r.Security) == 0
-		for j, all := range r.Security {
-			var lacks []string
-			for _, name := range all {
-				lacks = append(lacks, missing[r.Upstream+" "+name]...)
+		for _, r := range p.Tools[i].Requests() {
+			var first []string
+			atHand := len(r.Security) == 0
+			for j, all := range r.Security {
+				var lacks []string
+				for _, name := range all {
+					lacks = append(lacks, missing[r.Upstream+" "+name]...)
+				}
+				atHand = atHand || len(lacks) == 0
+				if j == 0 {
+					first = lacks
+				}
 			}
-			atHand = atHand || len(lacks) == 0
-			if j == 0 {
-				first = lacks
+			if !atHand {
+				sources = append(sources, first...)
 			}
-		}
-		if !atHand {
-			sources = append(sources, first...)
 		}
 	}
 	slices.Sort(sources)

@@ -54,11 +54,35 @@ func (p xmlPlace) String() string {
 		"in a comment", "in a comment", "in a CDATA section", "in a processing instruction", "in a character reference"}[p]
 }
 
+// What a text may have at most: a request that needs more was not written by
+// hand, and checking it would cost more than reading it.
+const (
+	maxXMLName       = 1_000 // bytes, also of a processing instruction
+	maxXMLAttributes = 500   // of an element
+	maxXMLDepth      = 500
+)
+
+// xmlAt is a stretch of a literal. Most are never looked at again, so the place
+// in the source is worked out when it is asked for.
+type xmlAt struct {
+	literal    *specs.Expr
+	start, end int
+}
+
+func (p *parser) xmlRange(a xmlAt) diag.Range {
+	if a.literal == nil {
+		return diag.Range{}
+	}
+	return p.literalRange(a.literal, a.start, a.end-a.start)
+}
+
 // xmlElement is an element that is open.
 type xmlElement struct {
 	name     string
 	prefixes []string // that it declares
-	at       diag.Range
+	at       xmlAt
+	up       *xmlElement // the one around
+	depth    int
 }
 
 // xmlState is all that a reader of XML remembers. States are copied where a
@@ -70,9 +94,9 @@ type xmlState struct {
 	buf    string   // the name or word being read
 	tag    xmlElement
 	attrs  []string
-	open   []xmlElement
-	root   bool // the root element has begun
-	began  bool // something has been read
+	open   *xmlElement // the innermost one; nil outside of all
+	root   bool        // the root element has begun
+	began  bool        // something has been read
 	prolog string
 }
 
@@ -82,10 +106,10 @@ type xmlState struct {
 type xmlReader struct {
 	xmlState
 	p        *parser
-	what     string     // the attribute, for messages
-	fragment bool       // any number of elements, and no declaration
-	known    []string   // prefixes declared outside
-	start    diag.Range // of the tag or reference being read
+	what     string   // the attribute, for messages
+	fragment bool     // any number of elements, and no declaration
+	known    []string // prefixes declared outside
+	start    xmlAt    // of the tag or reference being read
 	failed   bool
 }
 
@@ -99,10 +123,9 @@ func (p *parser) checkXML(x *specs.Expr, what string, fragment bool, known ...st
 	}
 	switch {
 	case c.place != xmlText:
-		c.wrong(cmpRange(c.tag.at, x.Range), "the text ends "+c.place.String(), "")
-	case len(c.open) > 0:
-		e := c.open[len(c.open)-1]
-		c.wrong(e.at, fmt.Sprintf("<%s> is not closed", e.name), fmt.Sprintf("add </%s>", e.name))
+		c.wrong(cmpRange(p.xmlRange(c.tag.at), x.Range), "the text ends "+c.place.String(), "")
+	case c.open != nil:
+		c.wrong(p.xmlRange(c.open.at), fmt.Sprintf("<%s> is not closed", c.open.name), fmt.Sprintf("add </%s>", c.open.name))
 	case !c.root && !fragment:
 		c.wrong(x.Range, what+" has no element", "write <name>…</name>")
 	}
@@ -169,7 +192,7 @@ func (c *xmlReader) branches(x *specs.Expr) *specs.Expr {
 	if c.failed {
 		return x
 	}
-	same := after.place == c.place && slices.EqualFunc(after.open, c.open, func(a, b xmlElement) bool { return a.name == b.name })
+	same := after.place == c.place && sameOpen(after.open, c.open)
 	if c.place == xmlText || c.place == xmlCDATA { // brackets that may end a section
 		c.buf = tail(after.buf+c.buf, 2)
 	} else {
@@ -195,18 +218,29 @@ func (c *xmlReader) branches(x *specs.Expr) *specs.Expr {
 	return &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{x.Args[0], part(yes), part(no)}, Range: x.Range}
 }
 
+// sameOpen reports whether two places are inside of the same elements.
+func sameOpen(a, b *xmlElement) bool {
+	for a != b {
+		if a == nil || b == nil || a.name != b.name {
+			return false
+		}
+		a, b = a.up, b.up
+	}
+	return true
+}
+
 // value checks that a value can stand here and says how it is escaped.
 func (c *xmlReader) value(x *specs.Expr) *specs.Expr {
 	c.began = true
 	escape := escapeText
 	switch c.place {
 	case xmlText:
-		if len(c.open) == 0 && x.Name != rawName {
+		if c.open == nil && x.Name != rawName {
 			c.misplaced(x, "outside of an element", "raw(…) takes XML as it is")
 			return x
 		}
-		c.root = c.root || len(c.open) == 0
-		c.buf = ""
+		c.root = c.root || c.open == nil
+		c.buf = "]]" // as the value may end
 	case xmlValue:
 		escape = escapeAttribute
 	case xmlCDATA:
@@ -247,17 +281,18 @@ func (c *xmlReader) text(x *specs.Expr) {
 	s := x.Value.Text
 	for i, r := range s {
 		n := utf8.RuneLen(r)
-		problem, hint := c.step(r, func() diag.Range { return c.p.literalRange(x, i, n) })
+		here := xmlAt{x, i, i + n}
+		problem, hint := c.step(r, here)
 		if problem != "" {
-			at := c.p.literalRange(x, i, n)
-			if line := strings.Count(s[:i], "\n"); line > 0 && at == x.Range {
-				problem += fmt.Sprintf(", in line %d of the text", line+1)
-			}
 			switch c.place {
 			case xmlLess, xmlEndName, xmlEndSpace, xmlBang, xmlPI, xmlEntity:
-				if c.start.Source == at.Source && c.start.Start < at.Start { // all of it is wrong
-					at.Start = c.start.Start
+				if c.start.literal == x { // all of it is wrong
+					here.start = c.start.start
 				}
+			}
+			at := c.p.xmlRange(here)
+			if line := strings.Count(s[:i], "\n"); line > 0 && at == x.Range {
+				problem += fmt.Sprintf(", in line %d of the text", line+1)
 			}
 			c.wrong(at, problem, hint)
 		}
@@ -281,7 +316,10 @@ func isXMLNameRune(r rune, first bool) bool {
 }
 
 // step reads one character. at is its place.
-func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
+func (c *xmlReader) step(r rune, at xmlAt) (problem, hint string) {
+	if len(c.buf) > maxXMLName {
+		return "the name is too long", ""
+	}
 	if r < 0x20 && !isXMLSpace(r) || r == 0xFFFE || r == 0xFFFF {
 		return "XML cannot hold a control character", "remove it"
 	}
@@ -291,19 +329,19 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 	case xmlText:
 		switch {
 		case r == '<':
-			c.start = at()
-			c.place, c.tag = xmlLess, xmlElement{at: c.start}
+			c.start = at
+			c.place, c.tag = xmlLess, xmlElement{at: at}
 			c.buf = ""
 			if first && !c.fragment {
 				c.buf = "first" // the only place for a declaration
 			}
 		case r == '&':
-			c.start = at()
+			c.start = at
 			c.place, c.back, c.buf = xmlEntity, xmlText, ""
-		case len(c.open) == 0 && !isXMLSpace(r):
+		case c.open == nil && !isXMLSpace(r):
 			return "text stands outside of an element", "write <name>…</name>"
 		case r == '>' && c.buf == "]]":
-			return "]]> cannot stand in text", "write ]]&gt;"
+			return "]]> cannot stand in text, nor > after a value, which may end in ]]", "write &gt;"
 		case r == ']':
 			c.buf = tail(c.buf+"]", 2)
 		default:
@@ -323,7 +361,7 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 				c.buf = "?"
 			}
 		case isXMLNameRune(r, true):
-			if len(c.open) == 0 && c.root && !c.fragment {
+			if c.open == nil && c.root && !c.fragment {
 				return "XML has one root element", "put the elements into one"
 			}
 			c.place, c.buf, c.root, c.attrs = xmlTagName, string(r), true, nil
@@ -336,8 +374,8 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 			break
 		}
 		c.tag.name = c.buf
-		if here := at(); here.Source == c.tag.at.Source && here.Start > c.tag.at.Start {
-			c.tag.at.End = here.Start
+		if at.literal == c.tag.at.literal {
+			c.tag.at.end = at.start
 		}
 		return c.inTag(r)
 	case xmlTag, xmlValueEnd:
@@ -366,6 +404,9 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 			if slices.Contains(c.attrs, c.buf) {
 				return fmt.Sprintf("the element has the attribute %s twice", c.buf), "keep one of the two"
 			}
+			if len(c.attrs) == maxXMLAttributes {
+				return fmt.Sprintf("the element has more than %d attributes", maxXMLAttributes), ""
+			}
 			c.place, c.quote = xmlValue, r
 			c.attrs = append(slices.Clip(c.attrs), c.buf)
 			if prefix, ok := strings.CutPrefix(c.buf, "xmlns:"); ok {
@@ -381,7 +422,7 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 		case '<':
 			return "< cannot stand in an attribute", "write &lt;"
 		case '&':
-			c.start = at()
+			c.start = at
 			c.place, c.back, c.buf = xmlEntity, xmlValue, ""
 		}
 	case xmlSlash:
@@ -389,7 +430,7 @@ func (c *xmlReader) step(r rune, at func() diag.Range) (problem, hint string) {
 			return "/ ends a tag, and > must follow it", "write <name/>"
 		}
 		c.place, c.buf = xmlText, ""
-		c.prefixes(append(slices.Clip(c.open), c.tag))
+		c.prefixes(c.element())
 	case xmlEndName:
 		if isXMLNameRune(r, c.buf == "") {
 			c.buf += string(r)
@@ -413,7 +454,9 @@ func (c *xmlReader) inTag(r rune) (problem, hint string) {
 	case r == '/':
 		c.place = xmlSlash
 	case r == '>':
-		c.open = append(slices.Clip(c.open), c.tag)
+		if c.open = c.element(); c.open.depth > maxXMLDepth {
+			return fmt.Sprintf("elements are nested more than %d deep", maxXMLDepth), ""
+		}
 		c.place, c.buf = xmlText, ""
 		c.prefixes(c.open)
 	case isXMLNameRune(r, true) && c.place == xmlTag:
@@ -426,15 +469,26 @@ func (c *xmlReader) inTag(r rune) (problem, hint string) {
 	return "", ""
 }
 
-// prefixes checks that the innermost of the open elements knows the namespaces
-// it uses.
-func (c *xmlReader) prefixes(open []xmlElement) {
-	e := open[len(open)-1]
+// element is the start tag that was read, inside of what is open.
+func (c *xmlReader) element() *xmlElement {
+	e := c.tag
+	e.up, e.depth = c.open, 1
+	if e.up != nil {
+		e.depth += e.up.depth
+	}
+	return &e
+}
+
+// prefixes checks that an element knows the namespaces it uses.
+func (c *xmlReader) prefixes(e *xmlElement) {
 	for _, name := range append([]string{e.name}, c.attrs...) {
 		prefix, _, ok := strings.Cut(name, ":")
-		declared := slices.ContainsFunc(open, func(e xmlElement) bool { return slices.Contains(e.prefixes, prefix) })
-		if ok && !declared && !slices.Contains(c.known, prefix) {
-			c.p.add(diag.Diagnostic{Severity: diag.Warning, Code: "undeclared-prefix", Message: fmt.Sprintf("the prefix of %s is not declared", name), Hint: fmt.Sprintf(`add xmlns:%s="…"`, prefix), Range: e.at})
+		declared := !ok || slices.Contains(c.known, prefix)
+		for around := e; around != nil && !declared; around = around.up {
+			declared = slices.Contains(around.prefixes, prefix)
+		}
+		if !declared {
+			c.p.add(diag.Diagnostic{Severity: diag.Warning, Code: "undeclared-prefix", Message: fmt.Sprintf("the prefix of %s is not declared", name), Hint: fmt.Sprintf(`add xmlns:%s="…"`, prefix), Range: c.p.xmlRange(e.at)})
 		}
 	}
 }
@@ -445,13 +499,12 @@ func (c *xmlReader) end(r rune) (problem, hint string) {
 	case isXMLSpace(r):
 	case r != '>':
 		return fmt.Sprintf("%q cannot stand in an end tag", r), fmt.Sprintf("write </%s>", c.buf)
-	case len(c.open) == 0:
+	case c.open == nil:
 		return fmt.Sprintf("</%s> closes nothing", c.buf), "remove it"
-	case c.open[len(c.open)-1].name != c.buf:
-		last := c.open[len(c.open)-1].name
-		return fmt.Sprintf("</%s> stands where </%s> is due", c.buf, last), fmt.Sprintf("close <%s> first", last)
+	case c.open.name != c.buf:
+		return fmt.Sprintf("</%s> stands where </%s> is due", c.buf, c.open.name), fmt.Sprintf("close <%s> first", c.open.name)
 	default:
-		c.open = c.open[:len(c.open)-1]
+		c.open = c.open.up
 		c.place, c.buf = xmlText, ""
 	}
 	return "", ""
@@ -459,14 +512,13 @@ func (c *xmlReader) end(r rune) (problem, hint string) {
 
 // other reads a character of what is neither text nor tag.
 func (c *xmlReader) other(r rune) (problem, hint string) {
-	const maxPI = 1000
 	switch c.place {
 	case xmlBang:
 		c.buf += string(r)
 		switch {
 		case c.buf == "--":
 			c.place, c.buf = xmlComment, ""
-		case c.buf == "[CDATA[" && len(c.open) > 0:
+		case c.buf == "[CDATA[" && c.open != nil:
 			c.place, c.buf = xmlCDATA, ""
 		case c.buf == "[CDATA[":
 			return "a CDATA section stands outside of an element", ""
@@ -495,9 +547,7 @@ func (c *xmlReader) other(r rune) (problem, hint string) {
 		}
 	case xmlPI:
 		if r != '>' || !strings.HasSuffix(c.buf, "?") || c.buf == "?" {
-			if c.buf += string(r); len(c.buf) > maxPI {
-				return "the processing instruction is too long", ""
-			}
+			c.buf += string(r)
 			break
 		}
 		body, declaration := strings.CutPrefix(strings.TrimSuffix(c.buf, "?"), "?")
@@ -520,7 +570,7 @@ func (c *xmlReader) other(r rune) (problem, hint string) {
 		if !isEntity(c.buf) {
 			return fmt.Sprintf("XML has no &%s;", c.buf), "it has &amp; &lt; &gt; &quot; &apos; and numbers: &#8364;"
 		}
-		if c.back == xmlText && len(c.open) == 0 {
+		if c.back == xmlText && c.open == nil {
 			return "text stands outside of an element", "write <name>…</name>"
 		}
 		c.place, c.buf = c.back, ""
@@ -582,7 +632,7 @@ func escapeXML(function, s string) (string, error) {
 			b.WriteRune(r)
 		}
 	}
-	if function == escapeCDATA && strings.HasSuffix(s, "]") {
+	if function == escapeCDATA && (s == "" || strings.HasSuffix(s, "]")) {
 		b.WriteString("]]><![CDATA[") // the same with what follows
 	}
 	return b.String(), nil

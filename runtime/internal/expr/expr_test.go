@@ -138,6 +138,7 @@ func TestFunctions(t *testing.T) {
 		{"xmlattribute", `["<a>&'\"\r\n\t é"]`, `"&lt;a&gt;&amp;&apos;&quot;&#13;&#10;&#9; é"`},
 		{"xmlcdata", `["<a>&\r é"]`, `"<a>&]]>&#13;<![CDATA[ é"`},
 		{"xmlcdata", `["a]]>b"]`, `"a]]]]>&gt;<![CDATA[b"`},
+		{"xmlcdata", `[""]`, `"]]><![CDATA["`},
 		{"xmlcdata", `[">"]`, `"]]>&gt;<![CDATA["`},
 		{"xmlcdata", `["]>]"]`, `"]]]>&gt;<![CDATA[]]]><![CDATA["`},
 		{"raw", `["<a/>"]`, `"<a/>"`},

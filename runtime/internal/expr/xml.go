@@ -91,7 +91,7 @@ func appendCDATA(b []byte, s string) ([]byte, error) {
 			b = append(b, c)
 		}
 	}
-	if strings.HasSuffix(s, "]") {
+	if s == "" || strings.HasSuffix(s, "]") {
 		b = append(b, "]]><![CDATA["...)
 	}
 	return b, nil
