@@ -18,7 +18,8 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		return plan.Tool{}, nil, false
 	}
 	before := len(c.diags)
-	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path,
+	requests := append(slices.Clone(t.Choices), t.Request)
+	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: requests[0].Method + " " + requests[0].Path,
 		Origin: plan.Origin{Kind: "hcl", API: a.name, Source: t.Range.String()}}
 	if t.Title != nil {
 		out.Title = cleanText(t.Title.Value)
@@ -44,7 +45,6 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	in.wire()
 
 	ok := true
-	requests := append(slices.Clone(t.Choices), t.Request)
 	for i, q := range requests {
 		r := plan.Request{}
 		ok = c.handRequest(q, a, &r, &in) && ok

@@ -103,7 +103,7 @@ const partName = "part"
 // mayHoldParts reports whether part(…) may be an operand of an expression.
 func mayHoldParts(e hclsyntax.Expression) bool {
 	switch e := e.(type) {
-	case *hclsyntax.ObjectConsExpr, *hclsyntax.TupleConsExpr, *hclsyntax.ParenthesesExpr, *hclsyntax.ConditionalExpr, *hclsyntax.ForExpr:
+	case *hclsyntax.ObjectConsExpr, *hclsyntax.TupleConsExpr, *hclsyntax.ParenthesesExpr, *hclsyntax.TemplateWrapExpr, *hclsyntax.ConditionalExpr, *hclsyntax.ForExpr:
 		return true
 	case *hclsyntax.FunctionCallExpr:
 		return e.Name == partName
