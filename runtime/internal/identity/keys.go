@@ -56,7 +56,7 @@ func (s *keySet) key(ctx context.Context, id, alg string) (any, error) {
 	case ok && (fresh || recent):
 		return k, nil
 	case ok: // good enough for this call
-		go s.refresh(context.WithoutCancel(ctx))
+		go func() { _ = s.refresh(context.WithoutCancel(ctx)) }() // logged there
 		return k, nil
 	}
 	if err := s.refresh(ctx); err != nil {
