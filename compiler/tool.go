@@ -71,6 +71,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		}
 		out.Response.XML.SOAP = true
 	}
+	out.Scopes = scopesOf(t)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, in.arg)
 		out.Confirm = &x
