@@ -28,6 +28,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/hclspec"
 )
 
 // Options say what to compile and what is known beside the document.
@@ -56,7 +57,10 @@ type Options struct {
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
 	// Model asks for Result.Model too. The plan then does not come from the cache.
-	Model  bool
+	Model bool
+	// Spec receives what editors ask about an HCL spec; such a compilation reads
+	// everything anew. Nil: it is dropped.
+	Spec   *hclspec.Spec
 	Reader *specs.Reader // nil: a new one
 }
 
@@ -82,7 +86,7 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		o.Reader = &specs.Reader{}
 	}
 	store := openCache(o)
-	if !o.Model {
+	if !o.Model && o.Spec == nil {
 		if res := store.load(ctx, o); res != nil {
 			return res, nil
 		}
