@@ -56,8 +56,10 @@ type Options struct {
 	// that are given values of variables, or that read the environment, are not
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
-	// Model asks for Result.Model too. The plan then does not come from the cache.
-	Model bool
+	// Model and Document ask for these parts of the Result too. The plan then
+	// does not come from the cache.
+	Model    bool
+	Document bool
 	// Spec receives what editors ask about an HCL spec; such a compilation reads
 	// everything anew. Nil: it is dropped.
 	Spec   *hclspec.Spec
@@ -68,9 +70,10 @@ type Options struct {
 type Result struct {
 	// Plan is nil when Diagnostics has errors.
 	Plan        *plan.Server
-	Model       *plan.Model // of Plan, when it was asked for
-	Diagnostics diag.List   // sorted
-	Cached      bool        // the plan comes from the cache
+	Model       *plan.Model     // of Plan, when it was asked for
+	Document    *specs.Document // what was read, when it was asked for
+	Diagnostics diag.List       // sorted
+	Cached      bool            // the plan comes from the cache
 	// Dependencies are all files, URLs, folders and environment variables that
 	// were looked at.
 	Dependencies []specs.Dependency
@@ -86,7 +89,7 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		o.Reader = &specs.Reader{}
 	}
 	store := openCache(o)
-	if !o.Model && o.Spec == nil {
+	if !o.Model && !o.Document && o.Spec == nil {
 		if res := store.load(ctx, o); res != nil {
 			return res, nil
 		}
@@ -96,6 +99,9 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	res := &Result{Diagnostics: diags, Secrets: secrets}
+	if o.Document {
+		res.Document = doc
+	}
 	if doc != nil {
 		p, model, more := compileDocument(doc, o)
 		if diags.HasErrors() {
