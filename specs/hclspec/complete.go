@@ -43,9 +43,10 @@ const (
 type completer struct {
 	*View
 	place
-	word  stretch // what is typed of it
-	token int     // the first that does not stand before the word
-	row   *attr   // of the attribute whose value it is in
+	word  stretch  // what is typed of it
+	token int      // the first that does not stand before the word
+	row   *attr    // for the value it is in
+	base  *bracket // the object of settings that the value is in
 	list  []Completion
 }
 
@@ -63,7 +64,7 @@ func (v *View) Complete(offset int) (list []Completion, whole bool) {
 	case headPart:
 		c.labels()
 	case valuePart:
-		if c.row = v.row(c.block, c.attr.name); c.row != nil {
+		if c.row, c.base = v.rowAt(c.place); c.row != nil {
 			c.values()
 		}
 	}
@@ -151,7 +152,7 @@ func (a *attr) snippet() string {
 		return `["$1"]`
 	case a.kind == valuesKind, a.kind == statusesKind:
 		return "[$1]"
-	case a.kind == entriesKind, a.kind == textMapKind:
+	case a.kind == entriesKind, a.kind == textMapKind, a.kind == settingsKind:
 		return "{ $1 }"
 	case a.kind == boolKind:
 		return "${1:true}"
@@ -241,7 +242,7 @@ func operationCompletion(op *specs.Operation) Completion {
 // values offers what can stand in the value of an attribute.
 func (c *completer) values() {
 	switch {
-	case c.in == nil || c.in.kind != quoteBracket && c.in.kind != heredocBracket:
+	case c.in == c.base || c.in.kind != quoteBracket && c.in.kind != heredocBracket:
 		c.expression()
 	case c.in.kind == quoteBracket:
 		c.quoted()
@@ -268,13 +269,13 @@ func (c *completer) quoted() {
 		x.Label, x.Insert = word, quotedText(word)
 		c.add(x)
 	}
-	inList := c.in.outer != nil && c.in.outer.kind == listBracket && c.in.outer.outer == nil
+	inList := c.in.outer != c.base && c.in.outer.kind == listBracket && c.in.outer.outer == c.base
 	switch {
 	case c.in.outer != nil && c.in.outer.call == "format" && c.row.kind == typeKind:
 		for _, f := range formats {
 			text(f, Completion{Kind: CompleteWord})
 		}
-	case c.in.outer != nil && !inList:
+	case c.in.outer != c.base && !inList:
 	case c.block.name == "expose" && (c.attr.name == "operations" || c.attr.name == "exclude") && c.block.parent != nil:
 		for _, op := range c.operations(c.block.parent.label()) {
 			text(op.ID, operationCompletion(op))
@@ -308,7 +309,7 @@ func (c *completer) expression() {
 		c.types()
 		return
 	case credentialKind:
-		if c.in == nil {
+		if c.in == c.base {
 			for _, name := range credentialNames {
 				c.add(Completion{Label: name, Kind: CompleteFunction, Detail: credentialForms[name], Insert: name + "($1)", Snippet: true})
 			}
@@ -333,7 +334,7 @@ func (c *completer) expression() {
 			c.add(Completion{Label: w, Kind: CompleteWord})
 		}
 	case textKind, textsKind:
-		if c.in == nil || c.in.kind == listBracket && c.in.outer == nil {
+		if c.in == c.base || c.in.kind == listBracket && c.in.outer == c.base {
 			for _, w := range c.row.words {
 				c.add(Completion{Label: `"` + w + `"`, Kind: CompleteWord})
 			}
@@ -440,9 +441,25 @@ func (c *completer) argumentNames(add func(Completion)) {
 	}
 }
 
-// keys offers the members of an object whose names are known: the arguments of
-// a tool that the block around calls.
+// keys offers the members of an object whose names are known: those of settings,
+// and the arguments of a tool that the block around calls.
 func (c *completer) keys() {
+	insert := func(name, value string) (string, bool) {
+		if strings.HasPrefix(c.rest(), "=") {
+			return name, false
+		}
+		return name + " = " + value, true
+	}
+	if c.in == c.base {
+		for i := range c.row.members {
+			if m := &c.row.members[i]; !slices.Contains(c.in.keys, m.name) {
+				x := Completion{Label: m.name, Kind: CompleteAttribute, Detail: m.kind.String(), Doc: attributeDoc(m)}
+				x.Insert, x.Snippet = insert(m.name, m.snippet())
+				c.add(x)
+			}
+		}
+		return
+	}
 	called := c.reference(c.block.attr("call"))
 	if c.attr.name != "args" || len(called) != 2 || called[0] != "tool" || c.in.outer != nil {
 		return
@@ -453,7 +470,9 @@ func (c *completer) keys() {
 	}
 	for _, a := range c.arguments(d.outlined, d.block) {
 		if !strings.Contains(a.name, ".") {
-			c.add(Completion{Label: a.name, Kind: CompleteInput, Detail: a.typ, Doc: a.doc, Insert: a.name + " = ", Snippet: false})
+			x := Completion{Label: a.name, Kind: CompleteInput, Detail: a.typ, Doc: a.doc}
+			x.Insert, x.Snippet = insert(a.name, "$1")
+			c.add(x)
 		}
 	}
 }

@@ -39,6 +39,13 @@ func (v *View) Meaning(offset int) (Meaning, bool) {
 	case !isWord:
 		v.quotedMeaning(&m, i)
 	case p.key:
+		if row, inside := v.rowAt(p); row != nil && p.in == inside {
+			for j := range row.members {
+				if row.members[j].name == text {
+					m.Doc = attributeDoc(&row.members[j])
+				}
+			}
+		}
 	default:
 		v.wordMeaning(&m, i)
 	}
@@ -133,7 +140,7 @@ func (v *View) quotedMeaning(m *Meaning, i int) {
 // wordMeaning is that of token i, a word in a value.
 func (v *View) wordMeaning(m *Meaning, i int) {
 	p, word := v.places[i], string(v.tokens[i].Bytes)
-	row := v.row(p.block, p.attr.name)
+	row, _ := v.rowAt(p)
 	if row == nil {
 		return
 	}
@@ -282,6 +289,9 @@ func attributeDoc(a *attr) string {
 	fmt.Fprintf(&b, "%s = %s\n\n%s", code(a.name), a.kind, a.doc)
 	if a.words != nil {
 		b.WriteString(": `" + strings.Join(a.words, "` `") + "`")
+	}
+	for i := range a.members {
+		fmt.Fprintf(&b, "\n- %s: %s", code(a.members[i].name), a.members[i].doc)
 	}
 	switch {
 	case a.required:

@@ -92,13 +92,14 @@ const (
 
 // place is where in the structure a token stands.
 type place struct {
-	block *outlineBlock
-	part  part
-	head  string       // in headPart: the name before
-	label int          // in headPart: how many labels stand before
-	attr  *outlineAttr // in valuePart
-	in    *bracket     // nil: directly in the body
-	key   bool         // in an object: before the = of a member
+	block  *outlineBlock
+	part   part
+	head   string       // in headPart: the name before
+	label  int          // in headPart: how many labels stand before
+	attr   *outlineAttr // in valuePart
+	in     *bracket     // nil: directly in the body
+	key    bool         // in an object: before the = of a member
+	member string       // in an object: the member whose value it is
 }
 
 // bracket is something opened inside of a value or label.
@@ -107,6 +108,8 @@ type bracket struct {
 	call  string // the function of a call
 	token int    // that opened it
 	outer *bracket
+	of    string   // the member of the outer object that it is the value of
+	keys  []string // of an object: its members
 }
 
 type bracketKind uint8
@@ -257,7 +260,7 @@ func (w *walker) recover(i int) {
 	}
 	w.o.whole = false
 	for w.now.in != nil && w.now.in.kind != objectBracket {
-		w.now.in = w.now.in.outer
+		w.now.in, w.now.member = w.now.in.outer, w.now.in.of
 	}
 	if w.now.in == nil {
 		w.endStatement(i)
@@ -283,7 +286,7 @@ func (w *walker) token(i int) {
 		w.o.whole = false
 		for in := w.now.in; in != nil; in = in.outer {
 			if in.kind == quoteBracket {
-				w.now.in = in.outer
+				w.now.in, w.now.member = in.outer, in.of
 			}
 		}
 	}
@@ -341,11 +344,11 @@ func (w *walker) addLabel(i int) {
 }
 
 func (w *walker) push(kind bracketKind, i int) {
-	b := &bracket{kind: kind, token: i, outer: w.now.in}
+	b := &bracket{kind: kind, token: i, outer: w.now.in, of: w.now.member}
 	if i > 0 && kind == parenBracket && w.o.tokens[i-1].Type == hclsyntax.TokenIdent {
 		b.call = string(w.o.tokens[i-1].Bytes)
 	}
-	w.now.in, w.now.key = b, kind == objectBracket
+	w.now.in, w.now.key, w.now.member = b, kind == objectBracket, ""
 }
 
 // opens pushes the bracket that token i opens, if it is one.
@@ -391,7 +394,7 @@ func (w *walker) inBracket(i int) {
 		for b := in; b != nil; b = b.outer {
 			if slices.Contains(kinds, b.kind) {
 				w.o.whole = w.o.whole && steps == 0
-				w.now.in, w.now.key = b.outer, false
+				w.now.in, w.now.key, w.now.member = b.outer, false, b.of
 				if b.outer == nil && w.now.part == headPart {
 					w.now.label++
 				}
@@ -415,8 +418,12 @@ func (w *walker) inBracket(i int) {
 		w.heads[len(w.heads)-1] = outlineLabel{unescape(string(t.Bytes), true), stretch{t.Range.Start.Byte, t.Range.End.Byte}}
 	case in.kind == objectBracket && endsLine(t), in.kind == objectBracket && t.Type == hclsyntax.TokenComma:
 		w.now.key = true
-	case in.kind == objectBracket && (t.Type == hclsyntax.TokenEqual || t.Type == hclsyntax.TokenColon):
-		w.now.key = false
+	case in.kind == objectBracket && w.now.key && (t.Type == hclsyntax.TokenEqual || t.Type == hclsyntax.TokenColon):
+		w.now.key, w.now.member = false, ""
+		if name := w.o.tokens[max(i-1, 0)]; name.Type == hclsyntax.TokenIdent {
+			w.now.member = string(name.Bytes)
+			in.keys = append(in.keys, w.now.member)
+		}
 	default:
 		w.opens(i)
 	}

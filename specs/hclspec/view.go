@@ -94,6 +94,37 @@ func (v *View) row(b *outlineBlock, name string) *attr {
 	return c.free
 }
 
+// rowAt is the row for the value that a place is in: that of its attribute, or
+// of a member of settings, in the object inside. Nil: the language has none.
+func (v *View) rowAt(p place) (row *attr, inside *bracket) {
+	var brackets []*bracket
+	for b := p.in; b != nil; b = b.outer {
+		brackets = append(brackets, b)
+	}
+	slices.Reverse(brackets)
+	row = v.row(p.block, p.attr.name)
+	for i, b := range brackets {
+		if row == nil || b.kind != objectBracket || row.kind != settingsKind {
+			break
+		}
+		inside = b
+		last := i+1 == len(brackets)
+		if last && p.key {
+			break
+		}
+		name := p.member
+		if !last {
+			name = brackets[i+1].of
+		}
+		j := slices.IndexFunc(row.members, func(m attr) bool { return m.name == name })
+		if j < 0 {
+			return nil, inside
+		}
+		row = &row.members[j]
+	}
+	return row, inside
+}
+
 // declared is a block or an attribute that gives something its name.
 type declared struct {
 	outlined
