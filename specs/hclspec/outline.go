@@ -27,8 +27,6 @@ const maxOutline = 2 << 20
 // stretch is a part of a text, in bytes.
 type stretch struct{ start, end int }
 
-func (s stretch) holds(offset int) bool { return s.start <= offset && offset <= s.end }
-
 // outlineBlock is a block, or the whole text.
 type outlineBlock struct {
 	name   string
@@ -186,7 +184,6 @@ type walker struct {
 	o     *outline
 	now   place
 	name  int // token of the name in headPart
-	open  *outlineBlock
 	heads []outlineLabel
 }
 

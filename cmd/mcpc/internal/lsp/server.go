@@ -131,10 +131,11 @@ func (s *server) receive(b []byte) (exit bool, err error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return false, s.out.reply(nil, nil, &rpcError{parseError, "the message is no JSON-RPC object: " + err.Error()})
 	}
+	isAnswer := m.Method == "" && (m.Result != nil || m.Error != nil)
 	isRequest := len(m.ID) > 0 && string(m.ID) != "null"
 	switch {
-	case m.Method == "" && isRequest && (m.Result != nil || m.Error != nil):
-		return false, nil // a response; nothing was asked
+	case isAnswer: // to nothing: this server asks no questions
+		return false, nil
 	case m.Method == "":
 		return false, s.out.reply(m.ID, nil, &rpcError{invalidRequest, "the message has no method"})
 	case m.Method == "exit":
