@@ -26,6 +26,14 @@ type Text struct {
 	Range diag.Range
 }
 
+// Str returns the text; "" for nil.
+func (t *Text) Str() string {
+	if t == nil {
+		return ""
+	}
+	return t.Value
+}
+
 // Flag is a boolean with its place. A nil *Flag is an attribute not written.
 type Flag struct {
 	Value bool
@@ -79,6 +87,7 @@ type API struct {
 	ExposeAll bool
 	Expose    []*Expose
 	Overrides []*Override
+	Response  *Shaping // of all its tools; nil: not written
 
 	// Declared is the number of operations the document declares, skipped ones
 	// included; len(Operations) + len(Skipped) equals it.
@@ -133,6 +142,7 @@ type Override struct {
 	Title       *Text
 	Hints       Hints
 	Inputs      []*Input
+	Response    *Shaping
 	Range       diag.Range
 }
 
@@ -272,6 +282,7 @@ type Tool struct {
 	API         *Text         // of a hand-written request; nil when only one API exists
 	Request     *Request      // hand-written
 	Inputs      []*Input
+	Response    *Shaping
 	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }
