@@ -131,7 +131,7 @@ func (b *block) snippet() string {
 	s := b.name
 	for i, l := range []string{b.label, b.second} {
 		switch {
-		case l == "":
+		case l == "" || b.optional:
 		case i == 0 && len(b.labels) > 0:
 			s += fmt.Sprintf(` "${%d|%s|}"`, i+1, strings.Join(b.labels, ","))
 		default:
@@ -146,15 +146,17 @@ func (a *attr) snippet() string {
 	switch {
 	case a.kind == textKind && a.words != nil:
 		return `"${1|` + strings.Join(a.words, ",") + `|}"`
-	case a.kind == textKind, a.kind == durationKind, a.kind == sizeKind, a.kind == templateKind:
+	}
+	switch a.kind {
+	case textKind, durationKind, sizeKind, templateKind, pathKind, jqKind:
 		return `"$1"`
-	case a.kind == textsKind:
+	case textsKind, pathsKind:
 		return `["$1"]`
-	case a.kind == valuesKind, a.kind == statusesKind:
+	case valuesKind, statusesKind:
 		return "[$1]"
-	case a.kind == entriesKind, a.kind == textMapKind, a.kind == settingsKind:
+	case entriesKind, textMapKind, settingsKind, typesKind:
 		return "{ $1 }"
-	case a.kind == boolKind:
+	case boolKind:
 		return "${1:true}"
 	}
 	return "$1"
@@ -280,6 +282,10 @@ func (c *completer) quoted() {
 		for _, op := range c.operations(c.block.parent.label()) {
 			text(op.ID, operationCompletion(op))
 		}
+	case c.row.kind == pathKind || c.row.kind == pathsKind:
+		for _, a := range c.resultPaths(c.attr.name != "root") {
+			text(a.name, Completion{Kind: CompleteReference, Detail: a.typ, Doc: a.doc})
+		}
 	default:
 		for _, w := range c.row.words {
 			text(w, Completion{Kind: CompleteWord})
@@ -327,6 +333,11 @@ func (c *completer) expression() {
 	case apiKind:
 		for _, d := range c.all("api") {
 			c.add(Completion{Label: "api." + d.name, Kind: CompleteReference, Doc: c.declaredDoc(d)})
+		}
+		return
+	case typesKind:
+		for _, w := range []string{"integer", "number", "bool"} {
+			c.add(Completion{Label: w, Kind: CompleteType})
 		}
 		return
 	case boolKind:

@@ -318,53 +318,152 @@ func operationArguments(api *specs.API, op *specs.Operation) []argument {
 	list = append(list, argument{name: "body", typ: "object", doc: brief(op.Body.Description, 300), required: op.Body.Required, place: op.Body.Range})
 	for _, m := range op.Body.Media {
 		if m.Schema != nil {
-			return bodyFields(list, api, m.Schema, "body", 0)
+			return newSchemas(api).bodyFields(list, m.Schema, "body", 0)
 		}
 	}
 	return list
 }
 
-// bodyFields appends the fields of a schema, as body.name, and those of objects
-// inside to a depth where names are still readable.
-func bodyFields(list []argument, api *specs.API, schema *specs.Node, path string, depth int) []argument {
+// resolved follows the references of a schema; nil: they lead nowhere.
+func resolved(api *specs.API, schema *specs.Node) *specs.Node {
 	for range 20 {
 		ref, ok := strings.CutPrefix(schema.Get("$ref").Str(), "#/$defs/")
 		if !ok {
-			break
+			return schema
 		}
 		if schema = api.Schemas[ref]; schema == nil {
-			return list
+			return nil
 		}
 	}
-	if depth > 3 || schema.Kind != specs.Object {
-		return list
+	return nil
+}
+
+// schemas walks the schemas of an API. left keeps the work small for documents
+// whose schemas are made of themselves many times over.
+type schemas struct {
+	api  *specs.API
+	left  int // schemas still to look at
+	depth int // of schemas that are made of others
+}
+
+func newSchemas(api *specs.API) *schemas { return &schemas{api: api, left: 20_000} }
+
+// eachField visits the properties of a schema and of those it is made of.
+func (s *schemas) eachField(schema *specs.Node, visit func(name string, of *specs.Node, required bool)) {
+	schema = resolved(s.api, schema)
+	if s.left--; s.left < 0 || schema == nil || schema.Kind != specs.Object {
+		return
 	}
 	for _, key := range []string{"allOf", "anyOf", "oneOf"} {
-		if parts := schema.Get(key); parts != nil && parts.Kind == specs.Array {
+		if parts := schema.Get(key); parts != nil && parts.Kind == specs.Array && s.depth < 5 {
+			s.depth++
 			for _, f := range parts.Fields {
-				list = bodyFields(list, api, f.Value, path, depth+1)
+				s.eachField(f.Value, visit)
 			}
+			s.depth--
 		}
 	}
 	properties, required := schema.Get("properties"), schema.Get("required")
 	if properties == nil {
-		return list
+		return
 	}
 	for _, f := range properties.Fields {
-		name := path + "." + f.Key
-		if len(list) >= maxOffered {
-			return list
+		visit(f.Key, f.Value, required != nil && slices.ContainsFunc(required.Fields, func(r specs.Field) bool { return r.Value.Str() == f.Key }))
+	}
+}
+
+// bodyFields appends the fields of a schema, as body.name, and those of objects
+// inside to a depth where names are still readable.
+func (s *schemas) bodyFields(list []argument, schema *specs.Node, path string, depth int) []argument {
+	if depth > 3 {
+		return list
+	}
+	s.eachField(schema, func(name string, of *specs.Node, required bool) {
+		name = path + "." + name
+		if len(list) >= maxOffered || slices.ContainsFunc(list, func(a argument) bool { return a.name == name }) {
+			return
 		}
-		if slices.ContainsFunc(list, func(a argument) bool { return a.name == name }) {
+		list = append(list, argument{name: name, typ: schemaWords(of), doc: brief(of.Get("description").Str(), 300), required: required, place: of.Range()})
+		list = s.bodyFields(list, of, name, depth+1)
+	})
+	return list
+}
+
+// resultPaths are the paths into the answer of the operation that the tool or
+// override around is made of; below the root of the response block, if it has one.
+func (c *completer) resultPaths(belowRoot bool) []argument {
+	owner := c.owner(c.block)
+	if owner == nil {
+		return nil
+	}
+	name := []string{"", "", ""}
+	switch r := c.reference(owner.attr("operation")); {
+	case len(r) == 3:
+		name = r
+	case owner.name == "override" && owner.parent != nil:
+		name = []string{"api", owner.parent.label(), owner.label()}
+	}
+	api, op := c.operation(name[1], name[2])
+	if op == nil {
+		return nil
+	}
+	for _, r := range op.Responses {
+		if !strings.HasPrefix(r.Status, "2") {
 			continue
 		}
-		a := argument{name: name, typ: schemaWords(f.Value), doc: brief(f.Value.Get("description").Str(), 300), place: f.Value.Range()}
-		if required != nil {
-			a.required = slices.ContainsFunc(required.Fields, func(r specs.Field) bool { return r.Value.Str() == f.Key })
+		for _, m := range r.Media {
+			if m.Schema == nil {
+				continue
+			}
+			schema, walk := m.Schema, newSchemas(api)
+			if root := c.block.attr("root"); root != nil && belowRoot {
+				for _, step := range strings.Split(strings.Trim(c.sourceText(root.value), `"`), ".") {
+					of := specs.NewObject()
+					walk.eachField(elementOf(api, schema), func(name string, member *specs.Node, _ bool) {
+						if name == strings.TrimSuffix(step, "[]") {
+							of = member
+						}
+					})
+					schema = of
+				}
+			}
+			return walk.pathsInto(nil, elementOf(api, schema), "", 0)
 		}
-		list = append(list, a)
-		list = bodyFields(list, api, f.Value, name, depth+1)
 	}
+	return nil
+}
+
+// elementOf is the schema of a list's elements, or the schema itself.
+func elementOf(api *specs.API, schema *specs.Node) *specs.Node {
+	for range 5 {
+		of := resolved(api, schema)
+		if of == nil || of.Get("items") == nil {
+			break
+		}
+		schema = of.Get("items")
+	}
+	return schema
+}
+
+func (s *schemas) pathsInto(list []argument, schema *specs.Node, path string, depth int) []argument {
+	if depth > 3 {
+		return list
+	}
+	s.eachField(schema, func(name string, of *specs.Node, _ bool) {
+		if strings.ContainsAny(name, ". '[]*") {
+			name = "'" + name + "'"
+		}
+		name = path + name
+		if len(list) >= maxOffered || slices.ContainsFunc(list, func(a argument) bool { return a.name == name }) {
+			return
+		}
+		list = append(list, argument{name: name, typ: schemaWords(of), doc: brief(of.Get("description").Str(), 300)})
+		inside := name + "."
+		if element := elementOf(s.api, of); element != of {
+			inside, of = name+"[].", element
+		}
+		list = s.pathsInto(list, of, inside, depth+1)
+	})
 	return list
 }
 

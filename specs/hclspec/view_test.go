@@ -64,7 +64,8 @@ func gh(string, map[string]string, diag.Range) (*specs.API, diag.List) {
 			{ID: "issues/create", Method: "POST", Path: "/repos/{owner}/issues", Summary: "Create an issue", Range: at(0),
 				Params: []*specs.Param{{Name: "owner", In: specs.InPath, Required: true, Schema: text("string", ""), Description: "Who owns it", Range: at(0)}},
 				Body:   &specs.Body{Media: []*specs.Media{{Type: "application/json", Schema: body}}, Range: at(0)}},
-			{ID: "issues/list", Method: "GET", Path: "/issues", Range: at(20)},
+			{ID: "issues/list", Method: "GET", Path: "/issues", Range: at(20), Responses: []*specs.Response{{Status: "200", Media: []*specs.Media{{Type: "application/json",
+				Schema: specs.NewObject(specs.F("properties", specs.NewObject(specs.F("items", specs.NewObject(specs.F("type", specs.NewString("array")), specs.F("items", body))))))}}}}},
 		}}, nil
 }
 
@@ -122,6 +123,11 @@ func TestComplete(t *testing.T) {
 		{"members of settings", "api \"x\" {\n  limit = { ‸ }\n}", "rate burst"},
 		{"members of settings that are left", "api \"x\" {\n  limit = { rate = \"5/s\", ‸ }\n}", "burst -rate"},
 		{"names of operations in templates", "api \"x\" {\n  expose {\n    name = \"${operation.‸}\"\n  }\n}", "id method path tag"},
+		{"a label that may be left out", "tool \"x\" {\n  response \"‸\" {}\n}", "json xml csv"},
+		{"paths into an answer", "tool \"x\" {\n  operation = api.gh[\"issues/list\"]\n  response {\n    fields = [\"‸\"]\n  }\n}", "items items[].title items[].parent.title"},
+		{"paths below the root", "tool \"x\" {\n  operation = api.gh[\"issues/list\"]\n  response {\n    root   = \"items\"\n    fields = [\"‸\"]\n  }\n}", "title parent.title -items"},
+		{"types of fields", "tool \"x\" {\n  response {\n    types = { A = ‸ }\n  }\n}", "integer number bool -string"},
+		{"what is known of an answer", "tool \"x\" {\n  response {\n    error_when {\n      condition = response.‸\n    }\n  }\n}", "status headers body"},
 		{"nothing in a text", "tool \"x\" {\n  title = \"‸\"\n}", ""},
 		{"nothing in a comment", "tool \"x\" {\n  # ti‸\n}", ""},
 		{"nothing after a complete value", "tool \"x\" {\n  title = \"a\" ‸\n}", ""},
@@ -334,4 +340,22 @@ func FuzzView(f *testing.F) {
 		}
 		check(v.Symbols(), 0, len(text))
 	})
+}
+
+// A document whose schemas are made of themselves costs no time to look at.
+func TestSchemasOfSchemas(t *testing.T) {
+	self := specs.NewObject(specs.F("$ref", specs.NewString("#/$defs/S")))
+	many := specs.NewArray()
+	for range 500 {
+		many.Fields = append(many.Fields, specs.Field{Value: self})
+	}
+	api := &specs.API{Schemas: map[string]*specs.Node{"S": specs.NewObject(specs.F("allOf", many), specs.F("properties", specs.NewObject(specs.F("a", self), specs.F("b", self)))), "L": specs.NewObject(specs.F("$ref", specs.NewString("#/$defs/L")))}}
+	walk := newSchemas(api)
+	list := walk.bodyFields(nil, self, "body", 0)
+	if len(list) < 2 || walk.left > 0 {
+		t.Errorf("%d fields, %d schemas left", len(list), walk.left)
+	}
+	if got := newSchemas(api).pathsInto(nil, specs.NewObject(specs.F("$ref", specs.NewString("#/$defs/L"))), "", 0); got != nil {
+		t.Errorf("a reference to itself has %v", got)
+	}
 }
