@@ -341,7 +341,7 @@ func resolved(api *specs.API, schema *specs.Node) *specs.Node {
 // schemas walks the schemas of an API. left keeps the work small for documents
 // whose schemas are made of themselves many times over.
 type schemas struct {
-	api  *specs.API
+	api   *specs.API
 	left  int // schemas still to look at
 	depth int // of schemas that are made of others
 }
@@ -367,6 +367,7 @@ func (s *schemas) eachField(schema *specs.Node, visit func(name string, of *spec
 	if properties == nil {
 		return
 	}
+	s.left -= len(properties.Fields)
 	for _, f := range properties.Fields {
 		visit(f.Key, f.Value, required != nil && slices.ContainsFunc(required.Fields, func(r specs.Field) bool { return r.Value.Str() == f.Key }))
 	}
