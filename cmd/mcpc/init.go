@@ -80,6 +80,9 @@ Nothing is overwritten and nothing is sent. The names of the files go to stdout.
 			for _, f := range files {
 				fmt.Fprintln(a.stdout, filepath.Join(dir, filepath.FromSlash(f.Name)))
 			}
+			if strings.ContainsAny(dir, " '\"$`\\") {
+				dir = strconv.Quote(dir)
+			}
 			fmt.Fprintf(a.stderr, "\nNow: mcpc test %s\n", dir)
 			return nil
 		},
