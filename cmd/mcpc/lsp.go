@@ -30,8 +30,9 @@ documents), fix slips and format.
             name = "hcl"
             language-servers = ["mcpc"]
   Emacs     (add-to-list 'eglot-server-programs '(hcl-mode "mcpc" "lsp"))
-  VS Code   an extension that runs any language server, with the command mcpc lsp
-            for files *.hcl
+  VS Code   with an extension that runs any language server, e.g. Generic LSP Client:
+            "glspc.languageId": "hcl", "glspc.serverCommand": "mcpc",
+            "glspc.serverCommandArguments": ["lsp"]
 
 All .hcl files of a folder are one spec, with the texts that are open instead of
 those on disk.

@@ -169,7 +169,10 @@ func lexLines(text []byte, base int) hclsyntax.Tokens {
 			tokens = tokens[:n-1]
 		}
 		i := slices.IndexFunc(tokens, func(t hclsyntax.Token) bool { return t.Type == hclsyntax.TokenQuotedNewline })
-		if i < 0 {
+		switch {
+		case i < 0 && out == nil:
+			return tokens
+		case i < 0:
 			return append(out, tokens...)
 		}
 		out = append(out, tokens[:i+1]...)
