@@ -42,7 +42,10 @@ tool "get_customer" {
   api         = api.customers
   description = "Name and address of a customer."
 
-  input "id" { type = string }
+  input "id" {
+    type        = string
+    description = "Customer number, e.g. C-7"
+  }
 
   request "GET" "/customers/{id}" {}
 }
@@ -51,7 +54,10 @@ tool "orders_of_customer" {
   api         = api.orders
   description = "The open orders of a customer."
 
-  input "customer" { type = string }
+  input "customer" {
+    type        = string
+    description = "Customer number, e.g. C-7"
+  }
 
   request "GET" "/orders" {
     query = { customer = args.customer, status = "open" }
@@ -62,7 +68,10 @@ tool "track_order" {
   api         = api.shipping
   description = "Where an order is."
 
-  input "order" { type = string }
+  input "order" {
+    type        = string
+    description = "Order number, e.g. O-1042"
+  }
 
   request "GET" "/shipments/{order}" {}
 }
@@ -71,7 +80,10 @@ tool "customer_overview" {
   description = "A customer, the open orders, and where they are."
   read_only   = true
 
-  input "customer" { type = string }
+  input "customer" {
+    type        = string
+    description = "Customer number, e.g. C-7"
+  }
 
   step "customer" {
     call = tool.get_customer

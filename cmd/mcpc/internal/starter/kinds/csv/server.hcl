@@ -30,8 +30,9 @@ tool "sales" {
   read_only   = true
 
   input "month" {
-    type    = string
-    pattern = "^[0-9]{4}-[0-9]{2}$"
+    type        = string
+    description = "Year and month, e.g. 2026-11"
+    pattern     = "^[0-9]{4}-[0-9]{2}$"
   }
 
   request "GET" "/exports/sales-{month}.csv" {}
@@ -48,8 +49,9 @@ tool "sales_by_region" {
   read_only   = true
 
   input "month" {
-    type    = string
-    pattern = "^[0-9]{4}-[0-9]{2}$"
+    type        = string
+    description = "Year and month, e.g. 2026-11"
+    pattern     = "^[0-9]{4}-[0-9]{2}$"
   }
 
   request "GET" "/exports/sales-{month}.csv" {}

@@ -49,10 +49,14 @@ tool "get_customer" {
 tool "rename_customer" {
   description = "Change the name of a customer."
 
-  input "number" { type = integer }
+  input "number" {
+    type        = integer
+    description = "Customer number"
+  }
   input "name" {
-    type       = string
-    max_length = 60
+    type        = string
+    description = "The whole new name"
+    max_length  = 60
   }
 
   request "POST" "/customer.pl" {

@@ -24,14 +24,16 @@ tool "find_orders" {
   description = "Find orders by status, newest first; at most 50."
 
   input "status" {
-    type    = enum("open", "shipped", "cancelled")
-    default = "open"
+    type        = enum("open", "shipped", "cancelled")
+    description = "Only orders in this state"
+    default     = "open"
   }
   input "limit" {
-    type    = integer
-    minimum = 1
-    maximum = 50
-    default = 20
+    type        = integer
+    description = "How many at most"
+    minimum     = 1
+    maximum     = 50
+    default     = 20
   }
 
   request "GET" "/orders" {
@@ -62,13 +64,15 @@ tool "add_note" {
   description = "Add a note to an order. Customers do not see it."
 
   input "id" {
-    type    = string
-    pattern = "^O-[0-9]+$"
+    type        = string
+    description = "Order number, e.g. O-1042"
+    pattern     = "^O-[0-9]+$"
   }
   input "text" {
-    type       = string
-    min_length = 1
-    max_length = 500
+    type        = string
+    description = "The note, in the words of who asked for it"
+    min_length  = 1
+    max_length  = 500
   }
 
   request "POST" "/orders/{id}/notes" {

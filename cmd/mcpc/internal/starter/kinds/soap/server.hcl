@@ -53,10 +53,14 @@ tool "cancel_order" {
   description = "Cancel one open order. Cannot be undone."
   destructive = true
 
-  input "number" { type = string }
+  input "number" {
+    type        = string
+    description = "Order number, e.g. 4711"
+  }
   input "reason" {
-    type       = string
-    max_length = 200
+    type        = string
+    description = "Why, in a sentence"
+    max_length  = 200
   }
 
   request "POST" "/soap/orders.asmx" {

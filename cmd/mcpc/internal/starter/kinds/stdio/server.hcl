@@ -21,9 +21,10 @@ tool "add_scan" {
     description = "The file, as file:NAME"
   }
   input "note" {
-    type       = string
-    max_length = 200
-    default    = ""
+    type        = string
+    description = "What it is, to find it by"
+    max_length  = 200
+    default     = ""
   }
 
   request "POST" "/scans" {
@@ -37,7 +38,10 @@ tool "add_scan" {
 tool "find_scans" {
   description = "Find scans by a word of their notes."
 
-  input "word" { type = string }
+  input "word" {
+    type        = string
+    description = "One word, e.g. invoice"
+  }
 
   request "GET" "/scans" {
     query = { q = args.word }
