@@ -38,8 +38,10 @@ terminal it asks what is behind the server.
 ` + kinds.String() + `
 Nothing is overwritten and nothing is sent. The names of the files go to stdout.
 `,
-		Args:              wants("[DIR]"),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return nil, cobra.ShellCompDirectiveFilterDirs },
+		Args: wants("[DIR]"),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) > 0 {

@@ -20,12 +20,13 @@ import (
 // editor drives the language server as an editor does: a process of its own,
 // and messages through pipes.
 type editor struct {
-	t     *testing.T
-	dir   string
-	in    io.WriteCloser
-	out   *bufio.Reader
-	asked int
-	said  []notice // diagnostics that nobody has waited for
+	t      *testing.T
+	dir    string
+	in     io.WriteCloser
+	out    *bufio.Reader
+	asked  int
+	said   []notice // diagnostics that nobody has waited for
+	called []string // what the server asked for
 }
 
 type notice struct {
@@ -75,7 +76,7 @@ func startEditor(t *testing.T, files map[string]string, flags ...string) *editor
 		t.Fatal(err)
 	}
 	limit := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
-	e.ask("initialize", `{"processId":null,"rootUri":null,"capabilities":{"textDocument":{"completion":{"completionItem":{"snippetSupport":true}}}}}`, nil)
+	e.ask("initialize", `{"processId":null,"rootUri":null,"capabilities":{"workspace":{"didChangeWatchedFiles":{"dynamicRegistration":true}},"textDocument":{"completion":{"completionItem":{"snippetSupport":true}}}}}`, nil)
 	e.tell("initialized", `{}`)
 	t.Cleanup(func() {
 		if !t.Failed() {
@@ -137,6 +138,9 @@ func (e *editor) receive() (m incoming) {
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		e.t.Fatal(err)
+	}
+	if m.Method != "" && m.ID != nil {
+		e.called = append(e.called, m.Method)
 	}
 	if m.Method == "textDocument/publishDiagnostics" {
 		var n notice
@@ -249,6 +253,11 @@ tool "order" {
 		t.Errorf("the other file: %s", n.text())
 	}
 
+	if !slices.Contains(e.called, "client/registerCapability") {
+		t.Errorf("files on disk are not watched; the server asked for %q", e.called)
+	}
+	e.send(`{"jsonrpc":"2.0","id":"watch","result":null}`)
+
 	// A slip is mended by the proposed action, the others by hand.
 	var actions []struct {
 		Title string
@@ -344,6 +353,16 @@ tool "order" {
 	}
 	if n := e.diagnostics("shop.hcl", 6); n.text() != "" {
 		t.Errorf("at the end: %s", n.text())
+	}
+
+	// A file that changes on disk counts when the editor says so.
+	if err := os.WriteFile(filepath.Join(e.dir, "shop.yaml"), []byte(strings.Replace(document, "getOrder", "readOrder", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e.said = nil
+	e.tell("workspace/didChangeWatchedFiles", fmt.Sprintf(`{"changes":[{"uri":%q,"type":2}]}`, e.uri("shop.yaml")))
+	if n := e.diagnostics("shop.hcl", 6); n.text() != "7:14-7:34 unknown-operation" {
+		t.Errorf("after a change on disk: %s", n.text())
 	}
 
 	// What is closed and wrong is wrong no more: nobody looks at it.

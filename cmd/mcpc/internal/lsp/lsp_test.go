@@ -121,6 +121,7 @@ func TestProtocol(t *testing.T) {
 		{"unknown method and document, wrong parameters", []string{`{"id":1,"method":"initialize","params":{}}`, `{"id":"a","method":"x"}`, `{"id":2,"method":"textDocument/hover","params":{"textDocument":{"uri":"file:///none"}}}`, `{"id":3,"method":"textDocument/hover","params":[]}`},
 			[]string{`"id":1,"result"`, `"id":"a","error":{"code":-32601`, `"id":2,"error":{"code":-32602`, `"id":3,"error":{"code":-32602`}, ErrNoShutdown},
 		{"after shutdown", []string{`{"id":1,"method":"initialize","params":{}}`, `{"id":2,"method":"shutdown"}`, `{"id":3,"method":"textDocument/hover"}`}, []string{`"id":1,"result"`, `"id":2,"result":null`, `"id":3,"error":{"code":-32600`}, nil},
+		{"answers", []string{`{"id":1,"method":"initialize","params":{}}`, `{"id":"watch","result":null}`, `{"id":"watch","error":{"code":1,"message":"no"}}`}, []string{`"id":1,"result"`}, ErrNoShutdown},
 		{"exit without shutdown", []string{`{"method":"exit"}`}, nil, ErrNoShutdown},
 	} {
 		var in, out bytes.Buffer
@@ -131,6 +132,9 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.err)
 		}
 		rest := out.String()
+		if n := strings.Count(rest, "Content-Length"); n != len(c.want) {
+			t.Errorf("%s: %d messages, want %d", c.name, n, len(c.want))
+		}
 		for _, w := range c.want {
 			_, after, ok := strings.Cut(rest, w)
 			if !ok {

@@ -51,6 +51,7 @@ type server struct {
 
 	initialized, shutdown bool
 	snippets              bool // the client fills in places of completions
+	watches               bool // the client can be asked to watch files
 
 	mu      sync.Mutex
 	docs    map[string]*document // by URI
@@ -134,8 +135,10 @@ func (s *server) receive(b []byte) (exit bool, err error) {
 	isAnswer := m.Method == "" && (m.Result != nil || m.Error != nil)
 	isRequest := len(m.ID) > 0 && string(m.ID) != "null"
 	switch {
-	case isAnswer: // to nothing: this server asks no questions
+	case isAnswer: // to the one thing that is asked of a client; there is nothing to be done about a no
 		return false, nil
+	case m.Method == "initialized" && s.initialized && s.watches:
+		return false, s.out.send(message{ID: json.RawMessage(`"watch"`), Method: "client/registerCapability", Params: watching})
 	case m.Method == "":
 		return false, s.out.reply(m.ID, nil, &rpcError{invalidRequest, "the message has no method"})
 	case m.Method == "exit":
@@ -151,6 +154,7 @@ func (s *server) receive(b []byte) (exit bool, err error) {
 			return false, s.out.reply(m.ID, nil, &rpcError{invalidParams, err.Error()})
 		}
 		s.initialized = true
+		s.watches = p.Capabilities.Workspace.Watch.DynamicRegistration
 		s.snippets = p.Capabilities.TextDocument.Completion.CompletionItem.SnippetSupport
 		return false, s.out.reply(m.ID, map[string]any{"capabilities": capabilities, "serverInfo": map[string]string{"name": "mcpc"}}, nil)
 	case m.Method == "initialize" || s.shutdown:

@@ -31,6 +31,11 @@ type workspaceEdit struct {
 
 type initializeParams struct {
 	Capabilities struct {
+		Workspace struct {
+			Watch struct {
+				DynamicRegistration bool `json:"dynamicRegistration"`
+			} `json:"didChangeWatchedFiles"`
+		} `json:"workspace"`
 		TextDocument struct {
 			Completion struct {
 				CompletionItem struct {
@@ -129,3 +134,7 @@ var capabilities = json.RawMessage(`{
 	"documentFormattingProvider": true,
 	"codeActionProvider": {"codeActionKinds": ["quickfix"]}
 }`)
+
+// watching asks the client to tell when files change on disk that specs are made of.
+var watching = json.RawMessage(`{"registrations": [{"id": "files", "method": "workspace/didChangeWatchedFiles",
+	"registerOptions": {"watchers": [{"globPattern": "**/*.{hcl,json,yaml,yml}"}]}}]}`)
