@@ -296,4 +296,3 @@ func typeWords(n *specs.Node, depth int) string {
 	}
 	return "any"
 }
-
