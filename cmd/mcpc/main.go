@@ -215,11 +215,8 @@ Make it yours
   generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
 
 Besides
-<<<<<<< HEAD
   lsp                                    a language server, for editors
-=======
   key new   NAME                         an API key for a caller
->>>>>>> main
   completion bash|zsh|fish               completion for your shell, tool names included
   version                                which mcpc this is
   help      VERB                         how to use a verb; the same as VERB --help
