@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
 	return root
 }
 
@@ -207,6 +207,7 @@ Run it
   call      TARGET TOOL [k=v …]          call one tool and print its result
 
 Make it yours
+  import    KIND FILE                    HCL of OpenAPI, Postman, HAR, curl or WSDL
   fmt       [FILE|DIR]…                  the canonical layout of HCL
   diff      OLD NEW                      what clients and models see differently
   lock      TARGET                       write down what clients see, to serve nothing else
