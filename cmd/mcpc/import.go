@@ -20,13 +20,16 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/imported"
 	"github.com/mcpc-dev/mcpc/specs/openapi"
 	"github.com/mcpc-dev/mcpc/specs/postman"
+	"github.com/mcpc-dev/mcpc/specs/wsdl"
 )
 
+// importing reads a description. An error is the world's: it could not be read.
+type importing func(ctx context.Context, r *specs.Reader, location string, allow []string) (*imported.Spec, diag.List, error)
+
 // importers are the kinds of descriptions that can be imported.
-func importers() map[string]func(context.Context, *specs.Reader, string) (*imported.Spec, diag.List, error) {
-	// text adapts a reader of one text.
-	text := func(read func(*diag.Source) (*imported.Spec, diag.List)) func(context.Context, *specs.Reader, string) (*imported.Spec, diag.List, error) {
-		return func(ctx context.Context, r *specs.Reader, location string) (*imported.Spec, diag.List, error) {
+func importers() map[string]importing {
+	text := func(read func(*diag.Source) (*imported.Spec, diag.List)) importing {
+		return func(ctx context.Context, r *specs.Reader, location string, _ []string) (*imported.Spec, diag.List, error) {
 			src, err := r.Read(ctx, location)
 			if err != nil {
 				return nil, nil, err
@@ -35,9 +38,9 @@ func importers() map[string]func(context.Context, *specs.Reader, string) (*impor
 			return s, diags, nil
 		}
 	}
-	return map[string]func(context.Context, *specs.Reader, string) (*imported.Spec, diag.List, error){
-		"openapi": func(ctx context.Context, r *specs.Reader, location string) (*imported.Spec, diag.List, error) {
-			api, diags := openapi.Parse(ctx, r, location, openapi.Options{})
+	return map[string]importing{
+		"openapi": func(ctx context.Context, r *specs.Reader, location string, allow []string) (*imported.Spec, diag.List, error) {
+			api, diags := openapi.Parse(ctx, r, location, openapi.Options{AllowRefs: allow})
 			if api == nil {
 				return nil, diags, nil
 			}
@@ -47,11 +50,16 @@ func importers() map[string]func(context.Context, *specs.Reader, string) (*impor
 		"postman": text(postman.Read),
 		"har":     text(har.Read),
 		"curl":    text(curl.Read),
+		"wsdl": func(ctx context.Context, r *specs.Reader, location string, allow []string) (*imported.Spec, diag.List, error) {
+			s, diags := wsdl.Read(ctx, r, location, wsdl.Options{Allow: allow})
+			return s, diags, nil
+		},
 	}
 }
 
 func (a *app) importVerb() *cobra.Command {
 	var out, mode, format string
+	var allow []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "import openapi|postman|har|curl|wsdl FILE|-",
@@ -67,6 +75,8 @@ browser (HAR), curl commands or a WSDL. The spec is yours to edit afterwards.
   --out FILE|DIR          where to write; nothing is ever overwritten
   --mode MODE             of openapi: reference (the document stays the source, the
                           default) or expand (every operation becomes HCL)
+  --allow-ref PREFIX      a folder or URL that the imports of a WSDL and the $refs of
+                          an OpenAPI document may reach besides their own
   --json                  print what was made, and the warnings, as one JSON object
   --format FORMAT         of diagnostics: pretty, line, json or github
 
@@ -96,7 +106,7 @@ the environment. What could not be imported is a warning that says where.
 				return usagef("--format is one of %s, not %q", strings.Join(diag.Formats(), ", "), format)
 			}
 			r := &specs.Reader{Getenv: a.getenv, Stdin: a.stdin}
-			s, diags, err := read(cmd.Context(), r, location)
+			s, diags, err := read(cmd.Context(), r, location, allow)
 			if err != nil {
 				return failed(err)
 			}
@@ -150,6 +160,7 @@ the environment. What could not be imported is a warning that says where.
 	f := cmd.Flags()
 	f.StringVar(&out, "out", "", "")
 	f.StringVar(&mode, "mode", "", "")
+	f.StringArrayVar(&allow, "allow-ref", nil, "")
 	f.BoolVar(&asJSON, "json", false, "")
 	f.StringVar(&format, "format", "pretty", "")
 	completeWords(cmd, "mode", "reference", "expand")

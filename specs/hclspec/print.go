@@ -607,6 +607,13 @@ func (p *printer) element(b *strings.Builder, e *imported.Element, depth int) {
 	for _, a := range e.Attrs {
 		open += " " + a.Name + `="` + p.markup(a.Value) + `"`
 	}
+	for _, a := range e.Optional {
+		text := " " + a.Name + `="` + p.markup(a.Value) + `"`
+		if a.If != nil {
+			text = "%{ if " + p.expr(a.If) + " != null }" + text + "%{ endif }"
+		}
+		open += text
+	}
 	before, after := "", ""
 	if e.If != nil {
 		before, after = "%{ if "+p.expr(e.If)+" != null }", "%{ endif }"

@@ -103,6 +103,7 @@ type SOAP struct {
 type Element struct {
 	Name     string // with the prefix
 	Attrs    []Entry
+	Optional []Attr
 	Text     *specs.Expr
 	Children []*Element
 	// If is a value without which the element is left out. Nil: it is always sent.
@@ -111,6 +112,13 @@ type Element struct {
 	// element has inside.
 	Each *specs.Expr
 	As   string
+}
+
+// Attr is an attribute that is left out without the value If, when that is set.
+type Attr struct {
+	Name  string
+	Value *specs.Expr
+	If    *specs.Expr
 }
 
 // Response is a response block.

@@ -365,6 +365,19 @@ func escapeSegment(s string) string {
 	return b.String()
 }
 
+// PathOf is the path of a request block for segments that hold no references.
+func PathOf(segments []Segment) string {
+	var b strings.Builder
+	for _, s := range segments {
+		text, _ := ConstText(s.Value)
+		b.WriteString("/" + escapeSegment(text))
+	}
+	if b.Len() == 0 {
+		return "/"
+	}
+	return b.String()
+}
+
 // observed is a field as the samples have it.
 type observed struct {
 	Field
