@@ -283,6 +283,7 @@ type Tool struct {
 	Request     *Request      // hand-written
 	Inputs      []*Input
 	Response    *Shaping
+	Confirm     *Expr // what a person is asked before a call; nil: nothing
 	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }

@@ -105,6 +105,7 @@ type Tool struct {
 	Output      Schema // root type object; "" when none is declared
 	Request     Request
 	Response    Response
+	Confirm     *Expr // what a person is asked before a call; nil: nothing
 	Origin      Origin
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.
