@@ -34,6 +34,11 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 		_, diags := b.Done()
 		return nil, diags
 	}
+	for _, words := range list { // first, so that they keep their names
+		for _, w := range words {
+			r.refs.Text(w.text)
+		}
+	}
 	n := 0
 	for _, words := range list {
 		name := words[0].text
@@ -76,7 +81,7 @@ func (r *reader) at(w word) diag.Range {
 // reference is a variable of the shell.
 func (r *reader) reference(name string) *specs.Expr {
 	if imported.IsSecretName(name) {
-		return r.Secret("$"+name+" of the command", name, "")
+		return r.EnvSecret("$"+name+" of the command", name)
 	}
 	return r.Variable(strings.ToLower(name), nil, "$"+name+" of the command")
 }
@@ -88,7 +93,7 @@ continue-at cookie-jar create-file-mode crlfile delegation dns-servers doh-url d
 happy-eyeballs-timeout-ms haproxy-clientip hostpubsha256 hsts interface ipfs-gateway keepalive-time key key-type krb limit-rate local-port login-options
 max-filesize max-redirs max-time netrc-file noproxy output output-dir parallel-max pass pinnedpubkey postquote preproxy proto proto-default proto-redir proxy
 proxy-header proxy-user proxy1.0 pubkey quote random-file range rate resolve retry retry-delay retry-max-time sasl-authzid service-name socks4 socks4a socks5 socks5-hostname
-speed-limit speed-time stderr telnet-option tls-max tls13-ciphers trace trace-ascii unix-socket upload-file variable write-out`)
+speed-limit speed-time stderr telnet-option tls-max tls13-ciphers trace trace-ascii unix-socket variable write-out`)
 
 // short are the long names of options of one letter.
 var short = map[byte]string{'X': "request", 'H': "header", 'd': "data", 'F': "form", 'u': "user", 'b': "cookie", 'G': "get", 'I': "head", 'A': "user-agent", 'e': "referer",
@@ -97,16 +102,15 @@ var short = map[byte]string{'X': "request", 'H': "header", 'd': "data", 'F': "fo
 	'y': "speed-time", 'Y': "speed-limit", 'z': "time-cond", 'Q': "quote", 't': "telnet-option", 'P': "ftp-port", 'h': "help", 'N': "no-buffer", '#': "progress-bar", '0': "http1.0"}
 
 // known are the options with a value that command looks at.
-var known = strings.Fields("request header data data-ascii data-raw data-binary data-urlencode form form-string user cookie user-agent referer url url-query json oauth2-bearer time-cond ftp-port")
+var known = strings.Fields("request header data data-ascii data-raw data-binary data-urlencode form form-string user cookie user-agent referer url url-query json oauth2-bearer upload-file time-cond ftp-port")
 
 // unmapped are options that change what is sent or accepted and have no
 // counterpart in a spec, with what to do.
 var unmapped = map[string]string{
-	"insecure":    "certificates are always checked: let the machine trust the service's authority",
-	"proxy":       "set HTTPS_PROXY where mcpc runs",
-	"cert":        "client certificates are set up where mcpc runs",
-	"upload-file": "describe the body with bytes = args.file",
-	"digest":      "", "ntlm": "", "negotiate": "", "aws-sigv4": "", "config": "", "netrc": "give the user with -u",
+	"insecure": "certificates are always checked: let the machine trust the service's authority",
+	"proxy":    "set HTTPS_PROXY where mcpc runs",
+	"cert":     "client certificates are set up where mcpc runs",
+	"digest":   "", "ntlm": "", "negotiate": "", "aws-sigv4": "", "config": "", "netrc": "give the user with -u",
 }
 
 // request is a command while it is read.
@@ -116,8 +120,8 @@ type request struct {
 	headers           []imported.Field
 	data              []string
 	form              []imported.Field
-	media             string
 	get, head, isJSON bool
+	file, upload      bool // the body is a file
 	user              *word
 	place             diag.Range
 }
@@ -230,9 +234,11 @@ func (r *reader) optionWith(q *request, name string, v word) {
 		q.user = &v
 	case "json":
 		q.isJSON = true
-		q.data = append(q.data, r.file(v, v.text))
+		q.add(v.text)
 	case "data", "data-ascii", "data-binary":
-		q.data = append(q.data, r.file(v, v.text))
+		q.add(v.text)
+	case "upload-file":
+		q.file, q.upload = true, true
 	case "data-raw":
 		q.data = append(q.data, v.text)
 	case "data-urlencode", "url-query":
@@ -270,13 +276,13 @@ func escape(s string) string {
 	return b.String()
 }
 
-// file is the data of an option that may name a file.
-func (r *reader) file(v word, text string) string {
-	if !strings.HasPrefix(text, "@") {
-		return text
+// add takes the data of an option that may name a file.
+func (q *request) add(text string) {
+	if strings.HasPrefix(text, "@") {
+		q.file = true
+		return
 	}
-	r.Warn("file-not-read", r.at(v), "write the body into the request", "the body is in the file %s, which is not read", text[1:])
-	return ""
+	q.data = append(q.data, text)
 }
 
 // part is a part of a multipart form.
@@ -311,7 +317,7 @@ func (r *reader) request(q *request, at word) {
 	auth, headers, media := r.Credential(u.Host, q.headers)
 	s.Headers = headers
 	service := strings.ToLower(imported.HostName(u.Host))
-	of := "The user of " + u.Host
+	of := "The user of " + imported.Whose(u.Host)
 	switch {
 	case q.user != nil:
 		user, password, _ := strings.Cut(q.user.text, ":")
@@ -326,7 +332,18 @@ func (r *reader) request(q *request, at word) {
 	switch {
 	case len(q.form) > 0:
 		s.Body = imported.Body{Kind: "multipart", Fields: q.form}
-	case len(q.data) > 0 && q.get || q.head && len(q.data) > 0:
+	case q.file:
+		if media == "" && !q.upload {
+			media = "application/x-www-form-urlencoded"
+			if q.isJSON {
+				media = "application/json"
+			}
+		}
+		if len(q.data) > 0 {
+			r.Warn("not-imported", q.place, "", "data beside that of a file is not imported")
+		}
+		s.FileBody(media)
+	case len(q.data) > 0 && (q.get || q.head):
 		s.Query = append(s.Query, r.refs.Form(strings.Join(q.data, "&"))...)
 	case len(q.data) > 0:
 		s.Body = r.body(q, media)
@@ -337,7 +354,9 @@ func (r *reader) request(q *request, at word) {
 	case s.Method != "":
 	case q.head:
 		s.Method = "HEAD"
-	case len(q.form) > 0 || len(q.data) > 0 && !q.get:
+	case q.upload:
+		s.Method = "PUT"
+	case len(q.form) > 0 || q.file || len(q.data) > 0 && !q.get:
 		s.Method = "POST"
 	default:
 		s.Method = "GET"
@@ -346,7 +365,7 @@ func (r *reader) request(q *request, at word) {
 		r.Warn("not-imported", q.place, "", "the method %s is none of HTTP's", s.Method)
 		return
 	}
-	s.API = r.API(u.Base, service, auth)
+	s.Base, s.Auth = u.Base, auth
 	r.Tool(s)
 }
 

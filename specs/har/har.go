@@ -143,10 +143,10 @@ func (r *reader) entry(e *specs.Node) {
 	auth, headers, media := r.Credential(u.Host, headers)
 	s.Headers = headers
 	if u.User != "" || u.Password != "" {
-		auth = r.Basic("The user of "+u.Host, imported.HostName(u.Host), u.User, u.Password)
+		auth = r.Basic("The user of "+imported.Whose(u.Host), imported.HostName(u.Host), u.User, u.Password)
 	}
 	r.body(s, q.Get("postData"), media)
-	s.API = r.API(u.Base, imported.HostName(u.Host), auth)
+	s.Base, s.Auth = u.Base, auth
 	key := s.Group()
 	if answer == "text/html" && method == "GET" {
 		r.html = append(r.html, page{key, s})
@@ -182,26 +182,21 @@ func (r *reader) pages() {
 // counts says what was left out.
 func (r *reader) counts(at diag.Range) {
 	for _, c := range []struct {
-		n              int
-		what, was, why string
+		n         int
+		one, many string
 	}{
-		{r.assets, "request", "for pages, static files and statistics", ""},
-		{r.preflights, "preflight request", "of the browser", ""},
-		{r.sockets, "WebSocket or event stream", "", "streams are not part of the language"},
-		{r.others, "entry", "without an HTTP request", ""},
+		{r.assets, "request for a page, a static file or statistics", "requests for pages, static files and statistics"},
+		{r.preflights, "preflight request of the browser", "preflight requests of the browser"},
+		{r.sockets, "WebSocket or event stream", "WebSockets and event streams"},
+		{r.others, "entry without an HTTP request", "entries without HTTP requests"},
 	} {
-		if c.n == 0 {
-			continue
+		switch c.n {
+		case 0:
+		case 1:
+			r.Warn("left-out", at, "", "left out: 1 %s", c.one)
+		default:
+			r.Warn("left-out", at, "", "left out: %d %s", c.n, c.many)
 		}
-		s := "s were"
-		if c.n == 1 {
-			s = " was"
-		}
-		what := c.what
-		if c.n > 1 && strings.HasSuffix(what, "y") {
-			what, s = strings.TrimSuffix(what, "y")+"ie", "s were"
-		}
-		r.Warn("left-out", at, c.why, "%s", strings.Join(strings.Fields(fmt.Sprintf("%d %s%s left out %s", c.n, what, s, c.was)), " "))
 	}
 	if r.cookies > 0 {
 		r.Warn("cookies-left-out", at, "give the api an auth, or cookies in the requests, from a sensitive variable", "the requests carried cookies, which are never imported")

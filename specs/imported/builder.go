@@ -62,8 +62,13 @@ func (b *Builder) Fail(d diag.Diagnostic) { b.diags.Add(d) }
 // Secret returns a reference to a sensitive variable for a secret that was met.
 // of says whose secret it is, for people: the header Authorization of
 // api.example.com. name is the wish for the variable's name. The value may be "".
-func (b *Builder) Secret(of, name, value string) *specs.Expr {
-	key := of + "\x00" + strings.ToLower(name)
+func (b *Builder) Secret(of, name, value string) *specs.Expr { return b.secret(of, name, "", value) }
+
+// EnvSecret is Secret for one that is in an environment variable already.
+func (b *Builder) EnvSecret(of, env string) *specs.Expr { return b.secret(of, env, env, "") }
+
+func (b *Builder) secret(of, name, env, value string) *specs.Expr {
+	key := strings.ToLower(of + "\x00" + name)
 	if !b.SecretPerName {
 		key += "\x00" + value
 	}
@@ -72,7 +77,10 @@ func (b *Builder) Secret(of, name, value string) *specs.Expr {
 		return x
 	}
 	name = b.variables.pick(Identifier(strings.ToLower(Identifier(name, "secret")), "secret"))
-	b.Spec.Variables = append(b.Spec.Variables, &Variable{Name: name, Description: of, Sensitive: true, Env: strings.ToUpper(name)})
+	if env == "" {
+		env = strings.ToUpper(name)
+	}
+	b.Spec.Variables = append(b.Spec.Variables, &Variable{Name: name, Description: of, Sensitive: true, Env: env})
 	x := Var(name)
 	b.secrets[key] = x
 	b.remember(value, name)
@@ -105,10 +113,7 @@ func (b *Builder) Variable(name string, standard *specs.Node, description string
 // API returns the api block for a base URL with a credential. name is the wish
 // for its name.
 func (b *Builder) API(base *specs.Expr, name string, auth *Auth) *API {
-	key := exprKey(base)
-	if auth != nil {
-		key += "\x00" + auth.Kind + "\x00" + auth.In + "\x00" + auth.Param + "\x00" + exprKey(auth.Username) + "\x00" + exprKey(auth.Value)
-	}
+	key := apiKey(base, auth)
 	if a := b.byBase[key]; a != nil {
 		return a
 	}
@@ -123,6 +128,15 @@ func (b *Builder) API(base *specs.Expr, name string, auth *Auth) *API {
 	b.byBase[key] = a
 	b.Spec.APIs = append(b.Spec.APIs, a)
 	return a
+}
+
+// apiKey is a text that is the same for equal APIs.
+func apiKey(base *specs.Expr, auth *Auth) string {
+	key := exprKey(base)
+	if auth != nil {
+		key += "\x00" + auth.Kind + "\x00" + auth.In + "\x00" + auth.Param + "\x00" + exprKey(auth.Username) + "\x00" + exprKey(auth.Value)
+	}
+	return key
 }
 
 // exprKey is a text that is the same for equal expressions.

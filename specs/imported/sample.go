@@ -15,9 +15,11 @@ import (
 // Sample is one request as somebody sent or described it. Values are constants
 // where they were written out; references to variables and arguments are kept.
 type Sample struct {
-	Name, Title, Description string // of the tool; a name is made of method and path when there is none
-	API                      *API
-	Host                     string // for messages and names of secrets
+	Name, Title, Description string      // of the tool; a name is made of method and path when there is none
+	Base                     *specs.Expr // scheme, host and port of the URL
+	Host                     string      // for messages and names; "" when it is a reference
+	Service                  string      // the wish for the name of the api; "" is made of the host
+	Auth                     *Auth
 	Method                   string
 	Path                     []Segment
 	Query                    []Field
@@ -63,7 +65,7 @@ func (b *Builder) Credential(host string, headers []Field) (auth *Auth, rest []F
 	for _, h := range headers {
 		value, isConst := ConstText(h.Value)
 		lower := strings.ToLower(h.Name)
-		of := "The header " + h.Name + " of " + whose(host)
+		of := "The header " + h.Name + " of " + Whose(host)
 		switch {
 		case h.Off || !IsToken(h.Name) || noise.MatchString(h.Name):
 			if isConst && IsSecretName(h.Name) {
@@ -90,8 +92,8 @@ func (b *Builder) Credential(host string, headers []Field) (auth *Auth, rest []F
 	return auth, rest, media
 }
 
-// whose is a host in a sentence.
-func whose(host string) string {
+// Whose is a host in a sentence.
+func Whose(host string) string {
 	if host == "" {
 		return "the service"
 	}
@@ -152,7 +154,7 @@ func IsIdentifier(segment string) bool {
 // Group is a text that is the same for samples that one tool stands for.
 func (s *Sample) Group() string {
 	var b strings.Builder
-	b.WriteString(s.Method + " " + s.API.Name)
+	b.WriteString(s.Method + " " + apiKey(s.Base, s.Auth))
 	for _, p := range s.Path {
 		if v, ok := ConstText(p.Value); ok && p.Name == "" && !IsIdentifier(v) {
 			b.WriteString("/" + v)
@@ -201,8 +203,12 @@ type maker struct {
 // for other methods it is an example, because nobody wants to send it twice.
 func (b *Builder) Tool(samples ...*Sample) *Tool {
 	first := samples[0]
+	service := first.Service
+	if service == "" {
+		service = HostName(first.Host)
+	}
 	m := &maker{Builder: b, names: names{}, total: len(samples), safe: first.Method == "GET" || first.Method == "HEAD", host: first.Host,
-		tool: &Tool{Title: first.Title, Description: first.Description, API: first.API, Request: Request{Method: first.Method}}}
+		tool: &Tool{Title: first.Title, Description: first.Description, API: b.API(first.Base, service, first.Auth), Request: Request{Method: first.Method}}}
 	for _, in := range first.Inputs {
 		m.names[in.Name] = true
 		m.tool.Inputs = append(m.tool.Inputs, in)
@@ -221,7 +227,7 @@ func (b *Builder) Tool(samples ...*Sample) *Tool {
 	}
 	m.tool.Name = b.tools.pick(name)
 	if m.tool.Description == "" {
-		m.tool.Description = r.Method + " " + r.Path + " of " + whose(first.Host) + "."
+		m.tool.Description = r.Method + " " + r.Path + " of " + Whose(first.Host) + "."
 	}
 	m.dropUnused()
 	b.Spec.Tools = append(b.Spec.Tools, m.tool)
@@ -449,6 +455,12 @@ func constList(x *specs.Expr) *specs.Expr {
 	return Const(n)
 }
 
+// FileBody is a body that is the content of a file, which the caller gives.
+func (s *Sample) FileBody(media string) {
+	s.Inputs = append(s.Inputs, &Input{Name: "file", File: true})
+	s.Body = Body{Kind: "bytes", Media: media, Value: Arg("file")}
+}
+
 // value decides what is sent for a field: what was sent, a secret, or an input,
 // whose name is made of path.
 func (m *maker) value(place, path string, f *observed) *specs.Expr {
@@ -543,7 +555,7 @@ func (m *maker) secretly(place, path, name string, x *specs.Expr, several bool) 
 		if n.Text == "" || !named && !IsSecretValue(n.Text) {
 			return nil
 		}
-		return m.Secret("The "+place+" value "+name+" of "+whose(m.host), HostName(m.host)+"_"+name, n.Text)
+		return m.Secret("The "+place+" value "+name+" of "+Whose(m.host), HostName(m.host)+"_"+name, n.Text)
 	case specs.Object:
 		if !HoldsSecret(n) {
 			return nil
@@ -667,10 +679,17 @@ func (m *maker) json(samples []*Sample) *specs.Expr {
 		return out
 	})
 	var out []Entry
+	var optional []*specs.Expr
 	query := graphQL(values[0])
 	for _, f := range list {
 		if query == "" {
-			out = append(out, Entry{f.Name, m.value("json", f.Name, f)})
+			v := m.value("json", f.Name, f)
+			if len(f.values) < m.total && v.Op == specs.ExprArg { // null would be sent
+				null := Const(&specs.Node{})
+				optional = append(optional, &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{Call("==", v, null), null, Object([]Entry{{f.Name, v}})}})
+				continue
+			}
+			out = append(out, Entry{f.Name, v})
 			continue
 		}
 		if f.Name != "variables" {
@@ -695,6 +714,9 @@ func (m *maker) json(samples []*Sample) *specs.Expr {
 			variables = append(variables, Entry{v.Name, m.value("json", v.Name, v)})
 		}
 		out = append(out, Entry{f.Name, Object(variables)})
+	}
+	if len(optional) > 0 {
+		return Call("merge", append([]*specs.Expr{Object(out)}, optional...)...)
 	}
 	return Object(out)
 }

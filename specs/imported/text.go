@@ -14,12 +14,25 @@ type Refs struct {
 	Open, Close string
 	// Resolve returns what stands for a reference; nil leaves it as text.
 	Resolve func(name string) *specs.Expr
+	// Bare, when it is set, is told of what stands for a whole JSON value outside
+	// of quotes: it need not be a text.
+	Bare func(*specs.Expr)
 }
+
+// bare begins a text that was a reference outside of quotes.
+const bare = "\x00"
 
 // Text is a text with its references resolved.
 func (r *Refs) Text(s string) *specs.Expr {
 	if r == nil || !strings.Contains(s, r.Open) {
 		return Text(s)
+	}
+	if rest, ok := strings.CutPrefix(s, bare); ok {
+		x := r.Text(rest)
+		if r.Bare != nil {
+			r.Bare(x)
+		}
+		return x
 	}
 	var parts []*specs.Expr
 	for {
@@ -103,7 +116,7 @@ func (r *Refs) quoted(text string) string {
 			continue
 		case r != nil && strings.HasPrefix(text[i:], r.Open):
 			if end := strings.Index(text[i:], r.Close); end >= 0 {
-				b.WriteString(specs.NewString(text[i : i+end+len(r.Close)]).JSON())
+				b.WriteString(specs.NewString(bare+text[i:i+end+len(r.Close)]).JSON())
 				i += end + len(r.Close) - 1
 				continue
 			}

@@ -2,6 +2,7 @@
 package postman
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -52,7 +53,7 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 		return fail("nothing-to-import", items.Range(), "the collection holds no request that could be a tool", "")
 	}
 	if r.scripts > 0 {
-		b.Warn("not-imported", r.script, "what they compute has to be written into the requests", "%d scripts that run before or after requests are not imported", r.scripts)
+		b.Warn("not-imported", r.script, "what they compute has to be written into the requests", "scripts that run before and after requests are not imported (%d of them, the first one here)", r.scripts)
 	}
 	s := b.Spec
 	if s.Name = imported.Snake(r.name); s.Name == "" {
@@ -197,7 +198,7 @@ const (
 )
 
 func (c *call) refs(at place) *imported.Refs {
-	return &imported.Refs{Open: "{{", Close: "}}", Resolve: func(name string) *specs.Expr { return c.reference(name, at, 0) }}
+	return &imported.Refs{Open: "{{", Close: "}}", Resolve: func(name string) *specs.Expr { return c.reference(name, at, 0) }, Bare: c.bare}
 }
 
 // reference is what stands for {{name}}.
@@ -221,7 +222,10 @@ func (c *call) reference(name string, at place, depth int) *specs.Expr {
 	case at == fixed:
 		return c.Variable(name, v.value, v.description)
 	}
-	arg := imported.Identifier(strings.TrimPrefix(strings.TrimPrefix(name, "$random"), "$"), "value")
+	arg := imported.Identifier(name, "value")
+	if dynamic, ok := strings.CutPrefix(name, "$"); ok { // {{$randomCity}}: any city
+		arg = imported.Identifier(imported.Snake(strings.TrimPrefix(dynamic, "random")), "value")
+	}
 	if !c.names[arg] {
 		c.names[arg] = true
 		in := &imported.Input{Name: arg, Description: v.description, Schema: imported.SchemaOf([]*specs.Node{specs.NewString("")})}
@@ -232,6 +236,15 @@ func (c *call) reference(name string, at place, depth int) *specs.Expr {
 		c.sample.Inputs = append(c.sample.Inputs, in)
 	}
 	return imported.Arg(arg)
+}
+
+// bare is told of a reference that stands for a value of any type.
+func (c *call) bare(x *specs.Expr) {
+	for _, in := range c.sample.Inputs {
+		if x.Op == specs.ExprArg && x.Name == in.Name && in.Default == nil {
+			in.Schema = specs.NewObject()
+		}
+	}
 }
 
 // nested resolves the references in the value of a variable.
@@ -289,10 +302,10 @@ func (r *reader) request(item, q *specs.Node, name string, sc scope) {
 		auth = a
 	}
 	c.body(q, media, item.Get("protocolProfileBehavior").Get("disableBodyPruning").IsTrue())
-	s.API = r.API(base, service, auth)
+	s.Base, s.Service, s.Auth = base, service, auth
 	s.Name = toolName(sc.folders, name)
 	if s.Description == "" && imported.Snake(name) != "" {
-		s.Description = name
+		s.Description, s.Title = name, ""
 	}
 	if e := example(item); e != "" && s.Description != "" {
 		s.Description += "\n\nAnswers like " + e
@@ -431,38 +444,40 @@ func before(raw string) string {
 	return raw
 }
 
-// referred completes a base URL that begins with a variable: its value says
-// whether the scheme is in it, and whose requests these are.
+// referred completes a base URL with variables in it: their values say whether
+// the scheme is in it, and whose requests these are.
 func (c *call) referred(base *specs.Expr) *specs.Expr {
-	for _, x := range append([]*specs.Expr{base}, base.Args...) {
-		if x.Op != specs.ExprGet {
+	parts := []*specs.Expr{base}
+	if base.Op == specs.ExprTemplate {
+		parts = base.Args
+	}
+	text := ""
+	for _, x := range parts {
+		if s, ok := imported.ConstText(x); ok {
+			text += s
 			continue
 		}
-		for _, v := range c.Spec.Variables {
-			if v.Name != x.Name {
-				continue
-			}
-			if v.Default == nil {
-				if v.Sensitive {
-					c.Warn("secret-in-url", c.sample.Range, "write base_url by hand", "the base URL depends on {{%s}}, which looks like a secret", x.Name)
-					return nil
-				}
-				return base
-			}
-			value := v.Default.Str()
-			scheme, rest, found := strings.Cut(value, "://")
-			if !found {
-				rest = scheme
-			}
-			host, _, _ := strings.Cut(rest, "/")
-			if c.sample.Host == "" {
-				c.sample.Host = strings.ToLower(host)
-			}
-			if x == base && !found && value != "" {
-				return imported.Join(imported.Text("http://"), base)
-			}
+		i := slices.IndexFunc(c.Spec.Variables, func(v *imported.Variable) bool { return v.Name == x.Name })
+		if i < 0 {
+			return base
 		}
+		v := c.Spec.Variables[i]
+		if v.Sensitive {
+			c.Warn("secret-in-url", c.sample.Range, "write base_url by hand", "the base URL depends on {{%s}}, which looks like a secret", x.Name)
+			return nil
+		}
+		if v.Default == nil {
+			return base
+		}
+		text += v.Default.Text
 	}
+	_, rest, found := strings.Cut(text, "://")
+	if !found {
+		rest = text
+		base = imported.Join(imported.Text("http://"), base)
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	c.sample.Host = strings.ToLower(host)
 	return base
 }
 
@@ -534,8 +549,7 @@ func (c *call) body(q *specs.Node, media string, always bool) {
 		}
 		s.Body = imported.Body{Kind: "json", Value: imported.Object(entries)}
 	case "file":
-		s.Inputs = append(s.Inputs, &imported.Input{Name: "file", File: true})
-		s.Body = imported.Body{Kind: "bytes", Media: media, Value: imported.Arg("file")}
+		s.FileBody(media)
 	default:
 		c.Warn("not-imported", n.Range(), "", "a body of mode %q is not imported", mode)
 	}
@@ -593,8 +607,11 @@ func (c *call) auth(n *specs.Node, service string) *imported.Auth {
 		return &imported.Auth{Kind: "bearer", Value: value}
 	}
 	for _, f := range list(settings) {
-		if v := f.Get("value").Str(); imported.IsSecretName(f.Get("key").Str()) {
-			c.Hide(v)
+		c.Hide(f.Get("value").Str())
+	}
+	if settings != nil && settings.Kind == specs.Object {
+		for _, f := range settings.Fields {
+			c.Hide(f.Value.Str())
 		}
 	}
 	c.Warn("not-imported", n.Range(), "", "authorization of type %q is not imported; the requests are sent without", kind)
