@@ -116,7 +116,7 @@ func (r *Refs) quoted(text string) string {
 			continue
 		case r != nil && strings.HasPrefix(text[i:], r.Open):
 			if end := strings.Index(text[i:], r.Close); end >= 0 {
-				b.WriteString(specs.NewString(bare+text[i:i+end+len(r.Close)]).JSON())
+				b.WriteString(specs.NewString(bare + text[i:i+end+len(r.Close)]).JSON())
 				i += end + len(r.Close) - 1
 				continue
 			}
