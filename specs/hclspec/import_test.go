@@ -25,8 +25,8 @@ import (
 // is well-formed, formatted, and without errors.
 func fuzzImport(f *testing.F, kind string, read func(text []byte) (*imported.Spec, diag.List)) {
 	archives, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "import", kind+"*.txtar"))
-	if err != nil || len(archives) == 0 {
-		f.Fatalf("no archive of %s: %v", kind, err)
+	if err != nil {
+		f.Fatal(err)
 	}
 	for _, name := range archives {
 		a, err := txtar.ParseFile(name)

@@ -177,6 +177,17 @@ func (b *Builder) unused() {
 			}
 		}
 	}
+	var elements func(list []*Element)
+	elements = func(list []*Element) {
+		for _, e := range list {
+			entries(e.Attrs)
+			for _, a := range e.Optional {
+				visit(a.Value)
+			}
+			visit(e.Text)
+			elements(e.Children)
+		}
+	}
 	for _, a := range b.Spec.APIs {
 		visit(a.BaseURL)
 		entries(a.Headers)
@@ -190,6 +201,10 @@ func (b *Builder) unused() {
 		entries(r.Query, r.Headers, r.Cookies, r.Form, r.Multipart)
 		for _, x := range []*specs.Expr{r.JSON, r.XML, r.Text, r.Bytes} {
 			visit(x)
+		}
+		if r.SOAP != nil {
+			elements(r.SOAP.Header)
+			elements(r.SOAP.Body)
 		}
 	}
 	b.Spec.Variables = slices.DeleteFunc(b.Spec.Variables, func(v *Variable) bool { return !used[v.Name] })

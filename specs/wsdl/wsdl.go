@@ -43,7 +43,7 @@ type Options struct {
 func Read(ctx context.Context, rd *specs.Reader, location string, o Options) (*imported.Spec, diag.List) {
 	r := &reader{Builder: imported.NewBuilder(&diag.Source{}), ctx: ctx, reader: rd, options: o, root: location, read: map[string]bool{},
 		schemas: &schemas{components: map[component]*element{}, qualified: map[*element]bool{}, attributes: map[*element]bool{}, schemaOf: map[*element]*element{}},
-		parts:   map[component]*element{}}
+		parts:   map[component]*element{}, cut: map[*element]bool{}}
 	if root := r.load(location, diag.Range{}); root != nil {
 		switch {
 		case root.name.Space == wsdl && root.name.Local == "definitions":
@@ -79,6 +79,7 @@ type reader struct {
 	doc             string
 	schemas         *schemas
 	parts           map[component]*element // message, portType, binding
+	cut             map[*element]bool      // recursive types that were reported
 	serviceElements []*element
 }
 
@@ -357,6 +358,9 @@ func (r *reader) operation(p port, api *imported.API, u imported.URL, op, abstra
 	if t.Description == "" {
 		t.Description = sentence(name)
 	}
+	if root.doc != "" {
+		t.Description += "\n\n" + root.doc
+	}
 	m := &messageInputs{tool: t, taken: map[string]bool{}}
 	soap := &imported.SOAP{Version: p.version, Action: settings.attr("soapAction")}
 	soap.Body = []*imported.Element{m.write(root)}
@@ -433,7 +437,7 @@ func (x *expansion) part(p *element) *part {
 			return out
 		}
 		x.Warn("unknown-element", p.at(), "", "the element %s is declared nowhere that was read", p.attr("element"))
-		return &part{name: ref.Local, space: ref.Space, min: 1, unknown: true}
+		return &part{name: ref.Local, space: ref.Space, min: 1}
 	}
 	out := &part{name: p.attr("name"), min: 1, doc: documentation(p)}
 	x.left--

@@ -73,7 +73,7 @@ type part struct {
 	simple    *specs.Node // JSON Schema of a simple type, or of simple content
 	parts     []*part     // of a complex type
 	fixed     string
-	unknown   bool // content that is not described
+	recursive bool // it would hold itself, and is cut off
 }
 
 // expansion turns declarations into parts.
@@ -100,7 +100,7 @@ func (x *expansion) global(kind string, name xml.Name) (*element, *element) {
 func (x *expansion) elementPart(e, schema *element, namespace string) *part {
 	if ref := e.qname("ref"); ref.Local != "" {
 		g, other := x.global("element", ref)
-		p := &part{name: ref.Local, space: ref.Space, min: 1, simple: typeSchema("string"), unknown: true}
+		p := &part{name: ref.Local, space: ref.Space, min: 1, simple: typeSchema("string")}
 		if g != nil {
 			p = x.elementPart(g, other, ref.Space)
 		} else {
@@ -116,7 +116,7 @@ func (x *expansion) elementPart(e, schema *element, namespace string) *part {
 	}
 	x.occurs(p, e)
 	if x.left--; x.left < 0 {
-		p.simple, p.unknown = typeSchema("string"), true
+		p.simple = typeSchema("string")
 		return p
 	}
 	typ := e.qname("type")
@@ -174,18 +174,16 @@ func (x *expansion) typed(p *part, name xml.Name, at *element) {
 // complex expands a complex type into the parts of p.
 func (x *expansion) complex(p *part, t, schema *element, namespace string) {
 	if slices.Contains(x.stack, t) || len(x.stack) >= maxTypeDepth {
-		if p.min > 0 {
+		if !x.cut[t] {
+			x.cut[t] = true
 			x.Warn("recursive-type", t.at(), "write the deeper levels into the request by hand", "the type of %s holds itself; deeper levels are left out", p.name)
 		}
-		p.unknown = true
+		p.recursive = true
 		return
 	}
 	x.stack = append(x.stack, t)
 	x.content(p, t, schema, namespace)
 	x.stack = x.stack[:len(x.stack)-1]
-	if len(p.parts) == 0 && p.simple == nil {
-		return // an empty element
-	}
 	if p.simple != nil && len(p.parts) > 0 && !slices.ContainsFunc(p.parts, func(a *part) bool { return a.min > 0 }) && len(p.parts) > 3 {
 		p.parts = nil // a text with many attributes that are not needed
 	}
@@ -215,7 +213,6 @@ func (x *expansion) derived(p *part, d *element, simple bool, schema *element, n
 	base := d.qname("base")
 	if strings.HasSuffix(base.Space, "/soap/encoding/") {
 		x.Warn("soap-encoding", d.at(), "", "%s is an array of SOAP's own encoding, which is not imported", p.name)
-		p.unknown = true
 		return
 	}
 	if simple {
@@ -243,8 +240,11 @@ func (x *expansion) particle(p *part, c, schema *element, namespace string, opti
 	case "element":
 		e := x.elementPart(c, schema, namespace)
 		e.list = e.list || list
-		if optional && !own.list && e.min > 0 || optional {
+		if optional {
 			e.min = 0
+		}
+		if e.recursive && e.min == 0 {
+			return
 		}
 		if !slices.ContainsFunc(p.parts, func(q *part) bool { return q.name == e.name && !q.attribute }) {
 			p.parts = append(p.parts, e)
@@ -285,7 +285,6 @@ func (x *expansion) particle(p *part, c, schema *element, namespace string, opti
 		if !optional {
 			x.Warn("any-element", c.at(), "write it into the request by hand", "%s may hold elements that are not described; they are left out", p.name)
 		}
-		p.unknown = true
 	}
 }
 
