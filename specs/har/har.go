@@ -3,7 +3,6 @@
 package har
 
 import (
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -65,7 +64,7 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 		return fail("nothing-to-import", list.Range(), "the recording holds no request that could be a tool", "record the actions you want to have as tools; static files do not count")
 	}
 	b.Spec.Name = b.Spec.APIs[0].Name
-	b.Spec.Origin = fmt.Sprintf("Made of a recording of %d requests. Look through names and descriptions: they are all that a model sees.", len(list.Fields))
+	b.Spec.Origin = "Made of a recording (HAR). Look through names and descriptions: they are all that a model sees."
 	return b.Done()
 }
 

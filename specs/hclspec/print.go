@@ -556,7 +556,11 @@ func (p *printer) expr(x *specs.Expr) string {
 		if len(x.Args) == 2 && (x.Name == "==" || x.Name == "!=") {
 			return p.expr(x.Args[0]) + " " + x.Name + " " + p.expr(x.Args[1])
 		}
-		return x.Name + "(" + strings.Join(sub(), ", ") + ")"
+		args := sub()
+		if one := strings.Join(args, ", "); len(one) < printWidth && !strings.Contains(one, "\n") {
+			return x.Name + "(" + one + ")"
+		}
+		return x.Name + "(\n" + strings.Join(args, ",\n") + ",\n)"
 	case specs.ExprList:
 		return brackets(sub())
 	case specs.ExprObject:

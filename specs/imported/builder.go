@@ -356,9 +356,11 @@ func (c *cleaner) spec(s *Spec) {
 			c.text(&in.Description)
 			c.node(in.Schema)
 			c.node(in.Default)
-			for _, e := range in.Examples {
+			in.Examples = slices.DeleteFunc(in.Examples, func(e *specs.Node) bool {
+				before := e.JSON()
 				c.node(e)
-			}
+				return e.JSON() != before
+			})
 		}
 		r := &t.Request
 		for _, list := range [][]Entry{r.Query, r.Headers, r.Cookies, r.Form, r.Multipart} {

@@ -502,7 +502,7 @@ func (m *maker) value(place, path string, f *observed) *specs.Expr {
 	}
 	in.Schema = SchemaOf(types)
 	switch {
-	case f.Off || null || len(f.values) < m.total:
+	case f.Off || null || len(f.values) < m.total && place != "xml":
 		in.Optional = true
 	case m.total == 1 && m.safe:
 		if in.Default = f.values[0].Value; len(types) > 0 {
@@ -631,22 +631,19 @@ func (m *maker) body(samples []*Sample) {
 		r.Form = orEmpty(m.fields("form", fieldsOf(samples, func(s *Sample) []Field { return s.Body.Fields })))
 	case "multipart":
 		r.Multipart = orEmpty(m.parts(samples))
-	case "xml", "text", "bytes":
+	case "xml":
+		r.XML = m.xml(first.Value)
+	case "text":
 		var values []*specs.Expr
 		for _, s := range samples {
 			values = append(values, s.Body.Value)
 		}
-		v := values[0]
-		if !same(values) {
-			m.Warn("body-varies", samples[0].Range, "put ${args.NAME} where it differs", "the %s bodies of %s differ; the first one is sent", first.Kind, m.where(samples[0]))
-		}
-		switch first.Kind {
-		case "xml":
-			r.XML = v
-		case "text":
-			r.Text = v
-		default:
-			r.Bytes = v
+		r.Text = m.value("text", "body", &observed{Field: Field{Name: "body"}, values: values})
+	case "bytes":
+		if r.Bytes = first.Value; r.Bytes.Op == specs.ExprConst {
+			in := &Input{Name: m.names.pick("file"), File: true}
+			m.tool.Inputs = append(m.tool.Inputs, in)
+			r.Bytes = Arg(in.Name)
 		}
 	}
 }
@@ -715,7 +712,11 @@ func (m *maker) json(samples []*Sample) *specs.Expr {
 		}
 		out = append(out, Entry{f.Name, Object(variables)})
 	}
-	if len(optional) > 0 {
+	switch {
+	case len(optional) == 0:
+	case len(out) == 0:
+		return Call("merge", optional...)
+	default:
 		return Call("merge", append([]*specs.Expr{Object(out)}, optional...)...)
 	}
 	return Object(out)

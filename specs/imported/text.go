@@ -224,5 +224,8 @@ func (r *Refs) Body(media, text string) Body {
 	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
 		return Body{Kind: "xml", Media: other("application/xml"), Value: r.Text(text)}
 	}
+	if strings.HasPrefix(text, "data:") && strings.Contains(text[:min(len(text), 200)], ";base64,") {
+		return Body{Kind: "bytes", Media: media, Value: Text(text)}
+	}
 	return Body{Kind: "text", Media: other("text/plain"), Value: r.Text(text)}
 }
