@@ -76,7 +76,7 @@ func (b *Builder) secret(of, name, env, value string) *specs.Expr {
 		b.remember(value, x.Name)
 		return x
 	}
-	name = b.variables.pick(Identifier(strings.ToLower(Identifier(name, "secret")), "secret"))
+	name = b.variables.pick(Identifier(Snake(name), "secret"))
 	if env == "" {
 		env = strings.ToUpper(name)
 	}
@@ -120,6 +120,7 @@ func (b *Builder) API(base *specs.Expr, name string, auth *Auth) *API {
 	name = Identifier(name, "api")
 	if text, ok := ConstText(base); ok && b.apis[name] {
 		_, host, _ := strings.Cut(text, "://")
+		host, _, _ = strings.Cut(host, "/")
 		if other := Identifier(Snake(host), "api"); !b.apis[other] {
 			name = other
 		}

@@ -55,10 +55,13 @@ type expander struct {
 
 func (w *expander) operation(op *specs.Operation) {
 	t := &Tool{Description: op.Description, API: w.API(Text(w.base), w.name, w.auth(op))}
-	if t.Description == "" {
-		t.Description = op.Summary
-	} else {
+	switch {
+	case t.Description != "":
 		t.Title = op.Summary
+	case op.Summary != "":
+		t.Description = op.Summary
+	default:
+		t.Description = op.Method + " " + op.Path + " of " + Whose(w.api.Title) + "."
 	}
 	m := &maker{Builder: w.Builder, tool: t, names: names{}}
 	t.Request = Request{Method: op.Method, Path: op.Path}
@@ -86,12 +89,15 @@ func (w *expander) auth(op *specs.Operation) *Auth {
 		if i < 0 {
 			continue
 		}
-		secret := func(end string) *specs.Expr { return w.Secret("scheme", all[0].Scheme+end, "") }
-		switch s := w.api.Schemes[i]; s.Kind {
+		s := w.api.Schemes[i]
+		secret := func(end string) *specs.Expr {
+			return w.Secret("The security scheme "+s.Name+" of the document", s.Name+end, "")
+		}
+		switch s.Kind {
 		case "apiKey":
 			return &Auth{Kind: "api_key", In: string(s.In), Param: s.Param, Value: secret("")}
 		case "basic":
-			return &Auth{Kind: "basic", Username: w.Variable(Identifier(s.Name, "user")+"_user", nil, ""), Value: secret("_password")}
+			return &Auth{Kind: "basic", Username: w.Variable(Snake(s.Name+"_user"), nil, "The user of the security scheme "+s.Name), Value: secret("_password")}
 		case "bearer", "oauth2", "openIdConnect":
 			return &Auth{Kind: "bearer", Value: secret("")}
 		}
