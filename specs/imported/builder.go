@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -217,37 +218,19 @@ func (b *Builder) unused() {
 // diagnostics show all are blotted out.
 func (b *Builder) Done() (*Spec, diag.List) {
 	b.diags.Sort()
-	for value := range b.values {
-		for _, form := range forms(value) {
-			if len(form) < 3 {
-				continue
-			}
-			for at := 0; ; {
-				i := bytes.Index(b.Source.Text[at:], []byte(form))
-				if i < 0 {
-					break
-				}
-				for j := at + i; j < at+i+len(form); j++ {
-					b.Source.Text[j] = '*'
-				}
-				at += i + len(form)
-			}
-		}
-	}
+	b.blot()
 	c := &cleaner{values: b.values}
-	for value := range b.values {
+	var pairs []string
+	for _, value := range longestFirst(b.values) {
 		if telling(value) {
 			c.order = append(c.order, value)
+			for _, form := range forms(value) {
+				pairs = append(pairs, form, "***")
+			}
 		}
 	}
-	// The longest first: one secret may be a part of another.
-	slices.SortFunc(c.order, func(x, y string) int {
-		if len(x) != len(y) {
-			return len(y) - len(x)
-		}
-		return strings.Compare(x, y)
-	})
 	if len(c.order) > 0 {
+		c.replacer = strings.NewReplacer(pairs...)
 		c.spec(b.Spec)
 		for i := range b.diags {
 			c.text(&b.diags[i].Message)
@@ -256,6 +239,45 @@ func (b *Builder) Done() (*Spec, diag.List) {
 	}
 	b.unused()
 	return b.Spec, b.diags
+}
+
+// maxSecrets is how many secrets are looked for in a source one by one. With more
+// of them nothing of it is shown.
+const maxSecrets = 20_000
+
+// blot removes the secrets from the source that diagnostics show.
+func (b *Builder) blot() {
+	text := b.Source.Text
+	if len(b.diags) == 0 || len(b.values) == 0 || len(text) == 0 {
+		return
+	}
+	if len(b.values) > maxSecrets {
+		for i, c := range text {
+			if c > ' ' {
+				text[i] = '*'
+			}
+		}
+		return
+	}
+	var pairs []string
+	for _, value := range longestFirst(b.values) {
+		for _, form := range forms(value) {
+			if len(form) >= 3 {
+				pairs = append(pairs, form, strings.Repeat("*", len(form)))
+			}
+		}
+	}
+	copy(text, strings.NewReplacer(pairs...).Replace(string(text))) // every text is as long as what takes its place
+}
+
+// longestFirst sorts values so that one that holds another comes first.
+func longestFirst(values map[string]string) []string {
+	return slices.SortedFunc(maps.Keys(values), func(x, y string) int {
+		if len(x) != len(y) {
+			return len(y) - len(x)
+		}
+		return strings.Compare(x, y)
+	})
 }
 
 // forms are the ways a value is written in a document.
@@ -274,17 +296,12 @@ func telling(value string) bool {
 
 // cleaner replaces secrets in a spec.
 type cleaner struct {
-	values map[string]string
-	order  []string
+	values   map[string]string
+	order    []string
+	replacer *strings.Replacer
 }
 
-func (c *cleaner) text(s *string) {
-	for _, v := range c.order {
-		for _, form := range forms(v) {
-			*s = strings.ReplaceAll(*s, form, "***")
-		}
-	}
-}
+func (c *cleaner) text(s *string) { *s = c.replacer.Replace(*s) }
 
 // name is text for names, where asterisks are not allowed.
 func (c *cleaner) name(s *string) {

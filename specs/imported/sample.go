@@ -566,7 +566,11 @@ func (m *maker) secretly(place, path, name string, x *specs.Expr, several bool) 
 		var entries []Entry
 		for _, f := range n.Fields {
 			v := m.secretly(place, path+"_"+f.Key, f.Key, Const(f.Value), several)
-			if v == nil {
+			switch {
+			case v != nil:
+			case len(n.Fields) > maxMembers:
+				v = Const(f.Value)
+			default:
 				v = m.value(place, path+"_"+f.Key, &observed{Field: Field{Name: f.Key}, values: repeat(Const(f.Value), m.total)})
 			}
 			entries = append(entries, Entry{f.Key, v})
@@ -655,14 +659,17 @@ func orEmpty(list []Entry) []Entry {
 	return list
 }
 
+// maxMembers is the most members of an object that become inputs one by one.
+const maxMembers = 300
+
 // json makes an input of every member of an object, and one of any other value.
 func (m *maker) json(samples []*Sample) *specs.Expr {
 	var values []*specs.Expr
 	objects := true
 	for _, s := range samples {
 		values = append(values, s.Body.Value)
-		_, ok := membersOf(s.Body.Value)
-		objects = objects && ok
+		entries, ok := membersOf(s.Body.Value)
+		objects = objects && ok && len(entries) <= maxMembers
 	}
 	if !objects {
 		return m.value("json", "body", &observed{Field: Field{Name: "body"}, values: values})

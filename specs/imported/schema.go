@@ -56,6 +56,10 @@ func schemaOf(values []*specs.Node, depth int) *specs.Node {
 		properties := specs.NewObject()
 		for _, v := range values {
 			for _, f := range v.Fields {
+				if len(properties.Fields) > maxMembers { // a table rather than a record
+					n.Set("additionalProperties", specs.NewObject())
+					return n
+				}
 				if f.Key == "" || properties.Has(f.Key) {
 					continue
 				}

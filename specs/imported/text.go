@@ -51,26 +51,31 @@ func (r *Refs) Text(s string) *specs.Expr {
 	return Join(append(parts, Text(s))...)
 }
 
-// JSON is a JSON value with the references in its texts resolved.
+// JSON is a JSON value with the references in its texts resolved. Without any it
+// is a constant.
 func (r *Refs) JSON(n *specs.Node) *specs.Expr {
-	if r == nil || !strings.Contains(n.JSON(), r.Open) {
+	if r == nil {
 		return Const(n)
 	}
 	switch n.Kind {
 	case specs.String:
 		return r.Text(n.Text)
-	case specs.Array:
-		l := List()
-		for _, f := range n.Fields {
-			l.Args = append(l.Args, r.JSON(f.Value))
+	case specs.Array, specs.Object:
+		values := make([]*specs.Expr, len(n.Fields))
+		for i, f := range n.Fields {
+			values[i] = r.JSON(f.Value)
 		}
-		return l
-	case specs.Object:
-		var entries []Entry
-		for _, f := range n.Fields {
-			entries = append(entries, Entry{f.Key, r.JSON(f.Value)})
+		if allConst(values) {
+			return Const(n)
 		}
-		return Object(entries)
+		if n.Kind == specs.Array {
+			return List(values...)
+		}
+		x := Object(nil)
+		for i, f := range n.Fields {
+			x.Args = append(x.Args, Text(f.Key), values[i])
+		}
+		return x
 	}
 	return Const(n)
 }

@@ -41,7 +41,7 @@ type Options struct {
 // it imports are read when they are in its folder, or on its host. The spec is
 // nil when nothing can be imported.
 func Read(ctx context.Context, rd *specs.Reader, location string, o Options) (*imported.Spec, diag.List) {
-	r := &reader{Builder: imported.NewBuilder(&diag.Source{}), ctx: ctx, reader: rd, options: o, root: location, read: map[string]bool{},
+	r := &reader{Builder: imported.NewBuilder(&diag.Source{}), ctx: ctx, reader: rd, options: o, root: location, total: maxTotal, read: map[string]bool{},
 		schemas: &schemas{components: map[component]*element{}, qualified: map[*element]bool{}, attributes: map[*element]bool{}, schemaOf: map[*element]*element{}},
 		parts:   map[component]*element{}, cut: map[*element]bool{}}
 	if root := r.load(location, diag.Range{}); root != nil {
@@ -73,6 +73,7 @@ type reader struct {
 	root    string
 	read    map[string]bool
 	bytes   int
+	total   int // of declarations that may be expanded yet
 	failed  bool
 
 	name            string
@@ -369,8 +370,9 @@ func (r *reader) operation(p port, api *imported.API, u imported.URL, op, abstra
 			soap.Header = append(soap.Header, e)
 		}
 	}
+	r.total -= min(maxParts-x.left, r.total)
 	if x.left < 0 {
-		r.Warn("too-large", op.at(), "write what is missing into the request by hand", "the message of the operation %s has more than %d parts; the rest is left out", name, maxParts)
+		r.Warn("too-large", op.at(), "write what is missing into the request by hand", "the message of the operation %s has more than %d parts, or the WSDL more than %d; the rest is left out", name, maxParts, maxTotal)
 	}
 	t.Request = imported.Request{Method: "POST", Path: imported.PathOf(u.Path), SOAP: soap}
 	for _, q := range u.Query {

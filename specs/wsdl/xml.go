@@ -24,7 +24,7 @@ type element struct {
 	name     xml.Name
 	attrs    []xml.Attr
 	children []*element
-	text     string
+	text     []byte
 	scope    *namespaces
 	file     *file
 	start    int
@@ -210,7 +210,7 @@ func parseXML(name, location string, text []byte) (*element, *diag.Diagnostic) {
 			open = open[:len(open)-1]
 		case xml.CharData:
 			if n := len(open); n > 0 {
-				open[n-1].text += string(t)
+				open[n-1].text = append(open[n-1].text, t...)
 			}
 		}
 	}

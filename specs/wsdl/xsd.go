@@ -17,15 +17,18 @@ const xsd = "http://www.w3.org/2001/XMLSchema"
 // Limits of what one message is expanded to.
 const (
 	maxTypeDepth = 16
-	maxParts     = 1500 // elements and attributes of one message
+	maxParts     = 3000    // declarations one message is made of
+	maxTotal     = 300_000 // those of all messages
+	maxFacets    = 2000    // of one simple type
+	maxValues    = 500     // of one enumeration
 )
 
 // schemas are the global components of all schemas, by kind and name.
 type schemas struct {
 	components map[component]*element
-	qualified  map[*element]bool // of a schema element: elementFormDefault
-	attributes map[*element]bool // attributeFormDefault
-	schemaOf   map[*element]*element
+	qualified  map[*element]bool     // of a schema element: elementFormDefault
+	attributes map[*element]bool     // attributeFormDefault
+	schemaOf   map[*element]*element // the schema of a global component
 }
 
 type component struct {
@@ -83,7 +86,9 @@ type expansion struct {
 	stack []*element // complex types that are being expanded
 }
 
-func (r *reader) expand() *expansion { return &expansion{reader: r, left: maxParts} }
+func (r *reader) expand() *expansion {
+	return &expansion{reader: r, left: min(maxParts, r.total)}
+}
 
 // global returns a global component.
 func (x *expansion) global(kind string, name xml.Name) (*element, *element) {
@@ -111,7 +116,7 @@ func (x *expansion) elementPart(e, schema *element, namespace string) *part {
 	}
 	p := &part{name: e.attr("name"), min: 1, nillable: e.attr("nillable") == "true", doc: documentation(e), fixed: e.attr("fixed")}
 	form := e.attr("form")
-	if form == "qualified" || form == "" && (x.schemas.qualified[schema] || x.isGlobal(e, schema)) {
+	if form == "qualified" || form == "" && (x.schemas.qualified[schema] || x.schemas.schemaOf[e] != nil) {
 		p.space = namespace
 	}
 	x.occurs(p, e)
@@ -131,10 +136,6 @@ func (x *expansion) elementPart(e, schema *element, namespace string) *part {
 		p.simple = typeSchema("string") // anyType
 	}
 	return p
-}
-
-func (x *expansion) isGlobal(e, schema *element) bool {
-	return schema != nil && slices.Contains(schema.children, e)
 }
 
 func (x *expansion) occurs(p *part, e *element) {
@@ -191,6 +192,9 @@ func (x *expansion) complex(p *part, t, schema *element, namespace string) {
 
 func (x *expansion) content(p *part, t, schema *element, namespace string) {
 	for _, c := range t.children {
+		if x.left--; x.left < 0 {
+			return
+		}
 		if c.name.Space != xsd {
 			continue
 		}
@@ -229,7 +233,7 @@ func (x *expansion) derived(p *part, d *element, simple bool, schema *element, n
 
 // particle adds what a sequence, choice or group holds.
 func (x *expansion) particle(p *part, c, schema *element, namespace string, optional, list bool, depth int) {
-	if x.left < 0 || depth > maxTypeDepth {
+	if x.left--; x.left < 0 || depth > maxTypeDepth {
 		return
 	}
 	own := &part{min: 1}
@@ -365,7 +369,10 @@ func (x *expansion) simpleType(t *element, depth int) *specs.Node {
 	}
 	typ := n.Get("type").Str()
 	enum := specs.NewArray()
-	for _, f := range r.children {
+	for i, f := range r.children {
+		if i == maxFacets {
+			break
+		}
 		if f.name.Space != xsd {
 			continue
 		}
@@ -382,7 +389,7 @@ func (x *expansion) simpleType(t *element, depth int) *specs.Node {
 		}
 		switch f.name.Local {
 		case "enumeration":
-			if len(enum.Fields) < 500 {
+			if len(enum.Fields) < maxValues {
 				if value := specs.NewString(v); !slices.ContainsFunc(enum.Fields, func(f specs.Field) bool { return f.Value.Equal(value) }) {
 					enum.Fields = append(enum.Fields, specs.F("", value))
 				}
@@ -461,7 +468,8 @@ func documentation(e *element) string {
 	var b strings.Builder
 	var collect func(e *element, depth int)
 	collect = func(e *element, depth int) {
-		b.WriteString(" " + e.text)
+		b.WriteByte(' ')
+		b.Write(e.text)
 		for _, c := range e.children {
 			if depth < 10 {
 				collect(c, depth+1)
