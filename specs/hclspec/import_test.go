@@ -99,3 +99,37 @@ func FuzzWSDL(f *testing.F) {
 		return wsdl.Read(context.Background(), &specs.Reader{Stdin: bytes.NewReader(text)}, "-", wsdl.Options{})
 	})
 }
+
+// What is printed reads back as what was meant, whatever texts hold.
+func FuzzPrint(f *testing.F) {
+	for _, s := range []string{"plain", "a \"b\" \\ ${c} %{d} $${e}", "line\nline\r\n\ttab", "\x00\x1b\u2028\u202e\ufeff", "for", "", "EOT\nEOT", "<a>\n  <b>1</b>\n</a>", "日本語 ä", "~}", "'"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, name, text string) {
+		name, text = strings.ToValidUTF8(name, ""), strings.ToValidUTF8(text, "")
+		if len(name)+len(text) > 1<<14 || strings.ContainsRune(name+text, '\uFFFD') {
+			return
+		}
+		value := specs.NewObject(specs.F(name, specs.NewArray(specs.NewString(text), specs.NewNumber("-1.50"), &specs.Node{})), specs.F(name+"2", specs.NewString(name)))
+		api := &imported.API{Name: "a", BaseURL: imported.Text("https://a.example")}
+		out := hclspec.Print(&imported.Spec{Name: "s", Title: text, APIs: []*imported.API{api}, Tools: []*imported.Tool{{
+			Name: "t", Description: "d " + text, API: api,
+			Inputs:  []*imported.Input{{Name: "i", Description: name, Schema: specs.NewObject(specs.F("type", specs.NewString("string"))), Default: specs.NewString(text)}},
+			Request: imported.Request{Method: "POST", Path: "/{i}", JSON: imported.Const(value)},
+		}}})
+		doc, problems := hclspec.Parse(context.Background(), &specs.Reader{Stdin: bytes.NewReader(out)}, "-", hclspec.Options{}, nil)
+		if problems.HasErrors() || len(doc.Tools) != 1 {
+			t.Fatalf("%v\n%s", problems, out)
+		}
+		got := doc.Tools[0]
+		if json := got.Request.JSON; json.Op != specs.ExprConst || json.Value.JSON() != value.JSON() {
+			t.Errorf("the body is %+v, want %s\n%s", json.Value.JSON(), value.JSON(), out)
+		}
+		if d := got.Inputs[0].Default; d == nil || d.Text != text {
+			t.Errorf("the default is %v, want %q\n%s", d, text, out)
+		}
+		if words := strings.Fields(got.Description.Value); !slices.Equal(words, strings.Fields("d "+text)) {
+			t.Errorf("the description is %q, want %q\n%s", got.Description.Value, "d "+text, out)
+		}
+	})
+}

@@ -141,7 +141,7 @@ func (b *Builder) Basic(of, service, user, password string) *Auth {
 // UUIDs, hashes, dates, addresses, and long texts with digits in them.
 var identifierLike = regexp.MustCompile(`^(\d+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}|\d{4}-\d\d-\d\d.*|[^@]+(@|%40)[^@]+\.[a-z]+|[A-Z]{1,5}-?\d+)$`)
 
-var version = regexp.MustCompile(`^(api|rest|v\d+([._]\d+)*|\d{4}-\d\d-\d\d)$`)
+var version = regexp.MustCompile(`^(api|rest|v\d+([._]\d+)*)$`)
 
 // IsIdentifier guesses whether a segment of a path names one thing among many.
 func IsIdentifier(segment string) bool {
