@@ -116,7 +116,7 @@ func TestDone(t *testing.T) {
 	if header.Op != specs.ExprTemplate || len(header.Args) != 3 || header.Args[1].Name != "pw" {
 		t.Errorf("the header is %+v", header)
 	}
-	if string(text) == string(b.Source.Text) {
+	if text == string(b.Source.Text) {
 		t.Error("the text that was given was changed")
 	}
 }

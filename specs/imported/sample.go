@@ -57,7 +57,7 @@ type Body struct {
 // noise are headers that belong to the connection, the browser or the recording
 // tool and say nothing about the request.
 var noise = regexp.MustCompile(`(?i)^(:.*|host|connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|upgrade-insecure-requests|content-length|accept-encoding|accept-language` +
-	`|user-agent|referer|origin|dnt|pragma|cache-control|priority|sec-.*|if-(none-match|modified-since)|save-data|viewport-width|device-memory|downlink|ect|rtt|postman-token|traceparent|tracestate|x-b3-.*|x-requested-with|x-postman-.*|expect|via|forwarded|x-forwarded-.*)$`)
+	`|user-agent|referer|origin|dnt|pragma|cache-control|priority|sec-.*|if-(none-match|modified-since)|save-data|viewport-width|device-memory|downlink|rtt|postman-token|traceparent|tracestate|x-b3-.*|x-requested-with|x-postman-.*|expect|via|forwarded|x-forwarded-.*)$`)
 
 // Credential takes the credential out of headers: what remains are the headers
 // of the request, and the content type.

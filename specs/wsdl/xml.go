@@ -155,7 +155,7 @@ func parseXML(name, location string, text []byte) (*element, *diag.Diagnostic) {
 	for {
 		start := int(d.InputOffset())
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		var syntax *xml.SyntaxError
