@@ -307,11 +307,10 @@ func (r *reader) part(q *request, v word, special bool) {
 // request makes a tool of a command and one of its URLs.
 func (r *reader) request(q *request, at word) {
 	u := r.refs.URL(at.text, "http")
-	if u.Host == "" {
-		if _, isConst := imported.ConstText(u.Base); isConst {
-			r.Warn("not-imported", r.at(at), "", "this URL has no host")
-			return
-		}
+	if u.Base == nil {
+		r.Hide(at.text) // whatever it is
+		r.Warn("not-imported", r.at(at), "", "this is no URL of HTTP")
+		return
 	}
 	s := &imported.Sample{Method: q.method, Host: u.Host, Path: u.Path, Query: u.Query, Range: r.at(at)}
 	auth, headers, media := r.Credential(u.Host, q.headers)

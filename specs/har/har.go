@@ -100,15 +100,13 @@ func (r *reader) entry(e *specs.Node) {
 	kind := e.Get("_resourceType").Str()
 	var refs *imported.Refs
 	u := refs.URL(address, "https")
-	base, _ := imported.ConstText(u.Base)
 	path, _, _ := strings.Cut(address, "?")
 	switch {
-	case method == "" || u.Host == "" || !strings.HasPrefix(base, "http://") && !strings.HasPrefix(base, "https://"):
-		if strings.HasPrefix(base, "ws") {
-			r.sockets++
-		} else {
-			r.others++
-		}
+	case strings.HasPrefix(address, "ws://") || strings.HasPrefix(address, "wss://"):
+		r.sockets++
+		return
+	case method == "" || u.Base == nil:
+		r.others++
 		return
 	case kind == "websocket" || kind == "eventsource":
 		r.sockets++

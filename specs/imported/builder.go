@@ -343,10 +343,15 @@ func (c *cleaner) expr(x *specs.Expr) *specs.Expr {
 	return x
 }
 
-func (c *cleaner) entries(list []Entry) {
-	for i := range list {
-		c.text(&list[i].Name)
-		list[i].Value = c.expr(list[i].Value)
+// entries drops what is named after a secret: without its name it means nothing.
+func (c *cleaner) entries(list *[]Entry) {
+	*list = slices.DeleteFunc(*list, func(e Entry) bool {
+		before := e.Name
+		c.text(&e.Name)
+		return e.Name != before
+	})
+	for i := range *list {
+		(*list)[i].Value = c.expr((*list)[i].Value)
 	}
 }
 
@@ -359,15 +364,15 @@ func (c *cleaner) spec(s *Spec) {
 		c.node(v.Default)
 	}
 	for _, a := range s.APIs {
-		c.static(a.BaseURL)
-		c.entries(a.Headers)
-		if a.Auth != nil {
-			c.static(a.Auth.Username)
+		// Not the base URL: where a service is is no secret, and it would break.
+		c.entries(&a.Headers)
+		if a.Auth != nil && a.Auth.Username != nil && a.Auth.Username.Op == specs.ExprConst {
+			c.node(a.Auth.Username.Value)
 		}
 	}
 	for _, t := range s.Tools {
 		c.name(&t.Name)
-		for _, f := range []*string{&t.Title, &t.Description, &t.Request.Path, &t.Request.ContentType} {
+		for _, f := range []*string{&t.Title, &t.Description, &t.Request.Path} {
 			c.text(f)
 		}
 		for _, in := range t.Inputs {
@@ -381,20 +386,9 @@ func (c *cleaner) spec(s *Spec) {
 			})
 		}
 		r := &t.Request
-		for _, list := range [][]Entry{r.Query, r.Headers, r.Cookies, r.Form, r.Multipart} {
+		for _, list := range []*[]Entry{&r.Query, &r.Headers, &r.Cookies, &r.Form, &r.Multipart} {
 			c.entries(list)
 		}
 		r.JSON, r.XML, r.Text, r.Bytes = c.expr(r.JSON), c.expr(r.XML), c.expr(r.Text), c.expr(r.Bytes)
-	}
-}
-
-// static cleans an expression that is evaluated at load and can hold no secret.
-func (c *cleaner) static(x *specs.Expr) {
-	if x == nil {
-		return
-	}
-	c.node(x.Value)
-	for _, a := range x.Args {
-		c.static(a)
 	}
 }

@@ -3,6 +3,7 @@ package imported
 import (
 	"mime"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -133,7 +134,7 @@ func (r *Refs) quoted(text string) string {
 
 // URL is a URL taken apart. References may stand anywhere in it.
 type URL struct {
-	Base           *specs.Expr // scheme, host and port
+	Base           *specs.Expr // scheme, host and port; nil: this is no URL of HTTP
 	Host           string      // for names; "" when it is a reference
 	User, Password string
 	Path           []Segment
@@ -161,8 +162,11 @@ func (r *Refs) URL(s, scheme string) URL {
 	}
 	u.Base = Join(Text(prefix), r.Text(strings.TrimSpace(host)))
 	if _, isConst := ConstText(u.Base); isConst {
-		u.Host = strings.ToLower(host)
+		u.Host = strings.ToLower(strings.TrimSpace(host))
 		u.Base = Text(prefix + u.Host)
+		if !IsBase(prefix + u.Host) {
+			u.Base = nil
+		}
 	}
 	if hasPath {
 		for seg := range strings.SplitSeq(path, "/") {
@@ -173,6 +177,15 @@ func (r *Refs) URL(s, scheme string) URL {
 		u.Query = r.Form(query)
 	}
 	return u
+}
+
+// base is what a base URL looks like.
+var base = regexp.MustCompile(`^https?://([\pL\pN._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\x00-\x20?#"<>{}|\\^` + "`" + `]*)?$`)
+
+// IsBase reports whether a text can be a base URL.
+func IsBase(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.User == nil && base.MatchString(s)
 }
 
 // Form reads the fields of a query or of an HTML form.

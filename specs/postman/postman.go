@@ -274,7 +274,7 @@ func (r *reader) request(item, q *specs.Node, name string, sc scope) {
 	}
 	base, ok := c.address(address)
 	if !ok {
-		r.Warn("not-imported", s.Range, "", "the request %q has no URL", name)
+		r.Warn("not-imported", s.Range, "", "the request %q has no URL of HTTP", name)
 		return
 	}
 	service := imported.HostName(s.Host)
@@ -396,8 +396,13 @@ func (c *call) address(n *specs.Node) (base *specs.Expr, ok bool) {
 	u := c.refs(input).URL(raw, "http")
 	base = head.Base
 	s.Host, s.Path, s.Query = head.Host, u.Path, u.Query
+	if base == nil {
+		return nil, false
+	}
 	if _, isConst := imported.ConstText(base); !isConst {
-		base = c.referred(base)
+		if base = c.referred(base); base == nil {
+			return nil, false
+		}
 	}
 	described := map[string]*specs.Node{}
 	if n.Kind == specs.Object {
@@ -427,7 +432,7 @@ func (c *call) address(n *specs.Node) (base *specs.Expr, ok bool) {
 	if len(s.Query) > maxFields {
 		s.Query = s.Query[:maxFields]
 	}
-	return base, base != nil
+	return base, true
 }
 
 // before is a URL without its path.
@@ -473,8 +478,11 @@ func (c *call) referred(base *specs.Expr) *specs.Expr {
 	}
 	_, rest, found := strings.Cut(text, "://")
 	if !found {
-		rest = text
+		rest, text = text, "http://"+text
 		base = imported.Join(imported.Text("http://"), base)
+	}
+	if !imported.IsBase(text) {
+		return nil
 	}
 	host, _, _ := strings.Cut(rest, "/")
 	c.sample.Host = strings.ToLower(host)

@@ -311,6 +311,10 @@ func (r *reader) port(p port) {
 	}
 	var refs *imported.Refs
 	u := refs.URL(p.address, "http")
+	if u.Base == nil {
+		r.Warn("no-address", p.binding.at(), "write the real one into base_url", "the address of the service is no URL of HTTP; base_url is http://localhost")
+		u = refs.URL("http://localhost/", "http")
+	}
 	api := r.API(u.Base, imported.HostName(u.Host), nil)
 	style := p.binding.first(p.soap, "binding").attr("style")
 	if t := p.binding.first(p.soap, "binding").attr("transport"); t != "" && !strings.Contains(t, "http") {
