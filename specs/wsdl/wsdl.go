@@ -368,6 +368,10 @@ func (r *reader) operation(p port, api *imported.API, u imported.URL, op, abstra
 	}
 	m := &messageInputs{tool: t, taken: map[string]bool{}}
 	soap := &imported.SOAP{Version: p.version, Action: settings.attr("soapAction")}
+	if strings.ContainsFunc(soap.Action, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
+		r.Warn("invalid-action", settings.at(), "", "the action of %s is no URI and is left out", name)
+		soap.Action = ""
+	}
 	soap.Body = []*imported.Element{m.write(root)}
 	for _, h := range op.first(wsdl, "input").all(p.soap, "header") {
 		if e := r.header(x, h, m); e != nil {
@@ -417,7 +421,12 @@ func (x *expansion) body(message, binding *element, rpc bool, name string) *part
 	if rpc {
 		root := &part{name: name, space: binding.attr("namespace"), min: 1}
 		for _, p := range parts {
-			root.parts = append(root.parts, x.part(p))
+			if q := x.part(p); x.named(q, p) {
+				root.parts = append(root.parts, q)
+			}
+		}
+		if !x.named(root, message) {
+			return nil
 		}
 		return root
 	}
@@ -427,7 +436,10 @@ func (x *expansion) body(message, binding *element, rpc bool, name string) *part
 	}
 	for _, p := range parts {
 		if p.attr("element") != "" {
-			return x.part(p)
+			if q := x.part(p); x.named(q, p) {
+				return q
+			}
+			return nil
 		}
 	}
 	x.Warn("not-imported", parts[0].at(), "write the request by hand", "the part %s has a type where document style wants an element", parts[0].attr("name"))
@@ -463,7 +475,10 @@ func (r *reader) header(x *expansion, h *element, m *messageInputs) *imported.El
 			return r.Secret("The SOAP header "+name+" of "+r.Spec.Name, r.Spec.Name+"_"+name, "")
 		}
 		defer func() { m.secret = nil }()
-		return m.write(x.part(p))
+		if q := x.part(p); x.named(q, p) {
+			return m.write(q)
+		}
+		return nil
 	}
 	r.Warn("unknown-message", h.at(), "", "the message of a SOAP header is declared nowhere that was read")
 	return nil

@@ -247,7 +247,7 @@ func (x *expansion) particle(p *part, c, schema *element, namespace string, opti
 		if optional {
 			e.min = 0
 		}
-		if e.recursive && e.min == 0 {
+		if e.recursive && e.min == 0 || !x.named(e, c) {
 			return
 		}
 		if !slices.ContainsFunc(p.parts, func(q *part) bool { return q.name == e.name && !q.attribute }) {
@@ -338,7 +338,7 @@ func (x *expansion) attribute(p *part, c, schema *element, namespace string, dep
 	} else if s := c.first(xsd, "simpleType"); s != nil {
 		a.simple = x.simpleType(s, 0)
 	}
-	if a.name != "" && !slices.ContainsFunc(p.parts, func(q *part) bool { return q.name == a.name && q.attribute }) {
+	if x.named(a, c) && !slices.ContainsFunc(p.parts, func(q *part) bool { return q.name == a.name && q.attribute }) {
 		p.parts = append(p.parts, a)
 	}
 }
@@ -459,6 +459,18 @@ func builtin(name string) *specs.Node {
 		return told("bytes in hexadecimal")
 	}
 	return typeSchema("string")
+}
+
+// xmlName is a name of XML without a prefix, but for rare letters.
+var xmlName = regexp.MustCompile(`^[\pL_][\pL\pN._-]*$`)
+
+// named reports whether a declaration has a name that XML can be written with.
+func (x *expansion) named(p *part, at *element) bool {
+	if xmlName.MatchString(p.name) {
+		return true
+	}
+	x.Warn("invalid-name", at.at(), "", "a declaration whose name is none of XML is left out")
+	return false
 }
 
 var whiteSpace = regexp.MustCompile(`\s+`)
