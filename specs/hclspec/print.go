@@ -587,7 +587,7 @@ func (p *printer) elements(list []*imported.Element) string {
 	return b.String() + strings.Repeat("  ", p.depth) + "XML"
 }
 
-var xmlText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#10;", "\r", "&#13;", "\t", "&#9;", "${", "$${", "%{", "%%{")
+var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#10;", "\r", "&#13;", "\t", "&#9;", "${", "$${", "%{", "%%{")
 
 func (p *printer) markup(x *specs.Expr) string {
 	parts := []*specs.Expr{x}
@@ -597,7 +597,7 @@ func (p *printer) markup(x *specs.Expr) string {
 	var b strings.Builder
 	for _, part := range parts {
 		if s, ok := imported.ConstText(part); ok {
-			b.WriteString(xmlText.Replace(s))
+			b.WriteString(xmlEscapes.Replace(s))
 		} else {
 			b.WriteString("${" + p.expr(part) + "}")
 		}
