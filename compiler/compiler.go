@@ -4,7 +4,7 @@
 // Load (load.go) reads the target, HCL or OpenAPI, into a [specs.Document], or
 // finds the plan in the cache (cache.go). Resolve (resolve.go, names.go, glob.go)
 // decides which operations become tools and what they are called. Lower
-// (lower.go, body.go, edit.go, fixed.go, tool.go) makes a request, an input schema and a
+// (lower.go, body.go, edit.go, fixed.go, tool.go, step.go) makes a request, an input schema and a
 // result of each; schemas have files of their own: schema.go is the form that
 // cannot be wrong, schema_lower.go, schema_props.go and schema_values.go read
 // documents into it, schema_graph.go knows how named schemas refer to each
@@ -120,7 +120,7 @@ func independent(doc *specs.Document, list diag.List) diag.List {
 		}
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing"}, d.Code)
+		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "unknown-tool", "tool-cycle"}, d.Code)
 	})
 }
 
@@ -215,6 +215,8 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	}
 	for _, t := range doc.Tools {
 		switch {
+		case len(t.Steps) > 0:
+			server.Tools = append(server.Tools, plan.Tool{Name: t.Name}) // filled in when the tools it calls are known
 		case t.Operation != nil:
 			if r := results[t]; r != nil {
 				server.Tools = append(server.Tools, *r)
@@ -227,6 +229,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		}
 	}
 	server.Tools = append(server.Tools, selected...)
+	c.composites(server, whole)
 	c.unusedInputs()
 	for _, api := range doc.APIs {
 		c.uselessDocument(api)

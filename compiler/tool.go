@@ -27,14 +27,32 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	setHints(&out.Hints, t.Hints)
 
-	root := &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
-	values := map[string]plan.Expr{} // what an argument stands for
+	root, values, arg := c.inputs(t, a.in)
+	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
+		return out, nil, false
+	}
+	var cut bool
+	if out.Input, cut = emit(root, inputBudget, 1); cut {
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})
+	}
+	if err := gate(&out, a.patterns); err != nil {
+		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
+		return out, nil, false
+	}
+	return out, root, true
+}
+
+// inputs lowers the inputs that an author declared. values is what each stands
+// for; arg is values for expressions, and reports names that are none.
+func (c *compilation) inputs(t *specs.Tool, l *lowerer) (root *schema, values map[string]plan.Expr, arg func(string, diag.Range) plan.Expr) {
+	root = &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
+	values = map[string]plan.Expr{}
 	var names []string
 	for _, in := range t.Inputs {
 		names = append(names, in.Path)
 		values[in.Path] = argument(in.Path)
 	}
-	arg := func(name string, at diag.Range) plan.Expr {
+	arg = func(name string, at diag.Range) plan.Expr {
 		v, ok := values[name]
 		if !ok {
 			d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("tool %q has no input %q", t.Name, name), Hint: didYouMean(name, names, "it has "), Range: at}
@@ -52,7 +70,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of an input", in.Path), Hint: "use up to 64 letters, digits, _ , - and .", Range: in.Range})
 			continue
 		}
-		s := a.in.lower(in.Schema, place{})
+		s := l.lower(in.Schema, place{})
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}
@@ -101,19 +119,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 			values[in.Path] = v
 		}
 	}
-
-	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
-		return out, nil, false
-	}
-	var cut bool
-	if out.Input, cut = emit(root, inputBudget, 1); cut {
-		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})
-	}
-	if err := gate(&out, a.patterns); err != nil {
-		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
-		return out, nil, false
-	}
-	return out, root, true
+	return root, values, arg
 }
 
 // apiOf is the API a hand-written tool calls.

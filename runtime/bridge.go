@@ -64,12 +64,16 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	}
 	for i := range p.Tools {
 		t := &p.Tools[i]
+		if b.tools[t.Name] != nil {
+			return nil, fmt.Errorf("two tools are called %s", t.Name)
+		}
+		if len(t.Steps) > 0 {
+			b.tools[t.Name] = &tool{plan: t}
+			continue
+		}
 		u := upstreams[t.Request.Upstream]
 		if u == nil {
 			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
-		}
-		if b.tools[t.Name] != nil {
-			return nil, fmt.Errorf("two tools are called %s", t.Name)
 		}
 		if _, moved := o.BaseURLs[u.Name]; moved && t.Request.Server != "" {
 			c := *t
@@ -77,6 +81,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			t = &c
 		}
 		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name]}
+	}
+	if err := b.linkSteps(); err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -33,6 +33,10 @@ type Call struct {
 	// repaired says that args are not quite what Arguments say; see arguments.
 	repaired bool
 	native   bool
+	// run is how the call is carried out, and how those of its steps are. of is
+	// the composite tool that the call is a step of.
+	run func(context.Context, *Call) *Result
+	of  string
 }
 
 // Handler answers calls of a tool. An error that is a [*ToolError] is shown to

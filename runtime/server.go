@@ -64,8 +64,8 @@ type Options struct {
 	// BaseURLs replace the base URLs of upstreams, by name. Operations with a
 	// server of their own go there too.
 	BaseURLs map[string]string
-	// Middleware is put around every call, native or bridged; the first is the
-	// outermost.
+	// Middleware is put around every call, native or bridged, and around each that
+	// a composite tool makes in its steps; the first is the outermost.
 	Middleware []Middleware
 	// Transport sends the requests to upstreams, for tests. Nil is one made for
 	// each upstream from its limits.
@@ -110,14 +110,16 @@ const defaultMaxCalls = 1024
 // is made before: a plan may have thousands of tools and a session uses few.
 type tool struct {
 	plan     *plan.Tool
-	upstream *plan.Upstream
-	client   *upstream.Client
+	upstream *plan.Upstream   // nil of a composite tool
+	client   *upstream.Client // nil of a composite tool
+	calls    []*tool          // those of a composite tool's steps
 
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through
 	input   *schema.Validator
 	builder *request.Builder
 	decoder *response.Decoder
+	steps   *composite // of a composite tool, instead of builder and decoder
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -158,6 +160,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 			shown.Version = "0"
 		}
 	}
+	shown.Tools = slices.DeleteFunc(slices.Clone(shown.Tools), func(t plan.Tool) bool { return t.Internal })
 	s.front = transport.New(&shown, caller{s}, transport.Options{
 		Logger:         b.log,
 		AllowedHosts:   b.options.AllowedHosts,
@@ -215,6 +218,10 @@ func (t *tool) prepare() error {
 		var err error
 		if t.input, err = schema.Compile(t.plan.Input); err != nil {
 			t.broken = fmt.Errorf("input %w", err)
+		} else if len(t.plan.Steps) > 0 {
+			if t.steps, err = compileSteps(t.plan, t.calls); err != nil {
+				t.broken = err
+			}
 		} else if t.builder, err = request.Compile(*t.upstream, t.plan.Request); err != nil {
 			t.broken = fmt.Errorf("request: %w", err)
 		} else if t.decoder, err = response.Compile(*t.plan); err != nil {

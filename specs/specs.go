@@ -18,6 +18,7 @@ type Document struct {
 	Server Server
 	APIs   []*API
 	Tools  []*Tool // written out in HCL, in source order
+	Tests  []*Test // of the tools, in source order
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -246,8 +247,8 @@ type Credential struct {
 	Range    diag.Range
 }
 
-// Tool is a tool written out in HCL: either derived from an operation or
-// described by hand with a request.
+// Tool is a tool written out in HCL: derived from an operation, described by
+// hand with a request, or composed of calls of other tools.
 type Tool struct {
 	Name        string
 	Title       *Text
@@ -256,6 +257,10 @@ type Tool struct {
 	Operation   *OperationRef // derived
 	API         *Text         // of a hand-written request; nil when only one API exists
 	Request     *Request      // hand-written
+	Steps       []*Step       // composite
+	Output      *Expr         // of a composite tool; nil: the output of its last step
+	Timeout     *Text         // of a composite tool, Go duration
+	Internal    *Flag         // not listed: only steps call it
 	Inputs      []*Input
 	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range

@@ -90,6 +90,14 @@ type Tool struct {
 	Request     Request
 	Response    Response
 	Origin      Origin
+	// Steps are the calls of other tools that a composite tool is made of; it has
+	// no Request. Result is what it answers, over args and step; nil is the output
+	// of the last step. Timeout is the limit of all steps together.
+	Steps   []Step
+	Result  *Expr
+	Timeout time.Duration
+	// Internal tools are not listed and clients cannot call them: steps do.
+	Internal bool
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.
 	Method string

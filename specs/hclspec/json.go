@@ -189,7 +189,7 @@ func (b *block) child(name string) *block {
 // isSyntax reports whether the value of a setting is syntax rather than a
 // value; in JSON it is written as text.
 func (k kind) isSyntax() bool {
-	return k == typeKind || k == credentialKind || k == operationKind || k == apiKind
+	return k == typeKind || k == credentialKind || k == operationKind || k == apiKind || k == toolKind
 }
 
 // blocks adds the blocks of one kind: the keys of nested objects are labels,

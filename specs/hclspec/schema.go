@@ -25,6 +25,7 @@ type block struct {
 	label    string   // what the label says; "": the block has none
 	labelDoc string   // for the reference
 	labels   []string // labels that are allowed; nil: any
+	optional bool     // the label may be missing
 	second   string   // what the second label says; only request has two
 
 	once  bool  // at most one in its parent
@@ -74,11 +75,12 @@ const (
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
 	templateKind               // text over operation.…
+	toolKind                   // tool.name
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text"}[k]
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text", "tool"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -123,6 +125,7 @@ type setting struct {
 	typ     *inputType
 	cred    *specs.Credential
 	op      *specs.OperationRef
+	tool    *specs.ToolRef
 	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
 }
 
@@ -229,6 +232,8 @@ func (p *parser) checkLabels(c *block, h *head) bool {
 		}
 	}
 	switch {
+	case len(h.labels) == 0 && c.optional:
+		return true
 	case len(h.labels) < want:
 		form := c.name
 		for i := range want {
@@ -326,6 +331,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case apiKind:
 		s.text = p.apiRef(e, row)
 		return s.text != nil
+	case toolKind:
+		s.tool = p.toolRef(e, row)
+		return s.tool != nil
 	}
 
 	x := p.lower(e, sc)
