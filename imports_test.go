@@ -42,6 +42,7 @@ var rules = []rule{
 	{"runtime/internal/progress", nil, nil, "work says how far it is without knowing who hears it"},
 	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/internal/progress", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
+	{"runtime/internal/jq", nil, []string{"github.com/itchyny/gojq"}, "the one importer of jq"},
 	{"runtime/...", []string{"runtime/..."}, []string{
 		"github.com/go-json-experiment/json",
 		"github.com/santhosh-tekuri/jsonschema/v6",
@@ -53,7 +54,9 @@ var rules = []rule{
 	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
 	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
-	{"cmd/mcpc", []string{"codegen", "compiler", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
+	{"cmd/mcpc/internal/contract", []string{"runtime", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, nil,
+		"tests of a spec meet both sides, what was written and what was done; the verb prints what comes of it"},
+	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "codegen", "compiler", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }
 

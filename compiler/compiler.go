@@ -56,7 +56,10 @@ type Options struct {
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
 	// Model asks for Result.Model too. The plan then does not come from the cache.
-	Model  bool
+	Model bool
+	// Tests asks for Result.Tests too, and has test blocks checked. The plan then
+	// does not come from the cache.
+	Tests  bool
 	Reader *specs.Reader // nil: a new one
 }
 
@@ -64,9 +67,10 @@ type Options struct {
 type Result struct {
 	// Plan is nil when Diagnostics has errors.
 	Plan        *plan.Server
-	Model       *plan.Model // of Plan, when it was asked for
-	Diagnostics diag.List   // sorted
-	Cached      bool        // the plan comes from the cache
+	Model       *plan.Model   // of Plan, when it was asked for
+	Tests       []*specs.Test // the test blocks, when they were asked for
+	Diagnostics diag.List     // sorted
+	Cached      bool          // the plan comes from the cache
 	// Dependencies are all files, URLs, folders and environment variables that
 	// were looked at.
 	Dependencies []specs.Dependency
@@ -80,6 +84,9 @@ type Result struct {
 func Compile(ctx context.Context, o Options) (*Result, error) {
 	if o.Reader == nil {
 		o.Reader = &specs.Reader{}
+	}
+	if o.Tests {
+		o.CacheDir = "" // what tests read is nothing to the plan
 	}
 	store := openCache(o)
 	if !o.Model {
@@ -97,13 +104,13 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		if diags.HasErrors() {
 			more = independent(doc, more)
 		}
-		res.Plan, res.Model = p, model
+		res.Plan, res.Model, res.Tests = p, model, doc.Tests
 		res.Diagnostics = append(res.Diagnostics, more...)
 	}
 	res.Diagnostics.Sort()
 	res.Diagnostics = slices.CompactFunc(res.Diagnostics, sameFinding)
 	if res.Diagnostics.HasErrors() {
-		res.Plan, res.Model = nil, nil
+		res.Plan, res.Model, res.Tests = nil, nil, nil
 	}
 	res.Dependencies = o.Reader.Dependencies()
 	store.save(o, res)
@@ -230,6 +237,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	}
 	server.Tools = append(server.Tools, selected...)
 	c.composites(server, whole)
+	c.tests(server, whole)
 	c.unusedInputs()
 	for _, api := range doc.APIs {
 		c.uselessDocument(api)

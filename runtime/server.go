@@ -70,6 +70,9 @@ type Options struct {
 	// Transport sends the requests to upstreams, for tests. Nil is one made for
 	// each upstream from its limits.
 	Transport http.RoundTripper
+	// Record is told every answer of an upstream, for recordings. It is called on
+	// the goroutine of the call, several at a time.
+	Record func(Exchange)
 	// Version is what clients are told when the plan has no version.
 	Version string
 	// AllowedHosts are values of the Host header that HTTP clients may use

@@ -36,7 +36,12 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 			if asJSON {
 				quiet.stderr = nothing{} // the findings are in the object
 			}
-			r, err := quiet.compile(cmd.Context(), args[0], &t, true)
+			o, err := t.options(a, args[0])
+			if err != nil {
+				return err
+			}
+			o.Tests = true // they are part of what can be wrong
+			r, err := quiet.compileWith(cmd.Context(), o, args[0], &t, true)
 			if r == nil {
 				return err
 			}

@@ -71,6 +71,8 @@ func Codes() []Code {
 		{"request-and-operation", "a tool with both"},
 		{"steps-and-request", "a tool of steps with a request or operation of its own"},
 		{"duplicate-step", "two steps of one name in a tool"},
+		{"duplicate-test", "two tests of one name"},
+		{"two-replies", "a test with a recording and replies of its own"},
 		{"unknown-step", "no such step"},
 		{"later-step", "a step uses the output of itself or of a later one"},
 		{"unknown-method", "no such HTTP method"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -156,7 +157,7 @@ func (j *jsonForm) body(n *specs.Node, b *block) *hclsyntax.Body {
 		if f.Key == "//" { // a comment, as in HCL's own JSON form
 			continue
 		}
-		if child := b.child(f.Key); child != nil {
+		if child := b.child(f.Key); child != nil && !isShort(b, f) {
 			j.blocks(out, child, f, f.Value, nil)
 			continue
 		}
@@ -174,6 +175,16 @@ func (j *jsonForm) body(n *specs.Node, b *block) *hclsyntax.Body {
 		out.Attributes[f.Key] = a
 	}
 	return out
+}
+
+// isShort tells whether a member is the attribute that is the short form of a
+// block. Objects, and lists of them, are blocks.
+func isShort(b *block, f specs.Field) bool {
+	v := f.Value
+	if v.Kind == specs.Array && len(v.Fields) > 0 {
+		v = v.Fields[0].Value
+	}
+	return v.Kind != specs.Object && slices.ContainsFunc(b.attrs, func(a attr) bool { return a.name == f.Key && a.block })
 }
 
 // child is the child block of that name, or nil.

@@ -45,6 +45,7 @@ type attr struct {
 	kind     kind
 	phase    phase
 	required bool
+	block    bool   // the short form of the block of that name
 	standard string // what holds when it is not written, for the reference
 	doc      string
 	example  string
