@@ -127,6 +127,9 @@ func findTool(p *plan.Server, name string) *plan.Tool {
 // check compares the outcome with what the test says.
 func (o *Outcome) check(s *service, tool *plan.Tool) {
 	t := o.Test
+	for _, r := range s.unexpected {
+		o.fail(t.Range, "the tool sent %s %s, and no reply is left for it", r.Method, r.Path)
+	}
 	switch {
 	case t.Error == nil && o.Result.IsError:
 		o.fail(t.Range, "the tool answered with an error, code %q", o.Result.Code)
@@ -134,9 +137,6 @@ func (o *Outcome) check(s *service, tool *plan.Tool) {
 		o.fail(t.Error.Range, "the tool was expected to answer with an error")
 	case t.Error != nil && t.Error.Code != "" && t.Error.Code != o.Result.Code:
 		o.fail(t.Error.Range, "the code of the error is %q, not %q", o.Result.Code, t.Error.Code)
-	}
-	for _, r := range s.unexpected {
-		o.fail(t.Range, "the tool sent %s %s, and no reply is left for it", r.Method, r.Path)
 	}
 	for i := range s.replies {
 		if r := &s.replies[i]; !r.used {
