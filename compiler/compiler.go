@@ -55,22 +55,23 @@ type Options struct {
 	// that are given values of variables, or that read the environment, are not
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
-	// Model asks for Result.Model too. The plan then does not come from the cache.
-	Model bool
-	// Tests asks for Result.Tests too, and has test blocks checked. The plan then
-	// does not come from the cache.
-	Tests  bool
-	Reader *specs.Reader // nil: a new one
+	// Model, Document and Tests ask for these parts of the Result too; Tests has
+	// test blocks read and checked, which are in its Document. The plan then does
+	// not come from the cache.
+	Model    bool
+	Document bool
+	Tests    bool
+	Reader   *specs.Reader // nil: a new one
 }
 
 // Result is what came of a target.
 type Result struct {
 	// Plan is nil when Diagnostics has errors.
 	Plan        *plan.Server
-	Model       *plan.Model   // of Plan, when it was asked for
-	Tests       []*specs.Test // the test blocks, when they were asked for
-	Diagnostics diag.List     // sorted
-	Cached      bool          // the plan comes from the cache
+	Model       *plan.Model     // of Plan, when it was asked for
+	Document    *specs.Document // what was read, when it was asked for
+	Diagnostics diag.List       // sorted
+	Cached      bool            // the plan comes from the cache
 	// Dependencies are all files, URLs, folders and environment variables that
 	// were looked at.
 	Dependencies []specs.Dependency
@@ -89,7 +90,7 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		o.CacheDir = "" // what tests read is nothing to the plan
 	}
 	store := openCache(o)
-	if !o.Model {
+	if !o.Model && !o.Document {
 		if res := store.load(ctx, o); res != nil {
 			return res, nil
 		}
@@ -99,18 +100,21 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	res := &Result{Diagnostics: diags, Secrets: secrets}
+	if o.Document || o.Tests {
+		res.Document = doc
+	}
 	if doc != nil {
 		p, model, more := compileDocument(doc, o)
 		if diags.HasErrors() {
 			more = independent(doc, more)
 		}
-		res.Plan, res.Model, res.Tests = p, model, doc.Tests
+		res.Plan, res.Model = p, model
 		res.Diagnostics = append(res.Diagnostics, more...)
 	}
 	res.Diagnostics.Sort()
 	res.Diagnostics = slices.CompactFunc(res.Diagnostics, sameFinding)
 	if res.Diagnostics.HasErrors() {
-		res.Plan, res.Model, res.Tests = nil, nil, nil
+		res.Plan, res.Model = nil, nil
 	}
 	res.Dependencies = o.Reader.Dependencies()
 	store.save(o, res)

@@ -160,8 +160,16 @@ func (o *composer) lower(t *specs.Tool, out *plan.Tool) {
 		out.Timeout, _ = time.ParseDuration(t.Timeout.Value) // checked where it was read
 	}
 	root, _, arg := o.inputs(t, newLowerer(input, false, nil, o.patterns))
+	if t.Confirm != nil {
+		x := lowerExpr(t.Confirm, arg)
+		out.Confirm = &x
+	}
 	for _, s := range t.Steps {
 		out.Steps = append(out.Steps, o.step(s, arg))
+		if o.find(s.Call.Name).Confirm != nil && t.Confirm == nil {
+			o.diags.Add(diag.Diagnostic{Code: "unconfirmed-step", Message: fmt.Sprintf("tool %q asks a person before it is called, and a step cannot: others have been run by then", s.Call.Name),
+				Hint: fmt.Sprintf("add confirm = \"…\" to tool %q: it is asked once, before the first step", t.Name), Range: s.Call.Range})
+		}
 	}
 	if t.Output != nil {
 		x := lowerExpr(t.Output, arg)

@@ -28,6 +28,11 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	setHints(&out.Hints, t.Hints)
 
 	root, values, arg := c.inputs(t, a.in)
+	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	if t.Confirm != nil {
+		x := lowerExpr(t.Confirm, arg)
+		out.Confirm = &x
+	}
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, nil, false
 	}

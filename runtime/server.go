@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/response"
@@ -123,6 +124,7 @@ type tool struct {
 	builder *request.Builder
 	decoder *response.Decoder
 	steps   *composite // of a composite tool, instead of builder and decoder
+	confirm expr.Func  // nil: nobody is asked
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -217,19 +219,28 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 
 // prepare makes what the tool's calls need, once.
 func (t *tool) prepare() error {
-	t.ready.Do(func() {
-		var err error
-		if t.input, err = schema.Compile(t.plan.Input); err != nil {
-			t.broken = fmt.Errorf("input %w", err)
-		} else if len(t.plan.Steps) > 0 {
-			if t.steps, err = compileSteps(t.plan, t.calls); err != nil {
-				t.broken = err
-			}
-		} else if t.builder, err = request.Compile(*t.upstream, t.plan.Request); err != nil {
-			t.broken = fmt.Errorf("request: %w", err)
-		} else if t.decoder, err = response.Compile(*t.plan); err != nil {
-			t.broken = fmt.Errorf("response: %w", err)
-		}
-	})
+	t.ready.Do(func() { t.broken = t.compile() })
 	return t.broken
+}
+
+func (t *tool) compile() (err error) {
+	if t.input, err = schema.Compile(t.plan.Input); err != nil {
+		return fmt.Errorf("input %w", err)
+	}
+	if t.plan.Confirm != nil {
+		if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
+			return fmt.Errorf("confirm: %w", err)
+		}
+	}
+	if len(t.plan.Steps) > 0 {
+		t.steps, err = compileSteps(t.plan, t.calls)
+		return err
+	}
+	if t.builder, err = request.Compile(*t.upstream, t.plan.Request); err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	if t.decoder, err = response.Compile(*t.plan); err != nil {
+		return fmt.Errorf("response: %w", err)
+	}
+	return nil
 }

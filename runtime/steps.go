@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -17,9 +18,9 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
-	"github.com/mcpc-dev/mcpc/runtime/internal/jq"
 	"github.com/mcpc-dev/mcpc/runtime/internal/progress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	"github.com/mcpc-dev/mcpc/runtime/internal/shape"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -47,7 +48,7 @@ type step struct {
 	args    []expr.Func // as plan.Args
 	forEach expr.Func
 	when    expr.Func // true or false; nil: always
-	jq      *jq.Program
+	jq      *shape.Program
 }
 
 // compileSteps makes a composite of a plan. calls are the tools of the steps.
@@ -75,7 +76,7 @@ func compileSteps(t *plan.Tool, calls []*tool) (*composite, error) {
 			}
 		}
 		if p.JQ != "" {
-			if s.jq, err = jq.Compile(p.JQ); err != nil {
+			if s.jq, err = shape.NewProgram(p.JQ); err != nil {
 				return nil, fmt.Errorf("step %s: jq: %w", p.Name, err)
 			}
 		}
@@ -98,6 +99,9 @@ func (b *Bridge) linkSteps() error {
 			called := b.tools[s.Tool]
 			if called == nil {
 				return fmt.Errorf("tool %s: step %s calls %w %q", t.plan.Name, s.Name, ErrUnknownTool, s.Tool)
+			}
+			if called.plan.Confirm != nil && t.plan.Confirm == nil {
+				return fmt.Errorf("tool %s: step %s calls %s, which asks a person first; the tool has to ask before its first step", t.plan.Name, s.Name, s.Tool)
 			}
 			t.calls = append(t.calls, called)
 		}
@@ -402,12 +406,7 @@ func (c *composition) one(ctx context.Context, s *step, each map[string]any) (o 
 	if !c.hold(s, res) {
 		return outcome{fail: c.tooLarge()}
 	}
-	v, err := valueOf(k, res)
-	if err == nil && s.jq != nil {
-		if v, err = s.jq.Run(ctx, v); err != nil {
-			err = fmt.Errorf("jq: %w", err)
-		}
-	}
+	v, err := s.value(ctx, k, res)
 	if err != nil {
 		return outcome{fail: result.Error("step-value", fmt.Sprintf("What tool %q answered cannot be used: %s", s.plan.Tool, sentence(err.Error())), "", RetryNo)}
 	}
@@ -539,26 +538,39 @@ func failureText(res *Result) string {
 	return strings.TrimSuffix(s, "\n"+correctArguments)
 }
 
-// valueOf is what a step makes of an answer: its structured content without the
-// wrapping of what is no object; else its text, as a value where it is a JSON
-// object or list; null when there is neither.
-func valueOf(k *Call, res *Result) (any, error) {
-	if res.Structured != nil {
-		v, err := args.Value(res.Structured)
-		if m, ok := v.(map[string]any); ok && k.tool.plan.Response.Wrap {
-			return m["result"], err
+// value is what a step makes of an answer.
+func (s *step) value(ctx context.Context, k *Call, res *Result) (any, error) {
+	text := valueOf(k, res)
+	if s.jq != nil {
+		var err error
+		if text, err = s.jq.Run(ctx, text); err != nil {
+			return nil, err
 		}
-		return v, err
 	}
-	if a := k.answer; a != nil && len(a.Body) == 0 && a.Method != "HEAD" {
-		return nil, nil // the text only says that there was nothing
+	return args.Value(text)
+}
+
+// valueOf is the value of an answer as JSON: its structured content, without the
+// wrapping of what is no object; else its text, which stands for itself where it is a JSON object or list; null when
+// there is neither.
+func valueOf(k *Call, res *Result) []byte {
+	if res.Structured != nil {
+		if k.tool.plan.Response.Wrap {
+			if a, err := args.Decode(res.Structured); err == nil && a.Raw["result"] != nil {
+				return a.Raw["result"]
+			}
+		}
+		return res.Structured
+	}
+	if a := k.answer; a != nil && len(a.Body) == 0 && a.Method != http.MethodHead {
+		return []byte("null") // the text only says that there was nothing
 	}
 	if len(res.Content) == 0 || res.Content[0].Type != result.TypeText {
-		return nil, nil
+		return []byte("null")
 	}
 	text := res.Content[0].Text
 	if t := strings.TrimLeft(text, " \t\r\n"); t != "" && (t[0] == '[' || t[0] == '{') && jsontext.Value(t).IsValid() {
-		return args.Value([]byte(text))
+		return []byte(t)
 	}
-	return text, nil
+	return result.AppendString(nil, text)
 }

@@ -7,7 +7,7 @@ import "github.com/mcpc-dev/mcpc/specs/diag"
 type Test struct {
 	Name      string
 	Call      *ToolRef // nil: it was wrong
-	Args      *Node // an object; nil: none
+	Args      *Node    // an object; nil: none
 	ArgsAt    diag.Range
 	Replies   []*Reply
 	Recording *Text // path of a recording, as resolved; instead of Replies

@@ -207,6 +207,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		"accept", r.Accept,
 		"credentials", security(r.Security),
 		"hints", hintWords(t.Hints),
+		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
 	for _, s := range []struct {
@@ -345,6 +346,14 @@ func stepLines(t *plan.Tool) (lines []string) {
 		lines = append(lines, "output: "+expression(t.Result))
 	}
 	return lines
+}
+
+// confirmation is what a person is asked before a call; "" for nothing.
+func confirmation(e *plan.Expr) string {
+	if e == nil {
+		return ""
+	}
+	return expression(e)
 }
 
 // expression writes an expression as the author might have.

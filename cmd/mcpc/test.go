@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/cmd/mcpc/internal/contract"
 	"github.com/mcpc-dev/mcpc/compiler"
+	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/command"
 	"github.com/mcpc-dev/mcpc/specs"
 )
@@ -63,13 +65,13 @@ The exit code is 1 when a test failed, 3 when TARGET or a test block is wrong.
 				return err
 			}
 			var tests []*specs.Test
-			for _, test := range r.Tests {
+			for _, test := range r.Document.Tests {
 				if only.MatchString(test.Name) {
 					tests = append(tests, test)
 				}
 			}
-			if len(tests) == 0 && len(r.Tests) > 0 {
-				return usagef("--run %s: none of %s matches", pattern, count(len(r.Tests), "test"))
+			if len(tests) == 0 && len(r.Document.Tests) > 0 {
+				return usagef("--run %s: none of %s matches", pattern, count(len(r.Document.Tests), "test"))
 			}
 			if record {
 				if err := a.record(cmd, r, tests, replace); err != nil {
@@ -132,11 +134,15 @@ func (a *app) compileTests(cmd *cobra.Command, location string, t *target) (*com
 
 // record writes the recordings of tests that name one.
 func (a *app) record(cmd *cobra.Command, r *compiler.Result, tests []*specs.Test, replace bool) error {
+	ctx := cmd.Context()
+	if a.interactive() {
+		ctx = runtime.WithConfirmation(ctx, func(_ context.Context, question string) (bool, error) { return a.agree(question), nil })
+	}
 	for _, t := range tests {
 		if t.Recording == nil {
 			continue
 		}
-		n, err := contract.Record(cmd.Context(), r.Plan, a.runtimeOptions(), t, replace)
+		n, err := contract.Record(ctx, r.Plan, a.runtimeOptions(), t, replace)
 		switch {
 		case errors.Is(err, contract.ErrExists):
 			fmt.Fprintf(a.stderr, "kept %s: --update replaces it\n", t.Recording.Value)

@@ -12,9 +12,9 @@ import (
 // Bounds of a composite tool. Its calls are the author's, but how many there are
 // an upstream's answer may say.
 const (
-	maxParallel = 16
-	maxElements = 1000
-	maxSteps    = 50
+	maxParallel  = 16
+	maxElements  = 1000
+	maxToolSteps = 50
 )
 
 // stepName is what can stand behind "step." without quotes.
@@ -83,7 +83,7 @@ tool "order_with_items" {
 				set: into(func(t *specs.Step, s *setting) { t.When = s.expr })},
 			{name: "on_error", kind: textKind, words: []string{"fail", "skip", "null"}, standard: "`\"fail\"`", doc: "what a failed call means: `fail` ends the tool, `skip` leaves the element out, `null` puts null in its place. Without `for_each` the last two are the same. The result says what was left out", example: `on_error = "skip"`,
 				set: into(func(t *specs.Step, s *setting) { t.OnError = s.text })},
-			{name: "jq", kind: textKind, doc: "a jq program over the output, with `for_each` over that of each element; what it yields is the output, the first value when there are several", example: `jq = "{id, total: .amount.gross}"`,
+			{name: "jq", kind: jqKind, doc: "a jq program over the output, with `for_each` over that of each element; what it yields is the output, a list when it yields several values", example: `jq = "{id, total: .amount.gross}"`,
 				set: into(func(t *specs.Step, s *setting) { t.JQ = s.text })},
 		},
 		open: func(p *parser, h *head, parent any) any {
@@ -120,8 +120,8 @@ func (p *parser) checkComposite(h *head, t *specs.Tool) {
 	if at, ok := h.seen["api"]; ok {
 		p.add(diag.Diagnostic{Code: "needless-attribute", Message: "a tool of steps has no api of its own: the tools it calls have theirs", Hint: "remove it", Range: at})
 	}
-	if len(t.Steps) > maxSteps {
-		p.add(diag.Diagnostic{Code: "too-large", Message: fmt.Sprintf("tool %q has %d steps, and %d are the most", t.Name, len(t.Steps), maxSteps), Hint: "put some of them into a tool of their own, with internal = true", Range: t.Steps[maxSteps].Range})
+	if len(t.Steps) > maxToolSteps {
+		p.add(diag.Diagnostic{Code: "too-large", Message: fmt.Sprintf("tool %q has %d steps, and %d are the most", t.Name, len(t.Steps), maxToolSteps), Hint: "put some of them into a tool of their own, with internal = true", Range: t.Steps[maxToolSteps].Range})
 	}
 	u := &uses{p: p, h: h, t: t, used: map[string]bool{}}
 	for _, in := range t.Inputs {
@@ -141,6 +141,10 @@ func (p *parser) checkComposite(h *head, t *specs.Tool) {
 		}
 	}
 	u.visit(t.Output, len(t.Steps), false)
+	u.visit(t.Confirm, 0, false)
+	if t.Response != nil {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a response block is for tools that send a request", Hint: "say what the tool answers with output, and shape what a step answers with jq", Range: t.Response.Range})
+	}
 	for _, in := range t.Inputs {
 		if in.Path != "" && !u.used[in.Path] && !h.broken && !p.broken[t] {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used in the steps", in.Path), Hint: fmt.Sprintf("use args.%s, or remove it", in.Path), Range: in.Range})
