@@ -45,9 +45,9 @@ var rules = []rule{
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
 	{"runtime/...", []string{"runtime/..."}, []string{
 		"github.com/go-json-experiment/json",
-		"github.com/itchyny/gojq",
 		"github.com/santhosh-tekuri/jsonschema/v6",
 		"github.com/JohannesKaufmann/html-to-markdown/v2",
+		"github.com/itchyny/gojq",
 		"golang.org/x/net",
 		"golang.org/x/text",
 		"golang.org/x/time",

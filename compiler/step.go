@@ -86,7 +86,12 @@ func (o *composer) visit(t *specs.Tool) {
 			}
 			o.visit(of)
 		}
-		sound = o.known(t, s) && sound
+		if o.find(s.Call.Name) == nil {
+			o.diags.Add(o.unknownTool(s.Call, o.server))
+			sound = false
+			continue
+		}
+		o.checkStep(s)
 	}
 	o.path = o.path[:len(o.path)-1]
 	if p := o.find(t.Name); p != nil && sound {
@@ -107,15 +112,6 @@ func (o *composer) cycle(of *specs.Tool, s *specs.Step) {
 		d.Notes = append(d.Notes, diag.Note{Message: fmt.Sprintf("by way of tool %q", t.Name), Range: t.Range})
 	}
 	o.diags.Add(d)
-}
-
-// known reports a step that calls a tool that does not exist.
-func (o *composer) known(t *specs.Tool, s *specs.Step) bool {
-	if o.find(s.Call.Name) != nil {
-		return true
-	}
-	o.diags.Add(o.unknownTool(s.Call, o.server))
-	return false
 }
 
 // unknownTool says that a reference leads to no tool.
@@ -189,7 +185,7 @@ func (o *composer) lower(t *specs.Tool, out *plan.Tool) {
 	o.whole[t.Name] = roots{in: root, out: o.output(t, out, root)}
 }
 
-// step lowers one step and checks its arguments against the called tool.
+// step lowers one step.
 func (o *composer) step(s *specs.Step, arg func(string, diag.Range) plan.Expr) plan.Step {
 	out := plan.Step{Name: s.Name, Tool: s.Call.Name, Parallel: max(s.Parallel, stepParallel), Max: s.Max, OnError: plan.OnErrorFail}
 	if out.Max == 0 {
@@ -209,26 +205,23 @@ func (o *composer) step(s *specs.Step, arg func(string, diag.Range) plan.Expr) p
 		x := lowerExpr(s.When, arg)
 		out.When = &x
 	}
-	given := map[string]*specs.Node{}
 	for _, a := range s.Args {
 		out.Args = append(out.Args, plan.StepArg{Name: a.Name, Value: lowerExpr(a.Value, arg)})
-		given[a.Name] = nil
+	}
+	return out
+}
+
+// checkStep compares the arguments of a step with the inputs of the tool.
+func (o *composer) checkStep(s *specs.Step) {
+	given := map[string]*specs.Node{}
+	places := map[string]diag.Range{}
+	for _, a := range s.Args {
+		given[a.Name], places[a.Name] = nil, a.Range
 		if a.Value.Op == specs.ExprConst {
 			given[a.Name] = a.Value.Value
 		}
 	}
-	o.checkArguments(s.Call, o.whole[s.Call.Name].in, given, func(name string) diag.Range {
-		for _, a := range s.Args {
-			if a.Name == name {
-				if given[name] != nil && !a.Value.Range.IsZero() {
-					return a.Value.Range
-				}
-				return a.Range
-			}
-		}
-		return s.Range
-	})
-	return out
+	o.checkArguments(s.Call, o.whole[s.Call.Name].in, given, func(name string) diag.Range { return places[name] })
 }
 
 // checkArguments compares the arguments of a written call with the inputs of the
