@@ -83,7 +83,7 @@ func parse(b []byte) ([]reply, error) {
 		if e.Request.Method == "" || e.Response.Status < 200 || e.Response.Status > 599 {
 			return nil, fmt.Errorf("exchange %d needs a method, and a status from 200 to 599", i+1)
 		}
-		out := reply{method: e.Request.Method, path: e.Request.Path, status: e.Response.Status, header: http.Header{}, body: []byte(e.Response.Body)}
+		out := reply{method: e.Request.Method, path: e.Request.Path, status: e.Response.Status, header: http.Header{}, body: []byte(e.Response.Body), recorded: true}
 		if len(e.Response.Base64) > 0 {
 			out.body = e.Response.Base64
 		}

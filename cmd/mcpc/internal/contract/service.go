@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,6 +46,7 @@ type reply struct {
 	header       http.Header
 	body         []byte
 	at           diag.Range
+	recorded     bool // its query may hold "(secret)" where a secret was
 	used         bool
 }
 
@@ -168,7 +170,7 @@ func (s *service) next(r *Request) *reply {
 				if any == nil {
 					any = a
 				}
-			case a.method == r.Method && fits(a.path, paths, whole):
+			case a.method == r.Method && a.fits(paths, whole):
 				return a
 			}
 		}
@@ -177,15 +179,14 @@ func (s *service) next(r *Request) *reply {
 }
 
 // fits compares the path of a reply with those of a request. Unless whole, a
-// query counts only when the reply has one.
-func fits(path string, of []string, whole bool) bool {
-	for _, p := range of {
-		if p == path {
-			return true
-		}
-		if before, _, _ := strings.Cut(p, "?"); !whole && before == path {
-			return true
-		}
+// query counts only when the author wrote one.
+func (r *reply) fits(paths []string, whole bool) bool {
+	path := r.path
+	if !whole && r.recorded {
+		path, _, _ = strings.Cut(path, "?")
 	}
-	return false
+	return slices.ContainsFunc(paths, func(p string) bool {
+		before, _, _ := strings.Cut(p, "?")
+		return p == path || !whole && before == path
+	})
 }
