@@ -187,6 +187,11 @@ func isShort(b *block, f specs.Field) bool {
 	return v.Kind != specs.Object && slices.ContainsFunc(b.attrs, func(a attr) bool { return a.name == f.Key && a.block })
 }
 
+// holds tells whether an attribute or block of that name may be in the block.
+func (b *block) holds(name string) bool {
+	return name == "//" || b.child(name) != nil || slices.Contains(attrNames(b), name)
+}
+
 // child is the child block of that name, or nil.
 func (b *block) child(name string) *block {
 	for _, c := range b.inner {
@@ -217,6 +222,9 @@ func (j *jsonForm) blocks(out *hclsyntax.Body, b *block, f specs.Field, n *specs
 		if l != "" {
 			want++
 		}
+	}
+	if b.optional && len(labels) == 0 && n.Kind == specs.Object && !slices.ContainsFunc(n.Fields, func(f specs.Field) bool { return !b.holds(f.Key) }) {
+		want = 0 // its keys are those of the block, so they are no labels
 	}
 	if len(labels) < want {
 		if n.Kind != specs.Object {
