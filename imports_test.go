@@ -45,6 +45,7 @@ var rules = []rule{
 		"github.com/go-json-experiment/json",
 		"github.com/santhosh-tekuri/jsonschema/v6",
 		"github.com/JohannesKaufmann/html-to-markdown/v2",
+		"github.com/itchyny/gojq",
 		"golang.org/x/net",
 		"golang.org/x/text",
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},

@@ -21,6 +21,7 @@ package response
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,6 +30,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -66,6 +68,9 @@ type Decoder struct {
 	declared  bool // there must be structured content
 	wantsJSON bool
 	shape     *plan.Shape
+	shaping   *shaping // nil: values are shown as they are
+	rules     []rule   // what makes an answer an error although its status is good
+	advices   []advice // what to tell of error statuses
 	safe      bool     // the same call again does no harm
 	narrowing []string // arguments that make an answer smaller
 }
@@ -83,6 +88,13 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	var ok bool
 	if d.forced, ok = kindNamed(t.Response.Kind); !ok {
 		return nil, fmt.Errorf("response kind %q is not known", t.Response.Kind)
+	}
+	var err error
+	if d.shaping, err = compileShaping(t.Response); err != nil {
+		return nil, err
+	}
+	if d.rules, d.advices, err = compileErrors(t.Response); err != nil {
+		return nil, err
 	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
@@ -115,16 +127,27 @@ func narrows(name string) bool {
 	}, name)
 }
 
-// Result makes the result of an answer, success or not.
+// Result makes the result of an answer, success or not, of a call that has no
+// arguments.
 func (d *Decoder) Result(a *upstream.Answer) *result.Result {
+	return d.ResultOf(context.Background(), a, nil)
+}
+
+// ResultOf makes the result of an answer, success or not. arguments are those of
+// the call, for what is said of the answer. ctx ends what takes long.
+func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
+	b := &body{ctx: ctx, args: arguments, answer: a, bytes: a.Body, cut: a.Truncated}
 	switch {
 	case a.Status == http.StatusNotModified:
 		return d.text(nil, "Not modified (304): it is what the arguments say is known already.")
 	case a.Status >= 300:
-		return d.refusal(a)
+		return d.refusal(b)
 	case a.Method == http.MethodHead:
 		return d.head(a)
 	case len(a.Body) == 0:
+		if res := d.failed(b, nil); res != nil {
+			return res
+		}
 		return d.empty(a)
 	}
 	m := mediaOf(a.Header)
@@ -132,11 +155,15 @@ func (d *Decoder) Result(a *upstream.Answer) *result.Result {
 	if k == unknown {
 		k = m.kind
 	}
-	return d.decode(k, &body{answer: a, media: m, bytes: a.Body, cut: a.Truncated})
+	b.media = m
+	return d.decode(k, b)
 }
 
 // body is a body on its way to a result: of an answer, or of a part of one.
 type body struct {
+	ctx    context.Context // of the call, which the body does not outlive
+	args   map[string]any
+	env    *expr.Env // made when it is needed first
 	answer *upstream.Answer
 	media  media
 	bytes  []byte
@@ -191,7 +218,24 @@ func (d *Decoder) plain(b *body) *result.Result {
 
 // text is a result of one text, which is not JSON. b may be nil.
 func (d *Decoder) text(b *body, text string) *result.Result {
+	if b != nil && d.rules != nil {
+		if res := d.failed(b, result.AppendString(nil, text)); res != nil {
+			return res
+		}
+	}
+	var note string
+	if s := d.shaping; s != nil && b != nil {
+		if s.empty != "" && strings.TrimSpace(text) == "" {
+			text = s.empty
+		} else if s.maxText > 0 && len(text) > s.maxText {
+			text, note = d.fitText(text)
+		}
+	}
 	res := result.Text(text)
+	if note != "" {
+		res.Add(note)
+		res.SetMeta("mcpc/truncated", true)
+	}
 	if d.declared {
 		// A client that was promised structured content fails a call without.
 		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
@@ -211,7 +255,7 @@ func (d *Decoder) structure(res *result.Result, v []byte) {
 	v = bytes.Trim(v, " \t\r\n")
 	if v[0] == '{' && !d.wrap {
 		res.Structured = v
-	} else if d.wrap || d.declared {
+	} else if d.wrap || d.declared || d.shaping != nil && d.shaping.as != "" {
 		w := make([]byte, 0, len(v)+12)
 		w = append(append(append(w, `{"result":`...), v...), '}')
 		res.Structured = w
@@ -263,11 +307,7 @@ func (d *Decoder) incomplete(a *upstream.Answer, where string) string {
 	if where != "" {
 		s.WriteString(" " + where)
 	}
-	if len(d.narrowing) > 0 {
-		s.WriteString(" To get the rest, call again with other values of " + strings.Join(d.narrowing, ", ") + ".")
-	} else {
-		s.WriteString(" Ask for less at once, if the tool's arguments allow it.")
-	}
+	s.WriteString(d.rest())
 	return s.String()
 }
 
@@ -277,6 +317,10 @@ func size(n int64) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	case n >= 1<<10 && n%(1<<10) == 0:
 		return fmt.Sprintf("%d KiB", n>>10)
+	case n >= 1e6 && n%1e6 == 0:
+		return fmt.Sprintf("%d MB", n/1e6)
+	case n >= 1e3 && n%1e3 == 0:
+		return fmt.Sprintf("%d KB", n/1e3)
 	}
 	return fmt.Sprintf("%d bytes", n)
 }
