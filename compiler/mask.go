@@ -320,10 +320,10 @@ func (m *masker) make(s *schema, at *maskState, keep bool) *schema {
 			p.key, p.wire, p.hidden = to, to, !isPortable(to)
 		}
 		move := m.over(at, p.key)
-		if move.drop || !keep && len(move.to.places) == 0 {
+		wanted := move.keep || keep
+		if move.drop || !wanted && !slices.ContainsFunc(move.to.places, func(p int) bool { return !m.steps[p].drop }) {
 			continue
 		}
-		wanted := move.keep || keep
 		p.schema = m.mask(p.schema, move.to, wanted)
 		if !wanted && !holds(p.schema) {
 			continue

@@ -109,11 +109,34 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	}
 	d.operation = path.String()
 	for _, p := range t.Request.Query {
-		if p.Arg != "" && narrows(p.Name) {
-			d.narrowing = append(d.narrowing, p.Arg)
+		if narrows(p.Name) {
+			for _, name := range argsOf(p) {
+				if !slices.Contains(d.narrowing, name) {
+					d.narrowing = append(d.narrowing, name)
+				}
+			}
 		}
 	}
 	return d, nil
+}
+
+// argsOf are the arguments that a parameter is made of.
+func argsOf(p plan.Param) []string {
+	if p.Value == nil {
+		return []string{p.Arg}
+	}
+	var names []string
+	var walk func(x *plan.Expr)
+	walk = func(x *plan.Expr) {
+		if x.Op == plan.OpArg {
+			names = append(names, x.Name)
+		}
+		for i := range x.Args {
+			walk(&x.Args[i])
+		}
+	}
+	walk(p.Value)
+	return names
 }
 
 // narrows tells whether a query parameter of that name usually asks for less, or

@@ -40,14 +40,15 @@ type Selector struct {
 	renames  bool
 	plain    bool // nothing but a root: the value is a part of what is given
 
-	words int                // of a set
-	names map[string]*member // that paths or renamings mention
-	globs []glob
-	start set // the first places of all paths
-	deep  set // steps that are looked for at every depth
-	keep  set // ends of fields
-	drop  set // ends of drop
-	drops set // all places of drop
+	words  int                // of a set
+	names  map[string]*member // that paths or renamings mention
+	globs  []glob
+	start  set // the first places of all paths
+	deep   set // steps that are looked for at every depth
+	keep   set // ends of fields
+	drop   set // ends of drop
+	drops  set // all places of drop
+	fields set // all places of fields
 }
 
 // member is what is known of a name.
@@ -115,7 +116,7 @@ func NewSelector(s *plan.Selection, maxItems int) (*Selector, error) {
 		all: s.Fields == nil, renames: s.Rename != nil, plain: maxItems == 0 && s.Fields == nil && s.Drop == nil && s.Rename == nil,
 		words: places/64 + 1, names: map[string]*member{},
 	}
-	m.start, m.deep, m.keep, m.drop, m.drops = m.none(), m.none(), m.none(), m.none(), m.none()
+	m.start, m.deep, m.keep, m.drop, m.drops, m.fields = m.none(), m.none(), m.none(), m.none(), m.none(), m.none()
 	place := 0
 	for i, p := range slices.Concat(s.Fields, s.Drop) {
 		dropped := i >= len(s.Fields)
@@ -123,6 +124,8 @@ func NewSelector(s *plan.Selection, maxItems int) (*Selector, error) {
 		for _, step := range p {
 			if dropped {
 				m.drops.put(place)
+			} else {
+				m.fields.put(place)
 			}
 			if step.Deep {
 				m.deep.put(place)
@@ -317,7 +320,7 @@ func (r *reader) object(keep bool) (left bool) {
 		from, next := r.sets[here:here+r.words], r.sets[here+r.words:here+2*r.words]
 		alive, named := r.step(from, next, m, key)
 		wanted := keep || alive && next.meets(r.keep)
-		if !wanted && !alive || alive && next.meets(r.drop) {
+		if !wanted && !(alive && next.meets(r.fields)) || alive && next.meets(r.drop) {
 			r.at = r.skip(r.at)
 			r.next()
 			continue
