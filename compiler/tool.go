@@ -105,6 +105,10 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	said := inherit(a.api.Response, t.Response)
 	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
 	results := a.handOutput(said, &out, &c.diags)
+	if t.Confirm != nil {
+		x := lowerExpr(t.Confirm, arg)
+		out.Confirm = &x
+	}
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, roots{}, false
 	}
