@@ -59,15 +59,22 @@ const (
 // CSV is a list of objects by the names in its first row, forms are an object;
 // all values are strings, so that 007 stays 007.
 type Decoder struct {
-	operation string // "GET /pets/{id}"
-	upstream  string
-	forced    kind
-	wrap      bool // structured content is {"result": value}
-	declared  bool // there must be structured content
-	wantsJSON bool
-	shape     *plan.Shape
-	safe      bool     // the same call again does no harm
-	narrowing []string // arguments that make an answer smaller
+	operation  string // "GET /pets/{id}"
+	upstream   string
+	forced     kind
+	wrap       bool // structured content is {"result": value}
+	declared   bool // there must be structured content
+	wantsJSON  bool
+	shape      *plan.Shape
+	charset    string            // of bodies; "" is what they say
+	soap       bool              // XML is a SOAP envelope
+	lists      map[string]bool   // XML elements that are lists
+	types      map[string]string // JSON types of texts, by name
+	namespaces map[string]string // prefixes, by the URI they stand for
+	csv        *plan.CSVReading
+	main       string   // the part of a page that counts: tag, #id or .class
+	safe       bool     // the same call again does no harm
+	narrowing  []string // arguments that make an answer smaller
 }
 
 // Compile prepares the decoding of a tool's answers. An error is a mistake in
@@ -83,6 +90,25 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	var ok bool
 	if d.forced, ok = kindNamed(t.Response.Kind); !ok {
 		return nil, fmt.Errorf("response kind %q is not known", t.Response.Kind)
+	}
+	d.charset, d.csv, d.main = t.Response.Charset, t.Response.CSV, t.Response.HTML
+	if d.charset != "" && encodingNamed(d.charset) == nil {
+		return nil, fmt.Errorf("charset %q is not known", d.charset)
+	}
+	if x := t.Response.XML; x != nil {
+		d.soap = x.SOAP
+		d.lists = map[string]bool{}
+		for _, name := range x.Lists {
+			d.lists[name] = true
+		}
+		d.namespaces = map[string]string{}
+		for _, n := range x.Namespaces {
+			d.namespaces[n.URI] = n.Prefix
+		}
+	}
+	d.types = map[string]string{}
+	for _, n := range t.Response.Types {
+		d.types[n.Name] = n.Type
 	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
@@ -117,6 +143,9 @@ func narrows(name string) bool {
 
 // Result makes the result of an answer, success or not.
 func (d *Decoder) Result(a *upstream.Answer) *result.Result {
+	if f := d.readFault(a); f != nil {
+		return d.fault(a, f)
+	}
 	switch {
 	case a.Status == http.StatusNotModified:
 		return d.text(nil, "Not modified (304): it is what the arguments say is known already.")
@@ -127,20 +156,47 @@ func (d *Decoder) Result(a *upstream.Answer) *result.Result {
 	case len(a.Body) == 0:
 		return d.empty(a)
 	}
-	m := mediaOf(a.Header)
+	b := d.body(a)
 	k := d.forced
 	if k == unknown {
-		k = m.kind
+		k = b.media.kind
 	}
-	return d.decode(k, &body{answer: a, media: m, bytes: a.Body, cut: a.Truncated})
+	return d.decode(k, b)
+}
+
+// body is what is to be decoded of an answer.
+func (d *Decoder) body(a *upstream.Answer) *body {
+	return d.root(&body{answer: a, media: mediaOf(a.Header), bytes: a.Body, cut: a.Truncated, charset: d.charset})
 }
 
 // body is a body on its way to a result: of an answer, or of a part of one.
 type body struct {
-	answer *upstream.Answer
-	media  media
-	bytes  []byte
-	cut    bool // there was more
+	answer  *upstream.Answer
+	media   media
+	bytes   []byte
+	cut     bool     // there was more
+	charset string   // its encoding, by the plan; "" is what it says
+	name    string   // of a part of a form
+	notes   []string // what is to be said about the decoding
+	// attached is what belongs to the body and comes after it.
+	attached []result.Content
+}
+
+// remark notes something about the decoding, once.
+func (b *body) remark(text string) {
+	if !slices.Contains(b.notes, text) {
+		b.notes = append(b.notes, text)
+	}
+}
+
+// remarks adds what is to be said about the decoding to a result, and what
+// belongs to the body.
+func (b *body) remarks(res *result.Result) {
+	res.Content = append(res.Content, b.attached...)
+	for _, text := range b.notes {
+		res.Add(text)
+	}
+	b.attached, b.notes = nil, nil
 }
 
 func (d *Decoder) decode(k kind, b *body) *result.Result {
@@ -196,8 +252,11 @@ func (d *Decoder) text(b *body, text string) *result.Result {
 		// A client that was promised structured content fails a call without.
 		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
 	}
-	if b != nil && b.cut {
-		d.note(b, res, "")
+	if b != nil {
+		if b.cut {
+			d.note(b, res, "")
+		}
+		b.remarks(res)
 	}
 	return res
 }
