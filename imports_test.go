@@ -39,7 +39,9 @@ var rules = []rule{
 	{"codegen", []string{"runtime/plan"}, []string{"github.com/dave/jennifer", "github.com/go-json-experiment/json"},
 		"the one importer of jennifer: it prints plans, and knows neither where they come from nor what executes them"},
 	{"runtime/internal/principal", nil, nil, "who is calling is a parameter of everything"},
-	{"runtime/internal/transport", []string{"runtime/internal/principal", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
+	{"runtime/internal/confirm", nil, nil, "who is asked is in the context of a call"},
+	{"runtime/internal/progress", nil, nil, "work says how far it is without knowing who hears it"},
+	{"runtime/internal/transport", []string{"runtime/internal/confirm", "runtime/internal/principal", "runtime/internal/progress", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
 	{"runtime/...", []string{"runtime/..."}, []string{
 		"github.com/go-json-experiment/json",
@@ -47,12 +49,13 @@ var rules = []rule{
 		"github.com/JohannesKaufmann/html-to-markdown/v2",
 		"golang.org/x/net",
 		"golang.org/x/text",
+		"golang.org/x/time",
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
 	{"examples/orders/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "a generated package is a plan and doors to the runtime"},
 	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
-	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go"}, "examples show the public doors only"},
+	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go", "golang.org/x/text"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
-	{"cmd/mcpc", []string{"codegen", "compiler", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
+	{"cmd/mcpc", []string{"codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }
 
