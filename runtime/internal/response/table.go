@@ -68,15 +68,25 @@ func (d *Decoder) readTable(b *body, tabs bool) (value, error) {
 	return out, nil
 }
 
-// separator is what separates the fields of a first line. Where a comma is the
-// decimal sign, spreadsheets write semicolons and call it CSV.
+// separator is what separates the values of a text. Where a comma is the decimal
+// sign, spreadsheets write semicolons and call it CSV. What is as often in each of
+// the first lines wins over what is not, then what is there more often.
 func separator(text []byte) []byte {
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	best := []byte{','}
-	most := bytes.Count(line, best)
-	for _, c := range []byte(";\t") {
-		if n := bytes.Count(line, []byte{c}); n > most {
-			best, most = []byte{c}, n
+	best, most, everywhere := []byte{','}, 0, false
+	for _, c := range [][]byte{{','}, {';'}, {'\t'}} {
+		count, same, n := 0, true, 0
+		for line := range bytes.Lines(text) {
+			k := bytes.Count(line, c)
+			if n == 0 {
+				count = k
+			}
+			same = same && k == count
+			if n++; n == 5 {
+				break
+			}
+		}
+		if same = same && count > 0; same && !everywhere || same == everywhere && count > most {
+			best, most, everywhere = c, count, same
 		}
 	}
 	return best

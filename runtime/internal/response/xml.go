@@ -161,7 +161,8 @@ func (e *element) child(name string) *element {
 // xmlReader reads a document into elements. It reads what XML 1.0 and Namespaces
 // in XML allow, but for entities that a document defines itself: those can grow
 // without bounds. It is lenient where nothing can be misread: prefixes need no
-// declaration, and the entities of HTML are known.
+// declaration, attributes no space between them, and the entities of HTML are
+// known.
 type xmlReader struct {
 	d     *Decoder
 	text  []byte
@@ -397,7 +398,6 @@ func (r *xmlReader) start() (e *element, done bool, err error) {
 	list := space[:0]
 	empty := false
 	for {
-		from := i
 		i = r.space(i)
 		if i >= len(r.text) {
 			return nil, false, nil
@@ -423,7 +423,7 @@ func (r *xmlReader) start() (e *element, done bool, err error) {
 		if i >= len(r.text) {
 			return nil, false, nil
 		}
-		if len(name) == 0 || from == begin || r.text[i] != '=' {
+		if len(name) == 0 || r.text[i] != '=' {
 			return nil, false, r.fail(begin, "has something in a tag that is no attribute")
 		}
 		i = r.space(i + 1)
