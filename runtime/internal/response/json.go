@@ -14,19 +14,20 @@ import (
 
 // json delivers a body that is said to be JSON.
 func (d *Decoder) json(b *body) *result.Result {
-	if v, err := readJSON(b); err == nil {
+	v, err := readJSON(b)
+	if err == nil {
 		return d.deliver(b, v)
 	}
 	if looksHTML(b.bytes) { // an error page, or a login form, with status 200
 		return d.html(b)
 	}
-	return d.plain(b)
+	return d.undecoded(b, b.utf8(""), "JSON", err)
 }
 
 // readJSON reads a body if it is JSON, or the beginning of JSON that was cut.
 func readJSON(b *body) (value, error) {
 	text := b.bytes
-	valid := jsontext.Value(text).IsValid()
+	valid := b.charset == "" && jsontext.Value(text).IsValid()
 	if !valid {
 		text = b.utf8("")
 		valid = jsontext.Value(text).IsValid()
@@ -37,11 +38,11 @@ func readJSON(b *body) (value, error) {
 	case v.IsValid(jsontext.AllowDuplicateNames(true)):
 		return value{json: lastNames(text), text: text}, nil
 	case !b.cut:
-		return value{}, errUndecoded
+		return value{}, undecoded("it is not valid JSON")
 	}
 	c, ok := shorten(text, len(text))
 	if !ok {
-		return value{}, errUndecoded
+		return value{}, undecoded("it is not valid JSON")
 	}
 	out := value{json: c.text, text: c.text, cut: true, where: c.String()}
 	if !jsontext.Value(c.text).IsValid() {
@@ -271,7 +272,7 @@ func scan(text []byte) (open []level, end jsontext.Pointer) {
 func (d *Decoder) lines(b *body) *result.Result {
 	v, err := readLines(b)
 	if err != nil {
-		return d.text(b, string(recordText(b)))
+		return d.undecoded(b, recordText(b), "a sequence of JSON values", err)
 	}
 	if !d.declared && d.shaping == nil && d.rules == nil {
 		v.json = nil
@@ -301,7 +302,7 @@ func readLines(b *body) (value, error) {
 			break
 		}
 		if err != nil {
-			return value{}, errUndecoded
+			return value{}, undecoded("it is not valid JSON")
 		}
 		if n > 0 {
 			list = append(list, ',')

@@ -60,7 +60,6 @@ func (d *Decoder) refusal(b *body) *result.Result {
 // refusedScope is what expressions see of an answer of an error status: the
 // decoded body, or its text when it is not what a good answer is.
 func (d *Decoder) refusedScope(b *body) *expr.Env {
-	b.media = mediaOf(b.answer.Header)
 	k := b.media.kind
 	if k == unknown || k == kindText {
 		k = kindJSON

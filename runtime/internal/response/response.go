@@ -61,18 +61,26 @@ const (
 // CSV is a list of objects by the names in its first row, forms are an object;
 // all values are strings, so that 007 stays 007.
 type Decoder struct {
-	operation string // "GET /pets/{id}"
-	upstream  string
-	forced    kind
-	wrap      bool // structured content is {"result": value}
-	declared  bool // there must be structured content
-	wantsJSON bool
-	shape     *plan.Shape
-	shaping   *shaping // nil: values are shown as they are
-	rules     []rule   // what makes an answer an error although its status is good
-	advices   []advice // what to tell of error statuses
-	safe      bool     // the same call again does no harm
-	narrowing []string // arguments that make an answer smaller
+	operation  string // "GET /pets/{id}"
+	upstream   string
+	forced     kind
+	wrap       bool // structured content is {"result": value}
+	declared   bool // there must be structured content
+	wantsJSON  bool
+	shape      *plan.Shape
+	charset    string            // of bodies; "" is what they say
+	soap       bool              // XML is a SOAP envelope
+	lists      map[string]bool   // XML elements that are lists
+	types      map[string]string // JSON types of texts, by name
+	namespaces map[string]string // prefixes, by the URI they stand for
+	csv        *plan.CSVReading
+	main       string   // the part of a page that counts: tag, #id or .class
+	shaping    *shaping // nil: values are shown as they are
+	parts      *shaping // what holds for parts of an answer, too
+	rules      []rule   // what makes an answer an error although its status is good
+	advices    []advice // what to tell of error statuses
+	safe       bool     // the same call again does no harm
+	narrowing  []string // arguments that make an answer smaller
 }
 
 // Compile prepares the decoding of a tool's answers. An error is a mistake in
@@ -93,8 +101,33 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	if d.shaping, err = compileShaping(t.Response); err != nil {
 		return nil, err
 	}
+	if s := t.Response.Select; s != nil && s.Drop != nil {
+		d.parts, err = compileShaping(plan.Response{Select: &plan.Selection{Rename: s.Rename, Drop: s.Drop}})
+		if err != nil {
+			return nil, err
+		}
+	}
 	if d.rules, d.advices, err = compileErrors(t.Response); err != nil {
 		return nil, err
+	}
+	d.charset, d.csv, d.main = t.Response.Charset, t.Response.CSV, t.Response.HTML
+	if d.charset != "" && encodingNamed(d.charset) == nil {
+		return nil, fmt.Errorf("charset %q is not known", d.charset)
+	}
+	if x := t.Response.XML; x != nil {
+		d.soap = x.SOAP
+		d.lists = map[string]bool{}
+		for _, name := range x.Lists {
+			d.lists[name] = true
+		}
+		d.namespaces = map[string]string{}
+		for _, n := range x.Namespaces {
+			d.namespaces[n.URI] = n.Prefix
+		}
+	}
+	d.types = map[string]string{}
+	for _, n := range t.Response.Types {
+		d.types[n.Name] = n.Type
 	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
@@ -159,7 +192,11 @@ func (d *Decoder) Result(a *upstream.Answer) *result.Result {
 // ResultOf makes the result of an answer, success or not. arguments are those of
 // the call, for what is said of the answer. ctx ends what takes long.
 func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
-	b := &body{ctx: ctx, args: arguments, answer: a, bytes: a.Body, cut: a.Truncated}
+	if f := d.readFault(a); f != nil {
+		return d.fault(a, f)
+	}
+	b := d.body(a)
+	b.ctx, b.args = ctx, arguments
 	switch {
 	case a.Status == http.StatusNotModified:
 		return d.text(nil, "Not modified (304): it is what the arguments say is known already.")
@@ -173,24 +210,49 @@ func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments ma
 		}
 		return d.empty(a)
 	}
-	m := mediaOf(a.Header)
 	k := d.forced
 	if k == unknown {
-		k = m.kind
+		k = b.media.kind
 	}
-	b.media = m
 	return d.decode(k, b)
+}
+
+// body is what is to be decoded of an answer.
+func (d *Decoder) body(a *upstream.Answer) *body {
+	return d.root(&body{answer: a, media: mediaOf(a.Header), bytes: a.Body, cut: a.Truncated, charset: d.charset})
 }
 
 // body is a body on its way to a result: of an answer, or of a part of one.
 type body struct {
-	ctx    context.Context // of the call, which the body does not outlive
-	args   map[string]any
-	env    *expr.Env // made when it is needed first
-	answer *upstream.Answer
-	media  media
-	bytes  []byte
-	cut    bool // there was more
+	ctx     context.Context // of the call, which the body does not outlive
+	args    map[string]any
+	env     *expr.Env // made when it is needed first
+	answer  *upstream.Answer
+	media   media
+	bytes   []byte
+	cut     bool     // there was more
+	charset string   // its encoding, by the plan; "" is what it says
+	name    string   // of a part of a form
+	notes   []string // what is to be said about the decoding
+	// attached is what belongs to the body and comes after it.
+	attached []result.Content
+}
+
+// remark notes something about the decoding, once.
+func (b *body) remark(text string) {
+	if !slices.Contains(b.notes, text) {
+		b.notes = append(b.notes, text)
+	}
+}
+
+// remarks adds what is to be said about the decoding to a result, and what
+// belongs to the body.
+func (b *body) remarks(res *result.Result) {
+	res.Content = append(res.Content, b.attached...)
+	for _, text := range b.notes {
+		res.Add(text)
+	}
+	b.attached, b.notes = nil, nil
 }
 
 func (d *Decoder) decode(k kind, b *body) *result.Result {
@@ -241,6 +303,18 @@ func (d *Decoder) plain(b *body) *result.Result {
 
 // text is a result of one text, which is not JSON. b may be nil.
 func (d *Decoder) text(b *body, text string) *result.Result {
+	res := d.words(b, text)
+	if b != nil && !res.IsError {
+		if b.cut {
+			d.note(b, res, "")
+		}
+		b.remarks(res)
+	}
+	return res
+}
+
+// words is text without what is to be said about the body. b may be nil.
+func (d *Decoder) words(b *body, text string) *result.Result {
 	if b != nil && d.rules != nil {
 		if res := d.failed(b, result.AppendString(nil, text)); res != nil {
 			return res
@@ -262,9 +336,6 @@ func (d *Decoder) text(b *body, text string) *result.Result {
 	if d.declared {
 		// A client that was promised structured content fails a call without.
 		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
-	}
-	if b != nil && b.cut {
-		d.note(b, res, "")
 	}
 	return res
 }

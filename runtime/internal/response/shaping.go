@@ -24,7 +24,6 @@ import (
 // one leaves values as they are.
 type shaping struct {
 	selector *shape.Selector // nil: all
-	drops    bool            // something must not be shown
 	program  *shape.Program  // nil: none
 	as       string
 	empty    string
@@ -56,7 +55,7 @@ func compileShaping(r plan.Response) (*shaping, error) {
 }
 
 // values tells whether there is anything to do with a value besides writing it.
-func (s *shaping) values() bool { return s != nil && (s.selector != nil || s.program != nil) }
+func (s *shaping) values() bool { return s.selector != nil || s.program != nil }
 
 // shaped makes a result of a decoded value as the plan says.
 func (d *Decoder) shaped(b *body, v value) *result.Result {
@@ -120,6 +119,7 @@ func (d *Decoder) shaped(b *body, v value) *result.Result {
 		res.Add(n)
 		res.SetMeta("mcpc/truncated", true)
 	}
+	b.remarks(res)
 	return res
 }
 
