@@ -30,7 +30,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -226,7 +225,6 @@ func (d *Decoder) body(a *upstream.Answer) *body {
 type body struct {
 	ctx     context.Context // of the call, which the body does not outlive
 	args    map[string]any
-	env     *expr.Env // made when it is needed first
 	answer  *upstream.Answer
 	media   media
 	bytes   []byte

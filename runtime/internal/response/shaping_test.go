@@ -3,11 +3,13 @@ package response
 import (
 	"bytes"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -152,6 +154,7 @@ func TestErrorRules(t *testing.T) {
 		body  string
 		want  string
 	}{
+		{"white space around", plan.ErrorRule{Condition: &condition, Member: []string{"why"}, Message: says(get("why"))}, "application/json", "\n {\"ok\":false,\"why\":\"no\"}", "ERP says: no\n!! upstream-error"},
 		{"an element", plan.ErrorRule{Element: []string{"ERROR"}, Message: says(get("ERROR", "TEXT"))}, "text/xml", "<ERROR><TEXT>closed</TEXT></ERROR>", "ERP says: closed\n!! upstream-error"},
 		{"an empty element", plan.ErrorRule{Element: []string{"R", "ERROR"}, Retry: "no"}, "text/xml", "<R><ERROR/></R>",
 			"The answer to GET /things/{id} is an error, although its status is 200 OK.\n<R><ERROR/></R>\nRetrying the same call will not help.\n!! upstream-error"},
@@ -185,6 +188,39 @@ func TestErrorRules(t *testing.T) {
 		p.Response.Errors = []plan.ErrorRule{{Member: []string{"error"}}}
 		if r := compile(t, p).Result(answer(200, "application/json", `{"error":`+value+`}`)); r.IsError != want {
 			t.Errorf("%s: %s", value, show(r))
+		}
+	}
+}
+
+// A condition that sees only the members it speaks of decides as one that sees
+// the whole answer.
+func TestConditionsOnMembers(t *testing.T) {
+	is := func(name string, x ...plan.Expr) plan.Expr { return plan.Expr{Op: plan.OpCall, Name: name, Args: x} }
+	at := func(x plan.Expr, i string) plan.Expr {
+		return plan.Expr{Op: plan.OpIndex, Args: []plan.Expr{x, {Op: plan.OpConst, Const: i}}}
+	}
+	null := plan.Expr{Op: plan.OpConst, Const: "null"}
+	status := plan.Expr{Op: plan.OpGet, Name: "status", Args: []plan.Expr{{Op: plan.OpVar, Name: "response"}}}
+	for _, x := range []plan.Expr{
+		is("==", get("ok"), plan.Expr{Op: plan.OpConst, Const: "false"}), is("!=", get("a", "b"), null), is("==", at(get("a"), "0"), null), is("==", at(get(), `"ok"`), null),
+		is("&&", is("==", get("a", "b"), get("ok")), is("==", status, text("200"))), is("contains", get("a"), get("ok")), get("a", "b", "c"), is("==", get(), null),
+	} {
+		for _, v := range []string{`{"ok":false}`, ` {"a":{"b":false},"ok":false} `, `{"a":[1,{"b":2}],"ok":1}`, `[]`, `null`, `"x"`, `{"a":"x","ok":"x"}`, `{"a":{"b":{"c":true}}}`, ``} {
+			members := map[string][]string{}
+			whole, err := expr.Compile(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, err := expr.Compile(onMembers(x, members))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &body{answer: answer(200, "", "")}
+			want, wantErr := whole(b.scope([]byte(v)))
+			got, gotErr := part(b.membersScope(members, bytes.TrimSpace([]byte(v))))
+			if !reflect.DeepEqual(got, want) || (gotErr == nil) != (wantErr == nil) {
+				t.Errorf("%+v of %q: %v %v, want %v %v", x, v, got, gotErr, want, wantErr)
+			}
 		}
 	}
 }
