@@ -117,7 +117,7 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
-	res := t.decoder.Result(k.answer)
+	res := t.decoder.ResultOf(ctx, k.answer, k.args.Values)
 	if k.answer.Stale > 0 {
 		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
 		res.SetMeta("mcpc/stale", true)

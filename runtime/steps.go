@@ -146,8 +146,14 @@ type composition struct {
 	size        int64    // of what the calls answered
 	finished    []string // steps, in words
 	lasting     bool     // a call was made that a second one would not repeat without harm
-	notes       []string // for the model, beside the result
-	cut, failed bool     // some answer was incomplete; some failure was passed over
+	notes       []note   // for the model, beside the result
+	marks       []string // what the answers or their failures make of the result, as _meta says it
+}
+
+// note is a remark about a step.
+type note struct {
+	of   *step
+	text string
 }
 
 // outcome is what came of one call of a step.
@@ -185,14 +191,13 @@ func (b *Bridge) compose(ctx context.Context, k *Call) *Result {
 		c.finished = append(c.finished, s.plan.Name)
 	}
 	res := c.answer(t, last)
-	for _, note := range c.notes {
-		res.Add(note)
+	for _, n := range c.notes {
+		if res != last.res || n.of != &t.steps.steps[len(t.steps.steps)-1] { // it has its own
+			res.Add(n.text)
+		}
 	}
-	if c.cut {
-		res.SetMeta("mcpc/truncated", true)
-	}
-	if c.failed {
-		res.SetMeta("mcpc/partial", true)
+	for _, m := range c.marks {
+		res.SetMeta(m, true)
 	}
 	return res
 }
@@ -428,9 +433,12 @@ func (c *composition) change() {
 func (c *composition) hold(s *step, res *Result) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if res.Meta["mcpc/truncated"] == true && len(c.notes) < maxNotes {
-		c.cut = true
-		if n := len(res.Content); n > 1 {
+	for _, m := range []string{markTruncated, markStale, markPartial} {
+		if res.Meta[m] != true {
+			continue
+		}
+		c.mark(m)
+		if n := len(res.Content); n > 1 && len(c.notes) < maxNotes {
 			c.note(s, res.Content[n-1].Text)
 		}
 	}
@@ -443,20 +451,36 @@ func (c *composition) hold(s *step, res *Result) bool {
 	return c.size <= maxStepBytes
 }
 
-// maxNotes bounds how many cut answers are told of beside a result.
+// Members of _meta that say that a result is not all it could be. The block of
+// text that says why is the last.
+const (
+	markTruncated = "mcpc/truncated"
+	markStale     = "mcpc/stale"
+	markPartial   = "mcpc/partial" // a step failed, and that was passed over
+)
+
+// maxNotes bounds how many answers are told of beside a result.
 const maxNotes = 10
+
+// mark remembers a member of _meta for the result. mu is held, or nothing else
+// runs.
+func (c *composition) mark(m string) {
+	if !slices.Contains(c.marks, m) {
+		c.marks = append(c.marks, m)
+	}
+}
 
 // note adds a note about a step, once. mu is held, or nothing else runs.
 func (c *composition) note(s *step, text string) {
-	text = fmt.Sprintf("Step %q: %s", s.plan.Name, text)
-	if !slices.Contains(c.notes, text) {
-		c.notes = append(c.notes, text)
+	n := note{s, fmt.Sprintf("Step %q: %s", s.plan.Name, text)}
+	if !slices.Contains(c.notes, n) {
+		c.notes = append(c.notes, n)
 	}
 }
 
 // passOver notes failures that do not end the call.
 func (c *composition) passOver(s *step, failed, of int, first *Result) {
-	c.failed = true
+	c.mark(markPartial)
 	what, fate := "the call failed", "null stands for it"
 	if s.forEach != nil {
 		what, fate = fmt.Sprintf("%d of %d elements failed", failed, of), "left out"
