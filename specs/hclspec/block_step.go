@@ -74,13 +74,25 @@ tool "order_with_items" {
 			{name: "args", kind: entriesKind, phase: stepPhase, doc: "its arguments, checked against its inputs; one that is null is not given", example: "args = { id = args.id }",
 				set: into(func(t *specs.Step, s *setting) { t.Args = s.entries })},
 			{name: "for_each", kind: exprKind, phase: stepPhase, doc: "a list or an object; the tool is called for each of its elements, which the other expressions know as `each.value`, `each.key` (of an object; of a list the index) and `each.index`, from 0. Null has no elements. Members of an object are taken by their sorted keys", example: "for_each = step.order.lines",
-				set: into(func(t *specs.Step, s *setting) { t.ForEach = s.expr })},
+				set: func(p *parser, target any, s *setting) {
+					if v := s.expr.Value; s.expr.Op == specs.ExprConst && v.Kind != specs.Array && v.Kind != specs.Object && v.Kind != specs.Null {
+						p.add(diag.Diagnostic{Code: "wrong-type", Message: "for_each takes a list or an object, not " + valueText(v), Hint: "for example for_each = step.order.lines", Range: s.rng})
+					}
+					target.(*specs.Step).ForEach = s.expr
+				}},
 			{name: "parallel", kind: integerKind, standard: "`1`", doc: "how many elements are worked on at a time, at most 16", example: "parallel = 4",
 				set: between("parallel", 1, maxParallel, func(t *specs.Step, n int) { t.Parallel = n })},
 			{name: "max", kind: integerKind, standard: "`100`", doc: "how many elements there may be, at most 1000; with more the tool fails before the first of them, so that nothing is silently left out", example: "max = 20",
 				set: between("max", 1, maxElements, func(t *specs.Step, n int) { t.Max = n })},
 			{name: "when", kind: exprKind, phase: stepPhase, standard: "`true`", doc: "a condition; where it is false no call is made: the output is null, and elements are left out of the list", example: `when = step.order.state == "open"`,
-				set: into(func(t *specs.Step, s *setting) { t.When = s.expr })},
+				set: func(p *parser, target any, s *setting) {
+					if s.expr.Op == specs.ExprConst {
+						if _, err := truth(s.expr.Value); err != nil {
+							p.add(diag.Diagnostic{Code: "wrong-type", Message: "a condition is true or false, not " + valueText(s.expr.Value), Range: s.rng})
+						}
+					}
+					target.(*specs.Step).When = s.expr
+				}},
 			{name: "on_error", kind: textKind, words: []string{"fail", "skip", "null"}, standard: "`\"fail\"`", doc: "what a failed call means: `fail` ends the tool, `skip` leaves the element out, `null` puts null in its place. Without `for_each` the last two are the same. The result says what was left out", example: `on_error = "skip"`,
 				set: into(func(t *specs.Step, s *setting) { t.OnError = s.text })},
 			{name: "jq", kind: jqKind, doc: "a jq program over the output, with `for_each` over that of each element; what it yields is the output, a list when it yields several values", example: `jq = "{id, total: .amount.gross}"`,

@@ -2,6 +2,8 @@ package hclspec
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
@@ -116,10 +118,16 @@ test "an unknown item" {
 					{name: "body", kind: valueKind, doc: "text, also `file(\"…\")`, or any other value, which is written as JSON", example: `body = { message = "no such item" }`,
 						set: into(func(r *specs.Reply, s *setting) { r.Body = s.node })},
 				},
-				open: func(_ *parser, h *head, parent any) any {
+				open: func(p *parser, h *head, parent any) any {
 					r := &specs.Reply{Status: 200, Range: h.rng}
 					if len(h.labels) == 2 {
 						r.Method, r.Path = h.labels[0].Value, h.labels[1].Value
+						if !slices.Contains(httpMethods, r.Method) {
+							p.add(diag.Diagnostic{Code: "unknown-method", Message: fmt.Sprintf("there is no HTTP method %q", r.Method), Hint: didYouMean(strings.ToUpper(r.Method), httpMethods, "methods are "), Range: h.labels[0].Range})
+						}
+						if !strings.HasPrefix(r.Path, "/") {
+							p.add(diag.Diagnostic{Code: "invalid-path", Message: fmt.Sprintf("the path %q does not begin with /", r.Path), Hint: fmt.Sprintf("write %q", "/"+r.Path), Range: h.labels[1].Range})
+						}
 					}
 					t := parent.(*testTarget)
 					t.test.Replies = append(t.test.Replies, r)
