@@ -4,11 +4,10 @@
 package contract
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime"
@@ -51,12 +50,12 @@ func Run(ctx context.Context, p *plan.Server, secrets []string, t *specs.Test) (
 		o.fail(t.Recording.Range, "%v", err)
 		return o, nil
 	}
-	var log bytes.Buffer
+	log := &remarks{}
 	options := runtime.Options{
 		Transport: s,
 		Secrets:   map[string]string{},
 		Getenv:    func(string) string { return "" },
-		Logger:    slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: untimed})),
+		Logger:    slog.New(log),
 	}
 	for _, name := range secrets {
 		options.Secrets[name] = "secret-" + name
@@ -76,20 +75,33 @@ func Run(ctx context.Context, p *plan.Server, secrets []string, t *specs.Test) (
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for line := range strings.Lines(log.String()) {
-		o.Warnings = append(o.Warnings, strings.TrimSpace(line))
-	}
-	o.Requests = s.requests
+	o.Warnings, o.Requests = log.lines, s.requests
 	o.check(s, findTool(p, t.Call.Name))
 	return o, nil
 }
 
-func untimed(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
-		return slog.Attr{}
-	}
-	return a
+// remarks keeps what the runtime logs as warnings, in words.
+type remarks struct {
+	mu    sync.Mutex
+	lines []string
 }
+
+func (*remarks) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+func (r *remarks) Handle(_ context.Context, rec slog.Record) error {
+	line := rec.Message
+	rec.Attrs(func(a slog.Attr) bool {
+		line += fmt.Sprintf(", %s %v", a.Key, a.Value)
+		return true
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+	return nil
+}
+
+func (r *remarks) WithAttrs([]slog.Attr) slog.Handler { return r }
+func (r *remarks) WithGroup(string) slog.Handler      { return r }
 
 func (o *Outcome) fail(at diag.Range, format string, args ...any) {
 	o.Failures = append(o.Failures, Failure{Message: fmt.Sprintf(format, args...), Range: at})
