@@ -83,7 +83,8 @@ type Options struct {
 	// AllowedOrigins are web origins, as https://app.example, whose pages may
 	// use the server besides those on loopback; "*" is any.
 	AllowedOrigins []string
-	// MaxCalls is how many calls may be in flight at once, over all clients. Over
+	// MaxCalls is how many calls may be in flight at once, over all clients; those
+	// that a composite tool makes are part of its one. Over
 	// HTTP one more is refused at once, with a result that says to call again
 	// in a second; stdio takes at most 64 of them and lets the rest wait, since
 	// its one client can be made to. Zero is 1024.

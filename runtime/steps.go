@@ -315,6 +315,7 @@ func (c *composition) each(outer, ctx context.Context, s *step, list []element) 
 				return
 			}
 			o := c.one(running, s, map[string]any{"key": list[i].key, "value": list[i].value, "index": number(i)})
+			o.res = nil // its value is all that is needed of it
 			c.mu.Lock()
 			outcomes[i] = o
 			if o.fail != nil {
@@ -324,12 +325,13 @@ func (c *composition) each(outer, ctx context.Context, s *step, list []element) 
 			} else {
 				finished++
 			}
+			ended := finished + failed
 			c.mu.Unlock()
 			if o.fail != nil && s.plan.OnError == plan.OnErrorFail {
 				stop()
 				return
 			}
-			c.advance(outer, s, i+1, len(list))
+			c.advance(outer, s, ended, len(list))
 		}
 	}
 	if workers := min(s.plan.Parallel, len(list)); workers <= 1 {
@@ -395,7 +397,11 @@ func (c *composition) one(ctx context.Context, s *step, each map[string]any) (o 
 		arguments = append(result.AppendString(arguments, s.plan.Args[i].Name), ':')
 		arguments = expr.AppendJSON(arguments, v)
 	}
-	k := &Call{Tool: s.plan.Tool, Principal: c.k.Principal, Arguments: append(arguments, '}'), tool: s.tool, run: c.k.run, of: c.k.Tool}
+	if len(arguments) > maxStepBytes {
+		return outcome{fail: c.tooLarge()}
+	}
+	k := &Call{Tool: s.plan.Tool, Principal: c.k.Principal, Arguments: append(arguments, '}'), tool: s.tool,
+		run: c.k.run, of: c.k.Tool, agreed: c.k.agreed || c.k.tool.confirm != nil}
 	start := time.Now()
 	res := c.b.guard(ctx, k, k.run)
 	c.b.logCall(ctx, k, res, time.Since(start))

@@ -451,3 +451,41 @@ func BenchmarkSteps(b *testing.B) {
 		}
 	})
 }
+
+// A person is asked before the first step, for all of them, and never between.
+func TestStepsConfirm(t *testing.T) {
+	var sent atomic.Int32
+	base := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) { sent.Add(1); goods(w, r) })
+	question := constOf(`"Note it?"`)
+	note := plan.Step{Name: "note", Tool: "note_item", Args: []plan.StepArg{{Name: "sku", Value: constOf(`"x"`)}}}
+	p := goodsPlan(base, plan.Tool{Confirm: &question, Steps: []plan.Step{orderStep(), note}})
+	p.Tools[2].Confirm = &question
+	astray := func(next Handler) Handler {
+		return func(ctx context.Context, c *Call) (*Result, error) {
+			if c.Tool == "get_item" {
+				c.Tool, c.Arguments = "note_item", []byte(`{"sku":"x"}`)
+			}
+			return next(ctx, c)
+		}
+	}
+	for _, yes := range []bool{true, false} {
+		sent.Store(0)
+		asked := 0
+		ctx := WithConfirmation(t.Context(), func(context.Context, string) (bool, error) { asked++; return yes, nil })
+		res, err := newServer(t, p, Options{}).Call(ctx, Principal{}, "whole", []byte(`{"id":"1"}`))
+		if err != nil || res.IsError == yes || asked != 1 || (sent.Load() == 2) != yes || (sent.Load() == 0) == yes {
+			t.Errorf("%v: %v, asked %d times, %d requests: %s", yes, err, asked, sent.Load(), text(res))
+		}
+	}
+
+	p = goodsPlan(base, plan.Tool{Steps: []plan.Step{{Name: "a", Tool: "get_item", Args: note.Args}}})
+	p.Tools[2].Confirm = &question
+	ctx := WithConfirmation(t.Context(), func(context.Context, string) (bool, error) { t.Error("asked between steps"); return true, nil })
+	if res, err := newServer(t, p, Options{Middleware: []Middleware{astray}}).Call(ctx, Principal{}, "whole", nil); err != nil || res.Code != "confirmation" {
+		t.Errorf("%v: %s", err, text(res))
+	}
+	p.Tools[3].Steps[0].Tool = "note_item"
+	if _, err := New(p, Options{}); err == nil || !strings.Contains(err.Error(), "asks a person first") {
+		t.Error(err)
+	}
+}
