@@ -34,7 +34,7 @@ func stepBlock() *block {
 		name: "step", label: "name", labelDoc: "what later steps call its output, `step.NAME`; letters, digits, `_` and `-`",
 		doc: "A call that a composite tool makes of another tool. Steps run in the order written. Each knows `args` and the outputs of the steps before it: `step.NAME` is the structured content of what the called tool answered, " +
 			"a list where it answered a list, else its text; null when the step was not run. With `for_each` the tool is called for every element of a list, or member of an object, and the output is the list of what came of them, in that order. " +
-			"When a call fails, the tool fails with it and says which steps were done.",
+			"When a call fails, the tool fails with it and says which steps were done. A tool with `confirm` can be called only by one that has `confirm` too: a person is asked once, before the first step.",
 		example: `api "shop" { base_url = "https://shop.example" }
 
 tool "get_order" {
