@@ -139,8 +139,15 @@ func (o *composer) lower(t *specs.Tool, out *plan.Tool) {
 	}
 	out.Hints = plan.Hints{ReadOnly: true, Idempotent: true}
 	var called []string
+	out.Scopes = scopesOf(t)
 	for _, s := range t.Steps {
-		h := o.find(s.Call.Name).Hints
+		of := o.find(s.Call.Name)
+		for _, scope := range of.Scopes { // what a step needs, its caller needs
+			if !slices.Contains(out.Scopes, scope) {
+				out.Scopes = append(out.Scopes, scope)
+			}
+		}
+		h := of.Hints
 		out.Hints.ReadOnly = out.Hints.ReadOnly && h.ReadOnly
 		out.Hints.Destructive = out.Hints.Destructive || h.Destructive
 		out.Hints.Idempotent = out.Hints.Idempotent && (h.ReadOnly || h.Idempotent)
