@@ -173,6 +173,7 @@ type xmlReader struct {
 	count int
 	names map[string]*xmlName
 	key   []byte // scratch
+	plain []byte // texts that references were replaced in
 	bound []binding
 }
 
@@ -562,7 +563,8 @@ func (r *xmlReader) unescaped(at int, text []byte, attribute bool) ([]byte, erro
 	}
 	text = lineEnds(text)
 	at += len(text) // less what is left is where it is, but for line ends
-	out := make([]byte, 0, len(text))
+	begin := len(r.plain)
+	out := r.plain
 	for len(text) > 0 {
 		i := bytes.IndexByte(text, '&')
 		plain := text
@@ -592,7 +594,8 @@ func (r *xmlReader) unescaped(at int, text []byte, attribute bool) ([]byte, erro
 		out = append(out, char...)
 		text = text[end+1:]
 	}
-	return out, nil
+	r.plain = out
+	return out[begin:len(out):len(out)], nil
 }
 
 // reference is what a reference stands for. Documents of types that are built on
@@ -764,18 +767,38 @@ func appendScalar(out, text []byte, kind string) []byte {
 	return appendText(out, text)
 }
 
-// isNumber tells whether a text is a JSON number, or an integer written as one:
-// a fraction of zeros is none.
+// isNumber tells whether a text is a JSON number (RFC 8259, section 6); whole: an
+// integer, which may have a fraction of zeros.
 func isNumber(s []byte, whole bool) bool {
-	last := s[len(s)-1]
-	if s[0] != '-' && (s[0] < '0' || s[0] > '9') || last < '0' || last > '9' || !jsontext.Value(s).IsValid() {
+	s = bytes.TrimPrefix(s, []byte("-"))
+	digits := func() int {
+		n := 0
+		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			n++
+		}
+		return n
+	}
+	n := digits()
+	if n == 0 || n > 1 && s[0] == '0' {
 		return false
 	}
-	if !whole {
-		return true
+	if s = s[n:]; len(s) > 0 && s[0] == '.' {
+		s = s[1:]
+		if n = digits(); n == 0 || whole && len(bytes.Trim(s[:n], "0")) > 0 {
+			return false
+		}
+		s = s[n:]
 	}
-	_, fraction, _ := bytes.Cut(s, []byte("."))
-	return len(bytes.Trim(fraction, "0")) == 0 && !bytes.ContainsAny(s, "eE")
+	if len(s) > 0 && (s[0] == 'e' || s[0] == 'E') && !whole {
+		if s = s[1:]; len(s) > 0 && (s[0] == '+' || s[0] == '-') {
+			s = s[1:]
+		}
+		if n = digits(); n == 0 {
+			return false
+		}
+		s = s[n:]
+	}
+	return len(s) == 0
 }
 
 // appendText writes text as a JSON string.
