@@ -226,9 +226,9 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 				server.Tools = append(server.Tools, *r)
 			}
 		case t.Request != nil:
-			if r, in, ok := c.handWritten(t, apis); ok {
+			if r, roots, ok := c.handWritten(t, apis); ok {
 				server.Tools = append(server.Tools, r)
-				whole[r.Name] = roots{in: in}
+				whole[r.Name] = roots
 			}
 		}
 	}

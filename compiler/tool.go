@@ -10,11 +10,11 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// handWritten compiles a tool that has a request of its own. root is its input.
-func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, *schema, bool) {
+// handWritten compiles a tool that has a request of its own.
+func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, roots, bool) {
 	a := c.apiOf(t, apis)
 	if a == nil {
-		return plan.Tool{}, nil, false
+		return plan.Tool{}, roots{}, false
 	}
 	before := len(c.diags)
 	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path, Hints: methodHints(t.Request.Method),
@@ -102,13 +102,15 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		}
 	}
 
-	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	said := inherit(a.api.Response, t.Response)
+	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	results := a.handOutput(said, &out, &c.diags)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, arg)
 		out.Confirm = &x
 	}
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
-		return out, nil, false
+		return out, roots{}, false
 	}
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
@@ -116,9 +118,9 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	if err := gate(&out, a.patterns); err != nil {
 		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
-		return out, nil, false
+		return out, roots{}, false
 	}
-	return out, root, true
+	return out, roots{root, results}, true
 }
 
 // apiOf is the API a hand-written tool calls.

@@ -109,7 +109,7 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
-	res := t.decoder.Result(k.answer)
+	res := t.decoder.ResultOf(ctx, k.answer, k.args.Values)
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // A megabyte of orders, as three formats write them.
-func orders(row func(b *strings.Builder, i int)) string {
+func megabyteOf(row func(b *strings.Builder, i int)) string {
 	var b strings.Builder
 	for i := 0; b.Len() < 1<<20; i++ {
 		row(&b, i)
@@ -20,19 +20,19 @@ func orders(row func(b *strings.Builder, i int)) string {
 }
 
 func ordersXML() string {
-	return `<?xml version="1.0"?><ORDERS>` + orders(func(b *strings.Builder, i int) {
+	return `<?xml version="1.0"?><ORDERS>` + megabyteOf(func(b *strings.Builder, i int) {
 		fmt.Fprintf(b, "\n  <ORDER STAT=\"10\">\n    <ORDNO>%08d</ORDNO>\n    <CUSTOMER>Müller &amp; Söhne GmbH</CUSTOMER>\n    <TOTAL>%d.50</TOTAL>\n    <LINE><SKU>A-%d</SKU><QTY>2</QTY></LINE>\n    <LINE><SKU>B-%d</SKU><QTY>1</QTY></LINE>\n  </ORDER>", i, i, i, i)
 	}) + `</ORDERS>`
 }
 
 func ordersCSV() string {
-	return "ordno,customer,total,sku,qty\n" + orders(func(b *strings.Builder, i int) {
+	return "ordno,customer,total,sku,qty\n" + megabyteOf(func(b *strings.Builder, i int) {
 		fmt.Fprintf(b, "%08d,\"Müller, Söhne\",%d.50,A-%d,2\n", i, i, i)
 	})
 }
 
 func ordersHTML() string {
-	return "<html><body><main><h1>Orders</h1>" + orders(func(b *strings.Builder, i int) {
+	return "<html><body><main><h1>Orders</h1>" + megabyteOf(func(b *strings.Builder, i int) {
 		fmt.Fprintf(b, "<p>Order <a href=\"/o/%d\">%08d</a> of <b>Müller</b>: %d.50 with a longer text behind it, as pages mostly have more of it than of tags.</p>\n", i, i, i)
 	}) + "</main></body></html>"
 }

@@ -133,6 +133,7 @@ type cut struct {
 	at       jsontext.Pointer // of the list or object that was cut
 	object   bool
 	elements int // that are left of it
+	of       int // that it had, 0 when that is not known
 }
 
 // String says where the cut is.
@@ -141,12 +142,15 @@ func (c *cut) String() string {
 	if c.object {
 		what, of = "object", "members"
 	}
-	if c.elements == 1 {
+	if c.elements == 1 && c.of == 0 {
 		of = of[:len(of)-1]
 	}
 	where := ""
 	if c.at != "" {
 		where = " at " + string(c.at)
+	}
+	if c.of > 0 {
+		return fmt.Sprintf("The %s%s ends after %d of %d %s.", what, where, c.elements, c.of, of)
 	}
 	return fmt.Sprintf("The %s%s ends after %d %s.", what, where, c.elements, of)
 }
@@ -270,7 +274,7 @@ func (d *Decoder) lines(b *body) *result.Result {
 	if err != nil {
 		return d.undecoded(b, recordText(b), "a sequence of JSON values", err)
 	}
-	if !d.declared {
+	if !d.declared && d.shaping == nil && d.rules == nil {
 		v.json = nil
 	}
 	return d.deliver(b, v)

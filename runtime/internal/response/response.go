@@ -21,6 +21,7 @@ package response
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,6 +30,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -73,6 +75,9 @@ type Decoder struct {
 	namespaces map[string]string // prefixes, by the URI they stand for
 	csv        *plan.CSVReading
 	main       string   // the part of a page that counts: tag, #id or .class
+	shaping    *shaping // nil: values are shown as they are
+	rules      []rule   // what makes an answer an error although its status is good
+	advices    []advice // what to tell of error statuses
 	safe       bool     // the same call again does no harm
 	narrowing  []string // arguments that make an answer smaller
 }
@@ -91,24 +96,15 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	if d.forced, ok = kindNamed(t.Response.Kind); !ok {
 		return nil, fmt.Errorf("response kind %q is not known", t.Response.Kind)
 	}
-	d.charset, d.csv, d.main = t.Response.Charset, t.Response.CSV, t.Response.HTML
-	if d.charset != "" && encodingNamed(d.charset) == nil {
-		return nil, fmt.Errorf("charset %q is not known", d.charset)
+	if err := d.compileReading(t.Response); err != nil {
+		return nil, err
 	}
-	if x := t.Response.XML; x != nil {
-		d.soap = x.SOAP
-		d.lists = map[string]bool{}
-		for _, name := range x.Lists {
-			d.lists[name] = true
-		}
-		d.namespaces = map[string]string{}
-		for _, n := range x.Namespaces {
-			d.namespaces[n.URI] = n.Prefix
-		}
+	var err error
+	if d.shaping, err = compileShaping(t.Response); err != nil {
+		return nil, err
 	}
-	d.types = map[string]string{}
-	for _, n := range t.Response.Types {
-		d.types[n.Name] = n.Type
+	if d.rules, d.advices, err = compileErrors(t.Response); err != nil {
+		return nil, err
 	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
@@ -123,11 +119,34 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	}
 	d.operation = path.String()
 	for _, p := range t.Request.Query {
-		if p.Arg != "" && narrows(p.Name) {
-			d.narrowing = append(d.narrowing, p.Arg)
+		if narrows(p.Name) {
+			for _, name := range argsOf(p) {
+				if !slices.Contains(d.narrowing, name) {
+					d.narrowing = append(d.narrowing, name)
+				}
+			}
 		}
 	}
 	return d, nil
+}
+
+// argsOf are the arguments that a parameter is made of.
+func argsOf(p plan.Param) []string {
+	if p.Value == nil {
+		return []string{p.Arg}
+	}
+	var names []string
+	var walk func(x *plan.Expr)
+	walk = func(x *plan.Expr) {
+		if x.Op == plan.OpArg {
+			names = append(names, x.Name)
+		}
+		for i := range x.Args {
+			walk(&x.Args[i])
+		}
+	}
+	walk(p.Value)
+	return names
 }
 
 // narrows tells whether a query parameter of that name usually asks for less, or
@@ -141,27 +160,64 @@ func narrows(name string) bool {
 	}, name)
 }
 
-// Result makes the result of an answer, success or not.
+// Result makes the result of an answer, success or not, of a call that has no
+// arguments.
 func (d *Decoder) Result(a *upstream.Answer) *result.Result {
+	return d.ResultOf(context.Background(), a, nil)
+}
+
+// ResultOf makes the result of an answer, success or not. arguments are those of
+// the call, for what is said of the answer. ctx ends what takes long.
+func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
 	if f := d.readFault(a); f != nil {
 		return d.fault(a, f)
 	}
+	b := d.body(a)
+	b.ctx, b.args = ctx, arguments
 	switch {
 	case a.Status == http.StatusNotModified:
 		return d.text(nil, "Not modified (304): it is what the arguments say is known already.")
 	case a.Status >= 300:
-		return d.refusal(a)
+		return d.refusal(b)
 	case a.Method == http.MethodHead:
 		return d.head(a)
 	case len(a.Body) == 0:
+		if res := d.failed(b, nil); res != nil {
+			return res
+		}
 		return d.empty(a)
 	}
-	b := d.body(a)
 	k := d.forced
 	if k == unknown {
 		k = b.media.kind
 	}
 	return d.decode(k, b)
+}
+
+// compileReading prepares what a plan says of how bodies are read.
+func (d *Decoder) compileReading(r plan.Response) error {
+	d.charset, d.csv, d.main = r.Charset, r.CSV, r.HTML
+	if d.charset != "" && encodingNamed(d.charset) == nil {
+		return fmt.Errorf("charset %q is not known", d.charset)
+	}
+	if x := r.XML; x != nil {
+		d.soap = x.SOAP
+		d.lists = make(map[string]bool, len(x.Lists))
+		for _, name := range x.Lists {
+			d.lists[name] = true
+		}
+		d.namespaces = make(map[string]string, len(x.Namespaces))
+		for _, n := range x.Namespaces {
+			d.namespaces[n.URI] = n.Prefix
+		}
+	}
+	if len(r.Types) > 0 {
+		d.types = make(map[string]string, len(r.Types))
+		for _, n := range r.Types {
+			d.types[n.Name] = n.Type
+		}
+	}
+	return nil
 }
 
 // body is what is to be decoded of an answer.
@@ -171,6 +227,9 @@ func (d *Decoder) body(a *upstream.Answer) *body {
 
 // body is a body on its way to a result: of an answer, or of a part of one.
 type body struct {
+	ctx     context.Context // of the call, which the body does not outlive
+	args    map[string]any
+	env     *expr.Env // made when it is needed first
 	answer  *upstream.Answer
 	media   media
 	bytes   []byte
@@ -247,7 +306,24 @@ func (d *Decoder) plain(b *body) *result.Result {
 
 // text is a result of one text, which is not JSON. b may be nil.
 func (d *Decoder) text(b *body, text string) *result.Result {
+	if b != nil && d.rules != nil {
+		if res := d.failed(b, result.AppendString(nil, text)); res != nil {
+			return res
+		}
+	}
+	var note string
+	if s := d.shaping; s != nil && b != nil {
+		if s.empty != "" && strings.TrimSpace(text) == "" {
+			text = s.empty
+		} else if s.maxText > 0 && len(text) > s.maxText {
+			text, note = d.fitText(text)
+		}
+	}
 	res := result.Text(text)
+	if note != "" {
+		res.Add(note)
+		res.SetMeta("mcpc/truncated", true)
+	}
 	if d.declared {
 		// A client that was promised structured content fails a call without.
 		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
@@ -270,7 +346,7 @@ func (d *Decoder) structure(res *result.Result, v []byte) {
 	v = bytes.Trim(v, " \t\r\n")
 	if v[0] == '{' && !d.wrap {
 		res.Structured = v
-	} else if d.wrap || d.declared {
+	} else if d.wrap || d.declared || d.shaping != nil && d.shaping.as != "" {
 		w := make([]byte, 0, len(v)+12)
 		w = append(append(append(w, `{"result":`...), v...), '}')
 		res.Structured = w
@@ -322,11 +398,7 @@ func (d *Decoder) incomplete(a *upstream.Answer, where string) string {
 	if where != "" {
 		s.WriteString(" " + where)
 	}
-	if len(d.narrowing) > 0 {
-		s.WriteString(" To get the rest, call again with other values of " + strings.Join(d.narrowing, ", ") + ".")
-	} else {
-		s.WriteString(" Ask for less at once, if the tool's arguments allow it.")
-	}
+	s.WriteString(d.rest())
 	return s.String()
 }
 
@@ -336,6 +408,10 @@ func size(n int64) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	case n >= 1<<10 && n%(1<<10) == 0:
 		return fmt.Sprintf("%d KiB", n>>10)
+	case n >= 1e6 && n%1e6 == 0:
+		return fmt.Sprintf("%d MB", n/1e6)
+	case n >= 1e3 && n%1e3 == 0:
+		return fmt.Sprintf("%d KB", n/1e3)
 	}
 	return fmt.Sprintf("%d bytes", n)
 }

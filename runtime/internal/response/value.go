@@ -41,6 +41,14 @@ func (d *Decoder) value(k kind, b *body) (value, error) {
 
 // deliver makes a result of a decoded value.
 func (d *Decoder) deliver(b *body, v value) *result.Result {
+	if d.rules != nil {
+		if res := d.failed(b, v.json); res != nil {
+			return res
+		}
+	}
+	if d.shaping != nil {
+		return d.shaped(b, v)
+	}
 	text := v.text
 	if text == nil {
 		text = v.json

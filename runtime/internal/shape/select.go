@@ -34,20 +34,21 @@ const MaxDepth = 512
 // costs one look-up and a shift, whatever the number of paths.
 type Selector struct {
 	root     []string
-	missing  string // what stands for a root that is not there
+	isList   bool // the value is a list whatever comes
 	maxItems int
 	all      bool // there are no fields: everything is kept
 	renames  bool
 	plain    bool // nothing but a root: the value is a part of what is given
 
-	words int                // of a set
-	names map[string]*member // that paths or renamings mention
-	globs []glob
-	start set // the first places of all paths
-	deep  set // steps that are looked for at every depth
-	keep  set // ends of fields
-	drop  set // ends of drop
-	drops set // all places of drop
+	words  int                // of a set
+	names  map[string]*member // that paths or renamings mention
+	globs  []glob
+	start  set // the first places of all paths
+	deep   set // steps that are looked for at every depth
+	keep   set // ends of fields
+	drop   set // ends of drop
+	drops  set // all places of drop
+	fields set // all places of fields
 }
 
 // member is what is known of a name.
@@ -94,9 +95,9 @@ type Selected struct {
 const maxPlaces = 4096
 
 // NewSelector compiles a selection, which may be nil. maxItems is the most
-// elements that are kept of a list that is selected, 0 for all. missing stands
-// for a root that is not there, as JSON. An error is a mistake in the plan.
-func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, error) {
+// elements that are kept of a list that is selected, 0 for all. An error is a
+// mistake in the plan.
+func NewSelector(s *plan.Selection, maxItems int) (*Selector, error) {
 	if s == nil {
 		s = &plan.Selection{}
 	}
@@ -111,11 +112,11 @@ func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, er
 		return nil, fmt.Errorf("the paths of a selection have more than %d steps", maxPlaces)
 	}
 	m := &Selector{
-		root: s.Root, missing: missing, maxItems: maxItems,
+		root: s.Root, isList: s.List, maxItems: maxItems,
 		all: s.Fields == nil, renames: s.Rename != nil, plain: maxItems == 0 && s.Fields == nil && s.Drop == nil && s.Rename == nil,
 		words: places/64 + 1, names: map[string]*member{},
 	}
-	m.start, m.deep, m.keep, m.drop, m.drops = m.none(), m.none(), m.none(), m.none(), m.none()
+	m.start, m.deep, m.keep, m.drop, m.drops, m.fields = m.none(), m.none(), m.none(), m.none(), m.none(), m.none()
 	place := 0
 	for i, p := range slices.Concat(s.Fields, s.Drop) {
 		dropped := i >= len(s.Fields)
@@ -123,6 +124,8 @@ func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, er
 		for _, step := range p {
 			if dropped {
 				m.drops.put(place)
+			} else {
+				m.fields.put(place)
 			}
 			if step.Deep {
 				m.deep.put(place)
@@ -168,25 +171,46 @@ func (m *Selector) Select(v []byte) Selected {
 	r.at = r.space(0)
 	for _, name := range m.root {
 		if !r.find(name) {
-			return Selected{Value: []byte(m.missing)}
+			return Selected{Value: []byte(m.nothing())}
 		}
 	}
 	s := Selected{Found: true}
-	if m.plain {
+	first := r.in[r.at]
+	switch {
+	case m.isList && first == 'n':
+		s.Value = []byte("[]")
+		return s
+	case m.plain && (first == '[' || !m.isList):
 		s.Value = v[r.at:r.skip(r.at)]
 		return s
 	}
-	// The start of what is kept is a guess; it grows by doubling.
-	r.out = make([]byte, 0, min(len(v)-r.at, 4<<10))
+	// Room to begin with; it grows by doubling.
+	r.out = make([]byte, 0, min(len(v)-r.at, 4<<10)+2)
 	r.sets = append(r.sets, m.start...)
-	if r.in[r.at] == '[' && m.maxItems > 0 {
+	switch {
+	case first == '[' && m.maxItems > 0:
 		s.Kept, s.Total, _ = r.list(m.all, m.maxItems)
-	} else {
+	case first != '[' && m.isList:
+		r.out = append(r.out, '[')
+		r.value(m.all)
+		r.out = append(r.out, ']')
+	default:
 		r.value(m.all)
 	}
 	s.Value, s.TooDeep = r.out, r.tooDeep
 	return s
 }
+
+// nothing stands for a root that is not there.
+func (m *Selector) nothing() string {
+	if m.isList {
+		return "[]"
+	}
+	return "null"
+}
+
+// Renames tells whether the selected value may have names twice.
+func (m *Selector) Renames() bool { return m.renames }
 
 // reader is one pass over a value.
 type reader struct {
@@ -296,7 +320,7 @@ func (r *reader) object(keep bool) (left bool) {
 		from, next := r.sets[here:here+r.words], r.sets[here+r.words:here+2*r.words]
 		alive, named := r.step(from, next, m, key)
 		wanted := keep || alive && next.meets(r.keep)
-		if !wanted && !alive || alive && next.meets(r.drop) {
+		if !wanted && !(alive && next.meets(r.fields)) || alive && next.meets(r.drop) {
 			r.at = r.skip(r.at)
 			r.next()
 			continue
@@ -372,4 +396,25 @@ func match(pattern string, name []byte) bool {
 		p++
 	}
 	return p == len(pattern)
+}
+
+// Lookup returns the value that names lead to in valid JSON, nil when there is
+// none. In a list the first element that has the next name counts.
+func Lookup(v []byte, names []string) []byte {
+	s := scanner{in: v}
+	s.at = s.space(0)
+	for i, name := range names {
+		if s.in[s.at] == '[' {
+			var found []byte
+			s.elements(func(_, e []byte) bool {
+				found = Lookup(e, names[i:])
+				return found == nil
+			})
+			return found
+		}
+		if !s.find(name) {
+			return nil
+		}
+	}
+	return v[s.at:s.skip(s.at)]
 }
