@@ -55,11 +55,14 @@ const (
 // does not know, and all XML without a shape, is mapped generally: an element
 // with attributes or children is an object, attributes are "@name", text beside
 // them is "#text", elements of one name are a list, everything else is a string;
-// the root element is the one member of the result. Prefixes and namespaces are
-// dropped. A DTD is not read, so entities beyond XML's five make a document text.
+// the root element is the one member of the result. Prefixes are dropped but for
+// those of namespaces that the plan names. A document type is not read, and one
+// that defines entities makes a document text. Of a SOAP envelope what the body
+// holds is the document, and a fault is an error of the tool.
 //
-// CSV is a list of objects by the names in its first row, forms are an object;
-// all values are strings, so that 007 stays 007.
+// CSV is a list of objects by the names in its first row, or the plan's; forms are
+// an object. All values are strings, so that 007 stays 007, but those the plan has
+// a type for.
 type Decoder struct {
 	operation  string // "GET /pets/{id}"
 	upstream   string
