@@ -115,6 +115,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if media := mediaOfKind(out.Response.Kind); media != "" && out.Request.Accept == acceptOf("") { // the author names no other
 		out.Request.Accept = media + ", */*;q=0.5"
 	}
+	out.Request.Repeat = repeatable(t.Hints)
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})
