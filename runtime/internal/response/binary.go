@@ -120,7 +120,7 @@ func (b *body) parts() (list []*body, more bool) {
 		}
 		answer := *b.answer
 		answer.Header = http.Header(p.Header)
-		part := &body{answer: &answer, media: mediaOf(p.Header), bytes: text, name: p.FormName()}
+		part := &body{ctx: b.ctx, args: b.args, answer: &answer, media: mediaOf(p.Header), bytes: text, name: p.FormName()}
 		if part.media.name == "" {
 			part.media = media{kind: kindText, name: "text/plain"} // RFC 2046, section 5.1
 		}
@@ -152,7 +152,7 @@ func (d *Decoder) multipart(b *body) *result.Result {
 
 // contents delivers parts, each as what it is.
 func (d *Decoder) contents(parts []*body) []result.Content {
-	inner := Decoder{operation: d.operation, upstream: d.upstream, wantsJSON: d.wantsJSON, safe: d.safe, narrowing: d.narrowing}
+	inner := Decoder{operation: d.operation, upstream: d.upstream, wantsJSON: d.wantsJSON, safe: d.safe, narrowing: d.narrowing, shaping: d.parts}
 	var out []result.Content
 	for _, part := range parts {
 		if len(part.bytes) == 0 {

@@ -42,7 +42,10 @@ func (d *Decoder) html(b *body) *result.Result {
 			b.remark(fmt.Sprintf("The page has no %s, the part that was to be shown; this is all of it.", d.main))
 		}
 	}
-	res := d.text(nil, markdown(doc, part))
+	res := d.words(b, markdown(doc, part))
+	if res.IsError {
+		return res
+	}
 	if b.cut || len(b.bytes) > maxHTML {
 		d.note(b, res, "")
 	}

@@ -30,7 +30,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -79,6 +78,7 @@ type Decoder struct {
 	csv        *plan.CSVReading
 	main       string   // the part of a page that counts: tag, #id or .class
 	shaping    *shaping // nil: values are shown as they are
+	parts      *shaping // what holds for parts of an answer, too
 	rules      []rule   // what makes an answer an error although its status is good
 	advices    []advice // what to tell of error statuses
 	safe       bool     // the same call again does no harm
@@ -105,6 +105,12 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	var err error
 	if d.shaping, err = compileShaping(t.Response); err != nil {
 		return nil, err
+	}
+	if s := t.Response.Select; s != nil && s.Drop != nil {
+		d.parts, err = compileShaping(plan.Response{Select: &plan.Selection{Rename: s.Rename, Drop: s.Drop}})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if d.rules, d.advices, err = compileErrors(t.Response); err != nil {
 		return nil, err
@@ -232,7 +238,6 @@ func (d *Decoder) body(a *upstream.Answer) *body {
 type body struct {
 	ctx     context.Context // of the call, which the body does not outlive
 	args    map[string]any
-	env     *expr.Env // made when it is needed first
 	answer  *upstream.Answer
 	media   media
 	bytes   []byte
@@ -309,6 +314,18 @@ func (d *Decoder) plain(b *body) *result.Result {
 
 // text is a result of one text, which is not JSON. b may be nil.
 func (d *Decoder) text(b *body, text string) *result.Result {
+	res := d.words(b, text)
+	if b != nil && !res.IsError {
+		if b.cut {
+			d.note(b, res, "")
+		}
+		b.remarks(res)
+	}
+	return res
+}
+
+// words is text without what is to be said about the body. b may be nil.
+func (d *Decoder) words(b *body, text string) *result.Result {
 	if b != nil && d.rules != nil {
 		if res := d.failed(b, result.AppendString(nil, text)); res != nil {
 			return res
@@ -330,12 +347,6 @@ func (d *Decoder) text(b *body, text string) *result.Result {
 	if d.declared {
 		// A client that was promised structured content fails a call without.
 		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
-	}
-	if b != nil {
-		if b.cut {
-			d.note(b, res, "")
-		}
-		b.remarks(res)
 	}
 	return res
 }

@@ -24,7 +24,6 @@ import (
 // one leaves values as they are.
 type shaping struct {
 	selector *shape.Selector // nil: all
-	drops    bool            // something must not be shown
 	program  *shape.Program  // nil: none
 	as       string
 	empty    string
@@ -56,7 +55,7 @@ func compileShaping(r plan.Response) (*shaping, error) {
 }
 
 // values tells whether there is anything to do with a value besides writing it.
-func (s *shaping) values() bool { return s != nil && (s.selector != nil || s.program != nil) }
+func (s *shaping) values() bool { return s.selector != nil || s.program != nil }
 
 // shaped makes a result of a decoded value as the plan says.
 func (d *Decoder) shaped(b *body, v value) *result.Result {
@@ -65,7 +64,7 @@ func (d *Decoder) shaped(b *body, v value) *result.Result {
 		return result.Error("unreadable-answer", "The answer to "+d.operation+" is nested too deeply to be read.",
 			"Ask for something smaller, if the tool's arguments allow it.", result.RetryNo)
 	}
-	out := v.json
+	out := bytes.Trim(v.json, " \t\r\n")
 	var notes []string
 	if s.selector != nil {
 		selected := s.selector.Select(out)
@@ -184,6 +183,9 @@ func (d *Decoder) rest() string {
 type rule struct {
 	plan.ErrorRule
 	condition, message expr.Func // nil: none
+	// members are the parts of the body that the condition speaks of, by the
+	// names of the variables that stand for them in it. Nothing else is decoded.
+	members map[string][]string
 }
 
 // advice is a compiled [plan.Advice].
@@ -203,7 +205,12 @@ func compileErrors(r plan.Response) (rules []rule, advices []advice, err error) 
 		if err = validRetry(e.Retry); err != nil {
 			return nil, nil, err
 		}
-		rules = append(rules, rule{e, compile(e.Condition), compile(e.Message)})
+		r := rule{ErrorRule: e, message: compile(e.Message), members: map[string][]string{}}
+		if e.Condition != nil {
+			x := onMembers(*e.Condition, r.members)
+			r.condition = compile(&x)
+		}
+		rules = append(rules, r)
 	}
 	for _, a := range r.Advice {
 		if err = validRetry(a.Retry); err != nil {
@@ -236,16 +243,17 @@ func retry(word string, a *upstream.Answer, otherwise result.Retry) result.Retry
 // makes its result. v is the decoded body, as JSON, nil when it has none; for
 // texts it is a string.
 func (d *Decoder) failed(b *body, v []byte) *result.Result {
+	v = bytes.Trim(v, " \t\r\n")
 	for i := range d.rules {
 		r := &d.rules[i]
 		if r.Status != nil && !slices.Contains(r.Status, b.answer.Status) ||
-			r.Element != nil && (v == nil || shape.Lookup(v, r.Element) == nil) ||
-			r.Member != nil && (v == nil || !says(shape.Lookup(v, r.Member))) {
+			r.Element != nil && (len(v) == 0 || shape.Lookup(v, r.Element) == nil) ||
+			r.Member != nil && (len(v) == 0 || !says(shape.Lookup(v, r.Member))) {
 			continue
 		}
 		if r.condition != nil {
 			// What cannot be asked of this answer does not hold for it.
-			holds, err := r.condition(b.scope(v))
+			holds, err := r.condition(b.membersScope(r.members, v))
 			if err != nil || holds != true && holds != "true" {
 				continue
 			}
@@ -284,14 +292,73 @@ func says(v []byte) bool {
 // scope is what expressions over the answer see. v is the decoded body as JSON,
 // or nil; what is nested too deeply for expressions is null to them.
 func (b *body) scope(v []byte) *expr.Env {
-	if b.env == nil {
-		response := map[string]any{"status": json.Number(strconv.Itoa(b.answer.Status)), "headers": headers(b.answer.Header), "body": nil}
-		if v != nil {
-			response["body"], _ = args.Value(v)
-		}
-		b.env = &expr.Env{Args: b.args, Vars: map[string]any{"response": response}}
+	response := b.response()
+	if len(v) > 0 {
+		response["body"], _ = args.Value(v)
 	}
-	return b.env
+	return &expr.Env{Args: b.args, Vars: map[string]any{"response": response}}
+}
+
+// response is what expressions see of an answer besides its body.
+func (b *body) response() map[string]any {
+	return map[string]any{"status": json.Number(strconv.Itoa(b.answer.Status)), "headers": headers(b.answer.Header), "body": nil}
+}
+
+// onMembers returns a condition with a variable in place of response.body and of
+// each chain of members of it, and remembers what they stand for.
+func onMembers(x plan.Expr, members map[string][]string) plan.Expr {
+	if names, ok := bodyMember(x); ok {
+		name := "body " + strings.Join(names, "\x00")
+		members[name] = names
+		return plan.Expr{Op: plan.OpVar, Name: name}
+	}
+	in := x.Args
+	x.Args = make([]plan.Expr, len(in))
+	for i := range in {
+		x.Args[i] = onMembers(in[i], members)
+	}
+	return x
+}
+
+// bodyMember returns the names after response.body of an expression that is
+// nothing else.
+func bodyMember(x plan.Expr) ([]string, bool) {
+	if x.Op != plan.OpGet || len(x.Args) != 1 {
+		return nil, false
+	}
+	if of := x.Args[0]; of.Op == plan.OpVar && of.Name == "response" && x.Name == "body" {
+		return []string{}, true
+	}
+	names, ok := bodyMember(x.Args[0])
+	return append(names, x.Name), ok
+}
+
+// membersScope is what a condition sees of an answer.
+func (b *body) membersScope(members map[string][]string, v []byte) *expr.Env {
+	vars := make(map[string]any, len(members)+1)
+	vars["response"] = func() (any, error) { return b.response(), nil }
+	for name, names := range members {
+		vars[name] = func() (any, error) { return member(v, names) }
+	}
+	return &expr.Env{Args: b.args, Vars: vars}
+}
+
+// member decodes a member of a body: null when it is not there. Like everywhere
+// in expressions, what is no object has no members, but null.
+func member(v []byte, names []string) (any, error) {
+	for i := range names {
+		if len(v) == 0 || v[0] == 'n' {
+			return nil, nil
+		}
+		if v[0] != '{' {
+			return nil, fmt.Errorf("it has no member %q", names[i])
+		}
+		v = shape.Lookup(v, names[i:i+1])
+	}
+	if len(v) == 0 {
+		return nil, nil
+	}
+	return args.Value(v)
 }
 
 // headers are the first values of an answer's headers by their names in lower

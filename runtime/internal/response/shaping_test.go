@@ -3,11 +3,13 @@ package response
 import (
 	"bytes"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -35,7 +37,7 @@ func text(s string) plan.Expr {
 	return plan.Expr{Op: plan.OpConst, Const: string(q)}
 }
 
-const orders = `{"total":3,"orders":[{"id":1,"note":"a\tb","who":{"name":"Ann","secret":"x"},"tags":["p","q"]},{"id":2,"note":null,"who":{"name":"Bob","secret":"y"},"tags":[]},{"id":3.50,"who":null}]}`
+const orderList = `{"total":3,"orders":[{"id":1,"note":"a\tb","who":{"name":"Ann","secret":"x"},"tags":["p","q"]},{"id":2,"note":null,"who":{"name":"Bob","secret":"y"},"tags":[]},{"id":3.50,"who":null}]}`
 
 func TestShaping(t *testing.T) {
 	inOrders := &plan.Selection{Root: []string{"orders"}}
@@ -46,34 +48,34 @@ func TestShaping(t *testing.T) {
 		body string
 		want string
 	}{
-		{"fields", plan.Response{Select: &plan.Selection{Fields: []plan.Path{one("orders", "id")}}}, "", orders,
+		{"fields", plan.Response{Select: &plan.Selection{Fields: []plan.Path{one("orders", "id")}}}, "", orderList,
 			`{"orders":[{"id":1},{"id":2},{"id":3.50}]}` + "\n== " + `{"orders":[{"id":1},{"id":2},{"id":3.50}]}`},
-		{"root and a wrap", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, Wrap: true}, object, orders,
+		{"root and a wrap", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, Wrap: true}, object, orderList,
 			`[{"id":1},{"id":2},{"id":3.50}]` + "\n== " + `{"result":[{"id":1},{"id":2},{"id":3.50}]}`},
-		{"a list without a schema", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}}, "", orders,
+		{"a list without a schema", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}}, "", orderList,
 			`[{"id":1},{"id":2},{"id":3.50}]`},
 		{"names twice", plan.Response{Select: &plan.Selection{Fields: []plan.Path{one("a")}}}, "", `{"a":1,"b":0,"a":2}`, `{"a":2}` + "\n== " + `{"a":2}`},
 		{"a renaming meets a name", plan.Response{Select: &plan.Selection{Rename: []plan.NamePair{{From: "b", To: "a"}}}}, "", `{"a":1,"b":2}`, `{"a":2}` + "\n== " + `{"a":2}`},
-		{"max items", plan.Response{Select: inOrders, MaxItems: 1, Wrap: true}, object, orders,
+		{"max items", plan.Response{Select: inOrders, MaxItems: 1, Wrap: true}, object, orderList,
 			`[{"id":1,"note":"a\tb","who":{"name":"Ann","secret":"x"},"tags":["p","q"]}]` + "\n--\nShown are the first 1 of 3 elements. Ask for less at once, if the tool's arguments allow it.\n== " +
 				`{"result":[{"id":1,"note":"a\tb","who":{"name":"Ann","secret":"x"},"tags":["p","q"]}]}`},
-		{"table", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Drop: []plan.Path{one("who", "secret")}}, As: "table"}, "", orders,
+		{"table", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Drop: []plan.Path{one("who", "secret")}}, As: "table"}, "", orderList,
 			"id\tnote\twho.name\ttags\twho\n1\ta\\tb\tAnn\t[\"p\",\"q\"]\t\n2\t\tBob\t[]\t\n3.50\t\t\t\t\n== " +
 				`{"result":[{"id":1,"note":"a\tb","who":{"name":"Ann"},"tags":["p","q"]},{"id":2,"note":null,"who":{"name":"Bob"},"tags":[]},{"id":3.50,"who":null}]}`},
-		{"jq", plan.Response{JQ: `{n: (.orders | length), first: .orders[0].who.name, last: .orders[-1].id}`}, "", orders,
+		{"jq", plan.Response{JQ: `{n: (.orders | length), first: .orders[0].who.name, last: .orders[-1].id}`}, "", orderList,
 			`{"first":"Ann","last":3.50,"n":3}` + "\n== " + `{"first":"Ann","last":3.50,"n":3}`},
-		{"jq after fields", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, JQ: `.[]`, Wrap: true}, object, orders,
+		{"jq after fields", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, JQ: `.[]`, Wrap: true}, object, orderList,
 			`[{"id":1},{"id":2},{"id":3.50}]` + "\n== " + `{"result":[{"id":1},{"id":2},{"id":3.50}]}`},
-		{"jq fails", plan.Response{JQ: `.orders + 1`}, "", orders,
+		{"jq fails", plan.Response{JQ: `.orders + 1`}, "", orderList,
 			"What GET /things/{id} answered could not be shaped. jq: cannot add: array ([{\"id\":1,\"note\":\"a\\tb\",\"t ...]) and number (1)\nThe jq program of this tool does not fit this answer: other arguments may help; the operator of this server can correct it.\nRetrying the same call will not help.\n!! jq"},
 		{"nothing, in words", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, List: true}, Empty: "No orders.", Wrap: true}, object, `{"total":0}`, "No orders.\n== {\"result\":[]}"},
 		{"something, and words for nothing", plan.Response{Select: inOrders, Empty: "No orders."}, "", `{"orders":[0]}`, "[0]"},
 		{"null, in words", plan.Response{Empty: "Nothing."}, object, `null`, "Nothing.\n== {}"},
 		{"a root that is not there", plan.Response{Select: inOrders}, object, `{}`, "null\n== {}"},
 		{"no JSON at all", plan.Response{Select: inOrders}, "", "sorry", "sorry\n--\nThis is the text of the answer, which cannot be read as JSON: it is not valid JSON."},
-		{"a budget", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, MaxText: 25, Wrap: true}, object, orders,
+		{"a budget", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, MaxText: 25, Wrap: true}, object, orderList,
 			`[{"id":1},{"id":2}]` + "\n--\nThis answer is incomplete: the whole would be 31 bytes, and this tool's are limited to 25 bytes. The list ends after 2 of 3 elements. Ask for less at once, if the tool's arguments allow it.\n== " + `{"result":[{"id":1},{"id":2}]}`},
-		{"a budget of a table", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, MaxText: 8, As: "table"}, "", orders,
+		{"a budget of a table", plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, MaxText: 8, As: "table"}, "", orderList,
 			"id\n1\n2\n--\nThis answer is incomplete: the whole would be 11 bytes, and this tool's are limited to 8 bytes. The list ends after 2 of 3 elements. Ask for less at once, if the tool's arguments allow it.\n== " + `{"result":[{"id":1},{"id":2}]}`},
 		{"a budget that is enough", plan.Response{MaxText: 1000}, "", `{"a": 1}`, `{"a": 1}` + "\n== " + `{"a": 1}`},
 		{"a budget of a text", plan.Response{MaxText: 12}, "", "one\ntwo\nthree\nfour\n",
@@ -95,15 +97,27 @@ func TestShaping(t *testing.T) {
 
 // What is dropped stays dropped, however the answer is made.
 func TestDropHolds(t *testing.T) {
+	hide := tool("")
+	hide.Response.Select = &plan.Selection{Drop: []plan.Path{{{Name: "secret", Deep: true}}}}
+	for media, body := range map[string]string{
+		"multipart/mixed; boundary=x": "--x\r\nContent-Type: application/json\r\n\r\n{\"secret\":1}\r\n--x--", "text/event-stream": "data: {\"secret\":1}\n\n", "application/x-ndjson": "{\"secret\":1}\n{}\n",
+		"text/xml": "<r secret='1'><secret>1</secret></r>", "text/csv": "a,secret\n1,2\n", "application/x-www-form-urlencoded": "a=1&secret=2", "text/plain": "{\"secret\":1}",
+	} {
+		t.Run(media, func(t *testing.T) {
+			r := compile(t, hide).Result(answer(200, media, body))
+			if got := show(r); strings.Contains(got, `"secret"`) || strings.Contains(got, "secret>") {
+				t.Error(got)
+			}
+			checkValid(t, r)
+		})
+	}
 	deep := strings.Repeat(`{"a":[`, 600) + `{"secret":1}` + strings.Repeat(`]}`, 600)
 	for name, body := range map[string]string{
 		"deep": deep, "deep and twice": strings.Replace(deep, `{"secret":1}`, `{"secret":1,"secret":2}`, 1), "twice": `{"secret":1,"secret":2}`,
 		"escaped": `{"s\u0065cret":1}`, "in lists": `[[[{"secret":1}]]]`, "Latin-1": "{\"secret\":\"\xe9\"}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := tool("")
-			p.Response.Select = &plan.Selection{Drop: []plan.Path{{{Name: "secret", Deep: true}}}}
-			r := compile(t, p).Result(answer(200, "application/json", body))
+			r := compile(t, hide).Result(answer(200, "application/json", body))
 			if got := show(r); strings.Contains(got, "secret") || strings.Contains(got, "s\\u0065cret") {
 				t.Error(got)
 			}
@@ -116,7 +130,7 @@ func TestCutAnswersAreShaped(t *testing.T) {
 	p := tool(object)
 	p.Response = plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, MaxItems: 1, Wrap: true}
 	p.Request.Query = []plan.Param{{Name: "page", Arg: "page"}}
-	a := answer(200, "application/json", orders[:strings.Index(orders, `,{"id":3`)+9])
+	a := answer(200, "application/json", orderList[:strings.Index(orderList, `,{"id":3`)+9])
 	a.Truncated = true
 	const rest = " To get the rest, call again with other values of page."
 	want := `[{"id":1}]` + "\n--\nThis answer is incomplete: the upstream's is larger than 1 MiB, the most that is read." + rest +
@@ -140,6 +154,7 @@ func TestErrorRules(t *testing.T) {
 		body  string
 		want  string
 	}{
+		{"white space around", plan.ErrorRule{Condition: &condition, Member: []string{"why"}, Message: says(get("why"))}, "application/json", "\n {\"ok\":false,\"why\":\"no\"}", "ERP says: no\n!! upstream-error"},
 		{"an element", plan.ErrorRule{Element: []string{"ERROR"}, Message: says(get("ERROR", "TEXT"))}, "text/xml", "<ERROR><TEXT>closed</TEXT></ERROR>", "ERP says: closed\n!! upstream-error"},
 		{"an empty element", plan.ErrorRule{Element: []string{"R", "ERROR"}, Retry: "no"}, "text/xml", "<R><ERROR/></R>",
 			"The answer to GET /things/{id} is an error, although its status is 200 OK.\n<R><ERROR/></R>\nRetrying the same call will not help.\n!! upstream-error"},
@@ -173,6 +188,39 @@ func TestErrorRules(t *testing.T) {
 		p.Response.Errors = []plan.ErrorRule{{Member: []string{"error"}}}
 		if r := compile(t, p).Result(answer(200, "application/json", `{"error":`+value+`}`)); r.IsError != want {
 			t.Errorf("%s: %s", value, show(r))
+		}
+	}
+}
+
+// A condition that sees only the members it speaks of decides as one that sees
+// the whole answer.
+func TestConditionsOnMembers(t *testing.T) {
+	is := func(name string, x ...plan.Expr) plan.Expr { return plan.Expr{Op: plan.OpCall, Name: name, Args: x} }
+	at := func(x plan.Expr, i string) plan.Expr {
+		return plan.Expr{Op: plan.OpIndex, Args: []plan.Expr{x, {Op: plan.OpConst, Const: i}}}
+	}
+	null := plan.Expr{Op: plan.OpConst, Const: "null"}
+	status := plan.Expr{Op: plan.OpGet, Name: "status", Args: []plan.Expr{{Op: plan.OpVar, Name: "response"}}}
+	for _, x := range []plan.Expr{
+		is("==", get("ok"), plan.Expr{Op: plan.OpConst, Const: "false"}), is("!=", get("a", "b"), null), is("==", at(get("a"), "0"), null), is("==", at(get(), `"ok"`), null),
+		is("&&", is("==", get("a", "b"), get("ok")), is("==", status, text("200"))), is("contains", get("a"), get("ok")), get("a", "b", "c"), is("==", get(), null),
+	} {
+		for _, v := range []string{`{"ok":false}`, ` {"a":{"b":false},"ok":false} `, `{"a":[1,{"b":2}],"ok":1}`, `[]`, `null`, `"x"`, `{"a":"x","ok":"x"}`, `{"a":{"b":{"c":true}}}`, ``} {
+			members := map[string][]string{}
+			whole, err := expr.Compile(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, err := expr.Compile(onMembers(x, members))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &body{answer: answer(200, "", "")}
+			want, wantErr := whole(b.scope([]byte(v)))
+			got, gotErr := part(b.membersScope(members, bytes.TrimSpace([]byte(v))))
+			if !reflect.DeepEqual(got, want) || (gotErr == nil) != (wantErr == nil) {
+				t.Errorf("%+v of %q: %v %v, want %v %v", x, v, got, gotErr, want, wantErr)
+			}
 		}
 	}
 }
@@ -230,7 +278,7 @@ func TestShapingMistakes(t *testing.T) {
 // Whatever comes, shaping makes a valid result of it that is no larger than it
 // may be.
 func FuzzShaping(f *testing.F) {
-	f.Add([]byte(orders), "application/json", false, uint8(0))
+	f.Add([]byte(orderList), "application/json", false, uint8(0))
 	f.Add([]byte("<r><orders><id>1</id></orders></r>"), "text/xml", false, uint8(1))
 	f.Add([]byte("id;note\n1;2\n"), "text/csv", true, uint8(2))
 	f.Add([]byte(`{"orders":[{"id":1,"id":2},[],{"a":{"b":"\n"}}]}`), "application/json", true, uint8(5))

@@ -42,6 +42,7 @@ type Selector struct {
 
 	words  int                // of a set
 	names  map[string]*member // that paths or renamings mention
+	seems  [256]uint64        // lengths of those names by their first byte, to look up few others
 	globs  []glob
 	start  set // the first places of all paths
 	deep   set // steps that are looked for at every depth
@@ -159,7 +160,27 @@ func NewSelector(s *plan.Selection, maxItems int) (*Selector, error) {
 		renamed[r.From] = &to
 	}
 	maps.Copy(m.names, renamed)
+	for name := range m.names {
+		first, length := hint([]byte(name))
+		m.seems[first] |= length
+	}
 	return m, nil
+}
+
+// hint is what tells most names apart: the first byte, and the length as a bit.
+func hint(name []byte) (first byte, length uint64) {
+	if len(name) == 0 {
+		return 0, 1
+	}
+	return name[0], 1 << (len(name) % 64)
+}
+
+// member returns what is known of a name, nil for nothing.
+func (m *Selector) member(name []byte) *member {
+	if first, length := hint(name); m.seems[first]&length == 0 {
+		return nil
+	}
+	return m.names[string(name)]
 }
 
 func (m *Selector) none() set { return make(set, m.words) }
@@ -184,9 +205,19 @@ func (m *Selector) Select(v []byte) Selected {
 		s.Value = v[r.at:r.skip(r.at)]
 		return s
 	}
+	r.sets = append(make(set, 0, 16*m.words), m.start...)
+	if r.cuts(m.all) && !(first == '[' && m.maxItems > 0) && !m.isList {
+		begin := r.at
+		r.from = begin
+		if r.walk(); r.out == nil {
+			s.Value = v[begin:r.at]
+			return s
+		}
+		s.Value, s.TooDeep = append(r.out, v[r.from:r.at]...), r.tooDeep
+		return s
+	}
 	// Room to begin with; it grows by doubling.
 	r.out = make([]byte, 0, min(len(v)-r.at, 4<<10)+2)
-	r.sets = append(r.sets, m.start...)
 	switch {
 	case first == '[' && m.maxItems > 0:
 		s.Kept, s.Total, _ = r.list(m.all, m.maxItems)
@@ -217,6 +248,7 @@ type reader struct {
 	*Selector
 	scanner
 	out     []byte
+	from    int // what walk has not copied yet begins here
 	sets    set // the places of every open object, one set after the other
 	depth   int
 	tooDeep bool
@@ -234,6 +266,12 @@ func (r *reader) copy() {
 // anything is left; what was written of a value of which nothing is left shows
 // only that there was one.
 func (r *reader) value(keep bool) (left bool) {
+	if r.cuts(keep) {
+		r.from = r.at
+		r.walk()
+		r.out = append(r.out, r.in[r.from:r.at]...)
+		return true
+	}
 	switch r.in[r.at] {
 	case '[':
 		_, _, left = r.list(keep, 0)
@@ -247,6 +285,87 @@ func (r *reader) value(keep bool) (left bool) {
 	}
 	r.at = r.skip(r.at)
 	return false
+}
+
+// cuts tells that of a value something may be cut out, and the rest stays as it
+// is.
+func (r *reader) cuts(keep bool) bool { return keep && !r.renames }
+
+// walk moves over the value at hand and leaves out what drop names: what comes
+// before that is copied, in as few pieces as there are.
+func (r *reader) walk() {
+	switch r.in[r.at] {
+	case '[', '{':
+	default:
+		r.at = r.skip(r.at)
+		return
+	}
+	if r.depth == MaxDepth {
+		r.out = append(r.out, r.in[r.from:r.at]...)
+		r.enter()
+		r.from = r.at
+		return
+	}
+	r.depth++
+	if r.in[r.at] == '{' {
+		r.walkObject()
+	} else {
+		r.at = r.space(r.at + 1)
+		for r.in[r.at] != ']' {
+			r.walk()
+			r.next()
+		}
+		r.at++
+	}
+	r.depth--
+}
+
+func (r *reader) walkObject() {
+	here := len(r.sets) - r.words
+	r.sets = append(r.sets, r.start...) // room, which step writes
+	end := 0                            // of the last member that stays, 0 before the first
+	r.at = r.space(r.at + 1)
+	begin := r.at
+	for r.in[r.at] != '}' {
+		name := r.at
+		behind := r.text(name)
+		key := r.key(name, behind)
+		r.at = r.space(r.space(behind) + 1)
+		from, next := r.sets[here:here+r.words], r.sets[here+r.words:here+2*r.words]
+		alive, _ := r.step(from, next, r.member(key), key)
+		switch {
+		case !alive:
+			r.at = r.skip(r.at)
+			end = r.at
+		case !next.meets(r.drop):
+			r.walk()
+			end = r.at
+		default:
+			r.at = r.skip(r.at)
+			if r.out == nil {
+				r.out = make([]byte, 0, len(r.in)-begin)
+			}
+			// A member goes with the comma before it, the first with that behind.
+			if end > 0 {
+				r.cut(end, r.at)
+				break
+			}
+			r.next()
+			r.cut(begin, r.at)
+			continue
+		}
+		r.next()
+	}
+	r.at++
+	r.sets = r.sets[:here+r.words]
+}
+
+// cut leaves out what is between two positions.
+func (r *reader) cut(begin, end int) {
+	if begin > r.from {
+		r.out = append(r.out, r.in[r.from:begin]...)
+	}
+	r.from = end
 }
 
 // enter tells whether the list or object at hand is not too deep. One that is,
@@ -313,7 +432,7 @@ func (r *reader) object(keep bool) (left bool) {
 		key, quoted := r.key(begin, end), r.in[begin:end]
 		r.at = r.space(r.space(end) + 1)
 
-		m := r.names[string(key)]
+		m := r.member(key)
 		if m != nil && m.quoted != nil {
 			quoted, key = m.quoted, m.name
 		}
@@ -332,7 +451,7 @@ func (r *reader) object(keep bool) (left bool) {
 		r.out = append(append(r.out, quoted...), ':')
 		list := r.in[r.at] == '['
 		switch {
-		case wanted && !r.renames && !(alive && next.meets(r.drops)):
+		case r.cuts(wanted) && !(alive && next.meets(r.drops)):
 			r.copy()
 			left = true
 		case r.value(wanted), list && named:

@@ -352,7 +352,7 @@ func randomPaths(r *rand.Rand) []plan.Path {
 // take.
 func TestSelectAgainstNaive(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 20000 {
+	for range 5000 {
 		var b bytes.Buffer
 		randomJSON(r, &b, 5)
 		s := plan.Selection{Fields: randomPaths(r), Drop: randomPaths(r)}
