@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -189,7 +190,7 @@ func (b *block) child(name string) *block {
 // isSyntax reports whether the value of a setting is syntax rather than a
 // value; in JSON it is written as text.
 func (k kind) isSyntax() bool {
-	return k == typeKind || k == credentialKind || k == operationKind || k == apiKind
+	return k == typeKind || k == typesKind || k == credentialKind || k == operationKind || k == apiKind
 }
 
 // blocks adds the blocks of one kind: the keys of nested objects are labels,
@@ -207,7 +208,7 @@ func (j *jsonForm) blocks(out *hclsyntax.Body, b *block, f specs.Field, n *specs
 			want++
 		}
 	}
-	if len(labels) < want {
+	if len(labels) < want && !(b.optional && !b.labelled(n)) {
 		if n.Kind != specs.Object {
 			j.wrong(n, fmt.Sprintf("%s takes an object whose keys are the %s", b.name, []string{b.label, b.second}[len(labels)]))
 			return
@@ -229,6 +230,19 @@ func (j *jsonForm) blocks(out *hclsyntax.Body, b *block, f specs.Field, n *specs
 		block.TypeRange = block.LabelRanges[0] // the key of the kind may be far away, and shared
 	}
 	out.Blocks = append(out.Blocks, block)
+}
+
+// labelled reports whether the keys of an object are labels of a block that may go
+// without: words that are allowed as such, and not members of the block.
+func (b *block) labelled(n *specs.Node) bool {
+	found := false
+	for _, f := range n.Fields {
+		if f.Key != "//" && !slices.Contains(b.labels, f.Key) {
+			return false
+		}
+		found = found || f.Key != "//"
+	}
+	return found
 }
 
 // expr is a value as an expression. Texts are templates, or with asExpr
@@ -253,7 +267,7 @@ func (j *jsonForm) expr(n *specs.Node, asExpr bool) hclsyntax.Expression {
 		for _, f := range n.Fields {
 			kr := j.keyRange(f)
 			key := j.text(&specs.Node{Kind: specs.String, Text: f.Key, Source: n.Source, Start: int32(kr.Start.Byte), End: int32(kr.End.Byte)}, false)
-			object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: j.expr(f.Value, false)})
+			object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: j.expr(f.Value, asExpr)})
 		}
 		return object
 	}
