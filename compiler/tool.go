@@ -112,6 +112,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, roots{}, false
 	}
+	out.Request.Repeat = repeatable(t.Hints)
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})

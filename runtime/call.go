@@ -110,6 +110,10 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		return b.refused(ctx, t, err)
 	}
 	res := t.decoder.ResultOf(ctx, k.answer, k.args.Values)
+	if k.answer.Stale > 0 {
+		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
+		res.SetMeta("mcpc/stale", true)
+	}
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}
