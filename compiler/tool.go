@@ -112,6 +112,9 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, roots{}, false
 	}
+	if media := mediaOfKind(out.Response.Kind); media != "" && out.Request.Accept == acceptOf("") { // the author names no other
+		out.Request.Accept = media + ", */*;q=0.5"
+	}
 	out.Request.Repeat = repeatable(t.Hints)
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
