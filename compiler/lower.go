@@ -661,6 +661,10 @@ func (a *apiContext) response(d *derived, said *specs.Shaping, l *lowered) (acce
 			}
 			list[i], empty = masked, empty || maybe
 		}
+		if own := d.tool; own != nil && own.Response != nil && own.Response.MaxItems != nil && kindOfRoot(list[0], 0) == objectRoot {
+			l.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "does-not-apply", Message: fmt.Sprintf("what %q answers is an object, which max_items does not shorten", op.ID),
+				Hint: "write the root that leads to its list", Range: own.Response.MaxItems.Range})
+		}
 		s = list[0]
 	}
 	root, wrap, ok := resultSchema(list, empty)
