@@ -105,6 +105,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	said := inherit(a.api.Response, t.Response)
 	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
 	results := a.handOutput(said, &out, &c.diags)
+	out.Scopes = scopesOf(t)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, arg)
 		out.Confirm = &x
