@@ -295,7 +295,15 @@ const (
 	OpList     ExprOp = "list"
 	OpSecret   ExprOp = "secret"
 	OpVar      ExprOp = "var"
+
+	OpFor       ExprOp = "for"
+	OpForObject ExprOp = "forobject"
+	OpForGroups ExprOp = "forgroups"
 )
+
+// Loops reports whether all but the first of the Args are evaluated for every
+// element of that one.
+func (o ExprOp) Loops() bool { return o == OpFor || o == OpForObject || o == OpForGroups }
 
 // Expr is an expression evaluated for every call.
 //
@@ -310,6 +318,13 @@ const (
 //	list      Args
 //	secret    the value of Secret
 //	var       the value Name of the phase: response, step, each, request or result; null when there is none
+//	for       a list of Args[2] for every element of Args[0] where Args[1] holds
+//	forobject an object of Args[2] under the key Args[3], the same way; a key twice is an error
+//	forgroups the same, with a list of the values of a key
+//
+// A for walks over a list, over an object by its sorted keys, or over null, which
+// is empty. Name is what Args[1] and the following call the element, "value", or
+// "key,value"; they refer to it with var.
 type Expr struct {
 	Op     ExprOp
 	Const  string

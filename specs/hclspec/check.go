@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -247,7 +248,7 @@ func (p *parser) closeInput(h *head, t *inputTarget) *specs.Input {
 		}
 		a, err1 := number(least)
 		b, err2 := number(most)
-		if err1 == nil && err2 == nil && a.cmp(b) > 0 {
+		if err1 == nil && err2 == nil && function.Compare(a, b) > 0 {
 			p.add(diag.Diagnostic{Code: "empty-range", Message: fmt.Sprintf("%s is more than %s: no value is allowed", pair[2], pair[3]), Hint: "swap or change them", Range: t.places[pair[3]]})
 		}
 	}

@@ -47,7 +47,7 @@ type Load func(location string, serverVariables map[string]string, at diag.Range
 // it, so that the rest can be checked further without saying things twice.
 func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Load) (*specs.Document, diag.List) {
 	p := &parser{ctx: ctx, reader: r, options: o, load: load, doc: &specs.Document{},
-		language: language(), functions: map[string]*function{},
+		language: language(), functions: map[string]*signature{},
 		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{},
 		weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{},
 		toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
@@ -132,7 +132,7 @@ type parser struct {
 	load    Load
 
 	language  *block
-	functions map[string]*function
+	functions map[string]*signature
 
 	dir    string // where relative paths start
 	remote bool   // the spec comes from a URL

@@ -95,9 +95,10 @@ func referenceFunctions() string {
 		}
 		var examples []string
 		for _, e := range f.examples {
-			examples = append(examples, fmt.Sprintf("`%s` → `%s`", cell(e[0]), cell(e[1])))
+			call, value, _ := strings.Cut(e, " → ")
+			examples = append(examples, fmt.Sprintf("`%s` → `%s`", cell(call), cell(value)))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.signature(), cell(f.doc), strings.Join(examples, "<br>"))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.form(), cell(f.doc), strings.Join(examples, "<br>"))
 	}
 	return strings.TrimPrefix(b.String(), "\n")
 }

@@ -362,7 +362,7 @@ func (p *parser) fileFunction(path string, sc *scope, r diag.Range) *specs.Expr 
 }
 
 // loadFunction evaluates a function of the static phase.
-func (p *parser) loadFunction(f *function, args []*specs.Expr, r diag.Range, sc *scope) *specs.Expr {
+func (p *parser) loadFunction(f *signature, args []*specs.Expr, r diag.Range, sc *scope) *specs.Expr {
 	x := args[0]
 	if x.Op != specs.ExprConst {
 		if s := findSecret(x); s != nil {
@@ -371,7 +371,7 @@ func (p *parser) loadFunction(f *function, args []*specs.Expr, r diag.Range, sc 
 		return p.fail(sc, "wrong-phase", x.Range, fmt.Sprintf("%s is evaluated when the spec is loaded and cannot take arguments of a call", f.name), "")
 	}
 	if x.Value.Kind != specs.String || x.Value.Text == "" || strings.Contains(x.Value.Text, "\x00") {
-		return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s takes a name, not %s", f.name, valueText(x.Value)), f.signature())
+		return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s takes a name, not %s", f.name, valueText(x.Value)), f.form())
 	}
 	return f.load(p, x.Value.Text, sc, r)
 }
