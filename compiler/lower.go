@@ -121,6 +121,14 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	}
 
 	t.Request.Accept, t.Response, t.Output = a.response(op, &out)
+	said := a.api.Response
+	for _, l := range d.layers {
+		said = inherit(said, l.response)
+	}
+	shapeAnswer(&t.Response, said, func(x *specs.Expr) plan.Expr { return edits.expr(x, nil, plan.Expr{}) })
+	if out.diags.HasErrors() {
+		return out
+	}
 	var cut bool
 	out.roots.in = inputSchema(args)
 	t.Input, cut = emit(out.roots.in, inputBudget, 1)

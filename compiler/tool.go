@@ -102,6 +102,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		}
 	}
 
+	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, nil, false
 	}

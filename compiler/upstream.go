@@ -43,11 +43,32 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 			u.Retry.On = r.On
 		}
 	}
+	if l := api.Limit; l != nil && l.Rate != nil {
+		u.Limit = rateLimit(l)
+	}
+	if k := api.Cache; k != nil && k.TTL != nil {
+		u.Cache = &plan.Cache{TTL: c.duration(k.TTL, 0), ETag: k.ETag, Shared: k.Scope != nil && k.Scope.Value == "all"}
+	}
 	for _, h := range api.Headers {
 		v := lowerExpr(h.Value, noArguments(&c.diags, "a header of an api"))
 		u.Headers = append(u.Headers, plan.Param{Name: h.Name, Value: &v, Style: plan.Simple})
 	}
 	return u
+}
+
+// rateLimit reads a rate such as "15/s", which the front-end has checked.
+func rateLimit(l *specs.RateLimit) *plan.RateLimit {
+	number, unit, _ := strings.Cut(l.Rate.Value, "/")
+	n, err := strconv.ParseInt(number, 10, 32)
+	if err != nil || n < 1 {
+		n = 1
+	}
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	burst := l.Burst
+	if burst == 0 {
+		burst = max(1, int(n*int64(time.Second)/int64(per)))
+	}
+	return &plan.RateLimit{Every: per / time.Duration(n), Burst: burst}
 }
 
 func (c *compilation) duration(t *specs.Text, otherwise time.Duration) time.Duration {
@@ -66,15 +87,24 @@ func (c *compilation) size(t *specs.Text, otherwise int64) int64 {
 	if t == nil {
 		return otherwise
 	}
-	digits := strings.TrimRight(t.Value, "KMGTiBkmgtb ")
-	unit := strings.ToUpper(strings.TrimSpace(t.Value[len(digits):]))
-	factor := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}[unit]
-	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-	if err != nil || factor == 0 || n*factor < 1 || n*factor > math.MaxInt64/2 {
+	n, ok := bytesOf(t.Value)
+	if !ok {
 		c.diags.Add(diag.Diagnostic{Code: "invalid-size", Message: fmt.Sprintf("%q is no size", t.Value), Hint: `write a number and a unit, such as "10MB" or "4MiB"`, Range: t.Range})
 		return otherwise
 	}
-	return int64(n * factor)
+	return n
+}
+
+// bytesOf reads a size with its unit.
+func bytesOf(s string) (int64, bool) {
+	digits := strings.TrimRight(s, "KMGTiBkmgtb ")
+	unit := strings.ToUpper(strings.TrimSpace(s[len(digits):]))
+	factor := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}[unit]
+	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	if err != nil || factor == 0 || n*factor < 1 || n*factor > math.MaxInt64/2 {
+		return 0, false
+	}
+	return int64(n * factor), true
 }
 
 // baseURL decides where an API is. given is the word of the command line, which

@@ -26,6 +26,14 @@ type Text struct {
 	Range diag.Range
 }
 
+// Str returns the text; "" for nil.
+func (t *Text) Str() string {
+	if t == nil {
+		return ""
+	}
+	return t.Value
+}
+
 // Flag is a boolean with its place. A nil *Flag is an attribute not written.
 type Flag struct {
 	Value bool
@@ -71,12 +79,15 @@ type API struct {
 	ConnectTimeout *Text
 	Retry          *Retry
 	MaxResponse    *Text // bytes, "10MB" or "4MiB"
+	Limit          *RateLimit
+	Cache          *Cache
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
 	ExposeAll bool
 	Expose    []*Expose
 	Overrides []*Override
+	Response  *Shaping // of all its tools; nil: not written
 
 	// Declared is the number of operations the document declares, skipped ones
 	// included; len(Operations) + len(Skipped) equals it.
@@ -99,6 +110,19 @@ type Retry struct {
 	Range    diag.Range
 }
 
+// RateLimit bounds how often an API is called.
+type RateLimit struct {
+	Rate  *Text // "5/s", "100/m" or "1000/h"
+	Burst int   // requests that may go out at once; 0: as many as the rate allows in a second, at least one
+}
+
+// Cache keeps answers of read-only tools.
+type Cache struct {
+	TTL   *Text // how long an answer is fresh, Go duration
+	ETag  bool  // ask whether a stale answer is still right, where it has a validator
+	Scope *Text // "caller" or "all"
+}
+
 // Expose selects operations of an API and says how their tools are named.
 type Expose struct {
 	Operations []Text // globs over operation ids; empty: all
@@ -118,6 +142,7 @@ type Override struct {
 	Title       *Text
 	Hints       Hints
 	Inputs      []*Input
+	Response    *Shaping
 	Range       diag.Range
 }
 
@@ -257,6 +282,7 @@ type Tool struct {
 	API         *Text         // of a hand-written request; nil when only one API exists
 	Request     *Request      // hand-written
 	Inputs      []*Input
+	Response    *Shaping
 	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }

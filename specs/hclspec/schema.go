@@ -25,6 +25,7 @@ type block struct {
 	label    string   // what the label says; "": the block has none
 	labelDoc string   // for the reference
 	labels   []string // labels that are allowed; nil: any
+	optional bool     // the label may be missing
 	second   string   // what the second label says; only request has two
 
 	once  bool  // at most one in its parent
@@ -48,6 +49,7 @@ type attr struct {
 	doc      string
 	example  string
 	words    []string                                // allowed values of a text; nil: any
+	members  []attr                                  // of settings
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
 	set      func(p *parser, target any, s *setting)
 }
@@ -73,12 +75,18 @@ const (
 	credentialKind             // bearer(…), basic(…), api_key(…)
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
-	templateKind               // text over operation.…
+	templateKind               // text, computed
+	pathKind                   // "user.login", leads to one value
+	pathsKind                  // list of paths, which may have patterns
+	typesKind                  // { NAME = integer }
+	jqKind                     // a program of jq
+	settingsKind               // object of fixed members, each with a row of its own
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text"}[k]
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
+		"path", "list of paths", "object of types", "jq program", "settings"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -123,7 +131,24 @@ type setting struct {
 	typ     *inputType
 	cred    *specs.Credential
 	op      *specs.OperationRef
+	paths   []specs.Path // one of a pathKind
+	pairs   []specs.Pair // of a textMapKind
+	typed   []specs.TypedName
+	members []memberSetting      // of settings
 	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
+}
+
+// memberSetting is a member of settings that was written.
+type memberSetting struct {
+	row *attr
+	*setting
+}
+
+// setMembers is the setter of settings: the members set themselves.
+func setMembers(p *parser, target any, s *setting) {
+	for _, m := range s.members {
+		m.row.set(p, target, m.setting)
+	}
 }
 
 // into adapts a setter of one target type to the table.
@@ -229,6 +254,8 @@ func (p *parser) checkLabels(c *block, h *head) bool {
 		}
 	}
 	switch {
+	case len(h.labels) == 0 && c.optional:
+		return true
 	case len(h.labels) < want:
 		form := c.name
 		for i := range want {
@@ -326,6 +353,12 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case apiKind:
 		s.text = p.apiRef(e, row)
 		return s.text != nil
+	case settingsKind:
+		return p.settings(e, row, s)
+	case typesKind:
+		var ok bool
+		s.typed, ok = p.typedNames(e, row)
+		return ok
 	}
 
 	x := p.lower(e, sc)
@@ -362,7 +395,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	}
 	s.node = v
 	switch row.kind {
-	case textKind:
+	case textKind, pathKind, jqKind:
 		if v.Kind != specs.String {
 			return wrong("text")
 		}
@@ -377,6 +410,14 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			}
 		}
 		s.text = &specs.Text{Value: v.Text, Range: s.rng}
+		switch row.kind {
+		case pathKind:
+			path, ok := p.path(row.name, *s.text, false)
+			s.paths = []specs.Path{path}
+			return ok
+		case jqKind:
+			return p.checkJQ(row.name, *s.text)
+		}
 	case boolKind:
 		if v.Kind != specs.Bool {
 			return wrong("true or false")
@@ -405,7 +446,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			return false
 		}
 		s.text = &specs.Text{Value: v.Text, Range: s.rng}
-	case textsKind, statusesKind:
+	case textsKind, statusesKind, pathsKind:
 		if v.Kind != specs.Array {
 			return wrong("a list")
 		}
@@ -432,7 +473,21 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 				ok = false
 				continue
 			}
-			s.texts = append(s.texts, specs.Text{Value: f.Value.Text, Range: r})
+			t := specs.Text{Value: f.Value.Text, Range: r}
+			if row.kind == pathsKind {
+				path, sound := p.path(row.name, t, true)
+				s.paths = append(s.paths, path)
+				ok = ok && sound
+				continue
+			}
+			if row.check != nil {
+				if problem, advice := row.check(t.Value); problem != "" {
+					p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: r})
+					ok = false
+					continue
+				}
+			}
+			s.texts = append(s.texts, t)
 		}
 		return ok
 	case textMapKind:
@@ -443,6 +498,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			if f.Value.Kind != specs.String {
 				return wrong("an object of text")
 			}
+			s.pairs = append(s.pairs, specs.Pair{Name: specs.Text{Value: f.Key, Range: cmpRange(f.KeyRange(), s.rng)}, Value: specs.Text{Value: f.Value.Text, Range: cmpRange(f.Value.Range(), s.rng)}})
 		}
 	case valuesKind:
 		if v.Kind != specs.Array {
@@ -450,6 +506,55 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		}
 	}
 	return true
+}
+
+// settings decodes an object whose members have rows of their own.
+func (p *parser) settings(e hclsyntax.Expression, row *attr, s *setting) bool {
+	object, ok := e.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		p.add(diag.Diagnostic{Code: "wrong-type", Message: row.name + " takes its settings, written out as an object", Hint: "for example " + row.example, Range: s.rng})
+		return false
+	}
+	var names []string
+	for _, m := range row.members {
+		names = append(names, m.name)
+	}
+	good := true
+	seen := map[string]diag.Range{}
+	for _, item := range object.Items {
+		key := p.lower(item.KeyExpr, &scope{phase: staticPhase, what: row.name})
+		v := p.known(key, row.name)
+		if v == nil {
+			good = false
+			continue
+		}
+		at := p.rng(item.KeyExpr.Range())
+		i := slices.Index(names, v.Text)
+		if i < 0 {
+			p.add(diag.Diagnostic{Code: "unknown-attribute", Message: fmt.Sprintf("%s has no member %q", row.name, v.Text), Hint: didYouMean(v.Text, names, "there are "), Range: at})
+			good = false
+			continue
+		}
+		if first, ok := seen[v.Text]; ok {
+			p.add(diag.Diagnostic{Code: "duplicate-key", Message: fmt.Sprintf("%s has the member %q twice", row.name, v.Text), Hint: "keep one of the two", Range: at, Notes: []diag.Note{{Message: "the first one", Range: first}}})
+			good = false
+			continue
+		}
+		seen[v.Text] = at
+		m := &setting{name: at, rng: p.rng(item.ValueExpr.Range())}
+		if !p.decodeAttr(&row.members[i], nil, item.ValueExpr, m) {
+			good = false
+			continue
+		}
+		s.members = append(s.members, memberSetting{&row.members[i], m})
+	}
+	for i := range row.members {
+		if _, ok := seen[names[i]]; row.members[i].required && !ok {
+			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s needs the member %q", row.name, names[i]), Hint: "for example " + row.example, Range: s.rng})
+			good = false
+		}
+	}
+	return good
 }
 
 // cmpRange is the first of the two that is a place.
