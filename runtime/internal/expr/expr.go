@@ -44,7 +44,7 @@ type loop struct {
 // of [function.Weight] and elements: enough for 100,000 small objects.
 const maxWork = 1 << 20
 
-var errWork = errors.New("a for expression makes too much of these values")
+var errWork = errors.New("the expression makes too much of these values")
 
 // spend counts work inside of loops.
 func (env *Env) spend(n int) error {
@@ -253,7 +253,8 @@ func template(parts []Func, exprs []plan.Expr) Func {
 		what[i] = describe(e)
 	}
 	return func(env *Env) (any, error) {
-		var b strings.Builder
+		var buffer [8]string
+		texts, size := buffer[:0], 0
 		for i, f := range parts {
 			v, err := f(env)
 			if err != nil {
@@ -266,9 +267,12 @@ func template(parts []Func, exprs []plan.Expr) Func {
 				}
 				return nil, fmt.Errorf("%s is %s and cannot stand in a text", what[i], function.Kind(v))
 			}
-			b.WriteString(s)
+			texts, size = append(texts, s), size+len(s)
 		}
-		return b.String(), env.spend(1 + b.Len()/64)
+		if size > function.MaxText {
+			return nil, errWork
+		}
+		return strings.Join(texts, ""), env.spend(1 + size/64)
 	}
 }
 
