@@ -102,10 +102,7 @@ func evaluateFor(x *specs.Expr, args map[string]*specs.Node) (*specs.Node, error
 	if of.Kind != specs.Null && of.Kind < specs.Array {
 		return nil, fmt.Errorf("for needs a list or an object, not %s", valueText(of))
 	}
-	key, value, both := strings.Cut(x.Name, ",")
-	if !both {
-		key, value = "", key
-	}
+	key, value := loopNames(x)
 	out := specs.NewArray()
 	if x.Op != specs.ExprFor {
 		out.Kind = specs.Object
@@ -187,4 +184,13 @@ func at(c, k *specs.Node) (*specs.Node, error) {
 		return missing, nil
 	}
 	return nil, fmt.Errorf("%s cannot be indexed", valueText(c))
+}
+
+// loopNames are what a for expression calls its keys, or "", and its elements.
+func loopNames(x *specs.Expr) (key, value string) {
+	key, value, both := strings.Cut(x.Name, ",")
+	if !both {
+		return "", key
+	}
+	return key, value
 }

@@ -189,6 +189,7 @@ func (p *parser) document(files []*file) {
 			for _, name := range p.names {
 				p.local(name, p.locals[name].rng, &scope{phase: staticPhase, what: "locals"})
 			}
+			p.validateVariables()
 		}
 	}
 	for _, f := range files {

@@ -76,6 +76,7 @@ const (
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
 	templateKind               // text, computed
+	laterKind                  // any value, evaluated when its block asks for it
 	pathKind                   // "user.login", leads to one value
 	pathsKind                  // list of paths, which may have patterns
 	typesKind                  // { NAME = integer }
@@ -85,7 +86,7 @@ const (
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text", "expression",
 		"path", "list of paths", "object of types", "jq program", "settings"}[k]
 }
 
@@ -135,7 +136,7 @@ type setting struct {
 	pairs   []specs.Pair // of a textMapKind
 	typed   []specs.TypedName
 	members []memberSetting      // of settings
-	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
+	raw     hclsyntax.Expression // as it is written
 }
 
 // memberSetting is a member of settings that was written.
@@ -340,7 +341,10 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes %s", row.name, want), Hint: "for example " + row.example, Range: s.rng})
 		return false
 	}
+	s.raw = e
 	switch row.kind {
+	case laterKind:
+		return true
 	case typeKind:
 		s.typ = p.parseType(e, false)
 		return s.typ != nil

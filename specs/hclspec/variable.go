@@ -25,8 +25,13 @@ type variable struct {
 	env         *specs.Text
 	file        *specs.Text
 	description *specs.Text
+	rules       []variableRule
 	value       *specs.Expr // nil: none, which has been reported
+	valueAt     diag.Range  // where it was written
 }
+
+// variableRule is a validation block of a variable.
+type variableRule struct{ condition, message *setting }
 
 // local is one name of a locals block; it is evaluated when it is first used.
 type local struct {
@@ -170,7 +175,41 @@ func (p *parser) closeVariable(h *head, v *variable) {
 			return
 		}
 	}
-	v.value = constant(value, h.rng)
+	v.value, v.valueAt = constant(value, h.rng), at
+}
+
+// validateVariables checks the rules of all variables, when all are known.
+func (p *parser) validateVariables() {
+	for _, name := range slices.Sorted(maps.Keys(p.variables)) {
+		v := p.variables[name]
+		for _, r := range v.rules {
+			if r.condition == nil || r.message == nil || v.value == nil {
+				continue // reported
+			}
+			if v.sensitive {
+				p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("the value of the sensitive variable %q is not known at load and cannot be checked", name), Hint: "remove the validation", Range: r.condition.name})
+				continue
+			}
+			ok := p.known(p.lower(r.condition.raw, &scope{phase: staticPhase, what: "condition"}), "condition")
+			message := p.known(p.lower(r.message.raw, &scope{phase: staticPhase, what: "error_message"}), "error_message")
+			if ok == nil || message == nil {
+				continue
+			}
+			holds, err := truth(ok)
+			if err != nil {
+				p.add(diag.Diagnostic{Code: "wrong-type", Message: "a condition is true or false, not " + valueText(ok), Range: r.condition.rng})
+				continue
+			}
+			if message.Kind != specs.String {
+				p.add(diag.Diagnostic{Code: "wrong-type", Message: "error_message takes text", Hint: "for example error_message = \"The region is eu or us.\"", Range: r.message.rng})
+				continue
+			}
+			if !holds {
+				p.add(diag.Diagnostic{Code: "invalid-variable", Message: fmt.Sprintf("variable %q: %s", name, message.Text), Range: v.valueAt, Notes: []diag.Note{{Message: "the rule", Range: r.condition.rng}}})
+				v.value = nil
+			}
+		}
+	}
 }
 
 func (p *parser) sensitiveVariable(v *variable, g given, isGiven bool, variableEnv string) {
