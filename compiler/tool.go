@@ -26,6 +26,10 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		out.Description = cleanText(t.Description.Value)
 	}
 	setHints(&out.Hints, t.Hints)
+	if t.Deprecated != nil {
+		out.Deprecated = oneLine(t.Deprecated.Value)
+		sayDeprecated(&out)
+	}
 
 	root := &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
 	values := map[string]plan.Expr{} // what an argument stands for
@@ -56,6 +60,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}
+		s = deprecatedInput(s, in)
 		checkFixed(&c.diags, in, s, false)
 		required := in.Default == nil
 		if in.Optional != nil {

@@ -30,7 +30,7 @@ func (b *Bridge) Call(ctx context.Context, who Principal, name string, arguments
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
+	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t}
 	start := time.Now()
 	res := b.guard(ctx, k, b.checked)
 	b.logCall(ctx, k, res, time.Since(start))
@@ -45,7 +45,7 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
+	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t}
 	start := time.Now()
 	var res *Result
 	switch {

@@ -18,6 +18,7 @@ type Document struct {
 	Server Server
 	APIs   []*API
 	Tools  []*Tool // written out in HCL, in source order
+	Moved  []*Moved
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -93,7 +94,8 @@ type API struct {
 	// included; len(Operations) + len(Skipped) equals it.
 	Declared int
 	Skipped  []*Skipped
-	Source   string // path or URL of the OpenAPI document, as given; "" by hand
+	Source   string         // path or URL of the OpenAPI document, as given; "" by hand
+	Overlays []*diag.Source // overlays that were applied to it, in order
 }
 
 // Skipped is an operation the front-end or the compiler had to leave out.
@@ -143,6 +145,7 @@ type Override struct {
 	Hints       Hints
 	Inputs      []*Input
 	Response    *Shaping
+	Deprecated  *Text
 	Range       diag.Range
 }
 
@@ -150,6 +153,12 @@ type Override struct {
 // HTTP method says.
 type Hints struct {
 	ReadOnly, Destructive, Idempotent, OpenWorld *Flag
+}
+
+// Moved keeps the old name of a tool callable.
+type Moved struct {
+	From, To Text
+	Range    diag.Range
 }
 
 // Operation is one method on one path of an API.
@@ -171,7 +180,21 @@ type Operation struct {
 	// operation declares no need. An empty alternative allows anonymous calls.
 	Security [][]SchemeUse
 	Servers  []ServerURL // of the operation or path item; empty: those of the API
-	Range    diag.Range
+	MCP      *Extension  // what the document says of its tool; nil: nothing
+	// SummaryAt and DescriptionAt are where the texts are written.
+	SummaryAt, DescriptionAt diag.Range
+	Range                    diag.Range
+}
+
+// Extension is x-mcp in an OpenAPI document, of an operation with what its path
+// item and the document say of all their operations.
+type Extension struct {
+	Name, Title, Description, Deprecated *Text
+
+	Expose *Flag // false: not unless a spec names it in full
+	Hints  Hints
+	Inputs []*Input // of parameters and fields of the body
+	Range  diag.Range
 }
 
 // SchemeUse names a security scheme and the scopes an operation needs.
@@ -284,6 +307,7 @@ type Tool struct {
 	Inputs      []*Input
 	Response    *Shaping
 	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
+	Deprecated  *Text // what to use instead; nil: the tool is not deprecated
 	Range       diag.Range
 }
 
@@ -305,6 +329,7 @@ type Input struct {
 	Value       *Expr // fixed: always sent, hidden from the model
 	Hide        *Flag
 	Wire        *Expr // what is sent instead of the argument
+	Deprecated  *Text // what to use instead
 	Range       diag.Range
 }
 

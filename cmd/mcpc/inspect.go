@@ -181,6 +181,10 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		origin += ", deprecated"
 	}
 	n := entrySize(t)
+	var settings []string
+	for _, s := range t.Origin.Settings {
+		settings = append(settings, strings.TrimSpace(fmt.Sprintf("%s: %s  %s", s.What, s.By, s.Place)))
+	}
 	fields(&b, "",
 		"from", origin,
 		"request", r.Method+" "+base+template(r),
@@ -192,6 +196,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		"accept", r.Accept,
 		"credentials", security(r.Security),
 		"hints", hintWords(t.Hints),
+		"set by", strings.Join(settings, "\n"),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
 	for _, s := range []struct {
@@ -334,6 +339,8 @@ func expression(e *plan.Expr) string {
 		return `"` + b.String() + `"`
 	case plan.OpCall:
 		switch {
+		case e.Name == "[*]":
+			return args[0] + "[*]"
 		case len(args) == 2 && !strings.ContainsAny(e.Name, "abcdefghijklmnopqrstuvwxyz"):
 			return "(" + args[0] + " " + e.Name + " " + args[1] + ")"
 		case e.Name == "neg":
@@ -350,12 +357,26 @@ func expression(e *plan.Expr) string {
 			members = append(members, args[i]+": "+args[i+1])
 		}
 		return "{" + strings.Join(members, ", ") + "}"
+	case plan.OpFor:
+		return "[for " + e.Name + " in " + args[0] + " : " + args[2] + condition(args[1]) + "]"
+	case plan.OpForObject:
+		return "{ for " + e.Name + " in " + args[0] + " : " + args[3] + " => " + args[2] + condition(args[1]) + " }"
+	case plan.OpForGroups:
+		return "{ for " + e.Name + " in " + args[0] + " : " + args[3] + " => " + args[2] + "..." + condition(args[1]) + " }"
 	case plan.OpList:
 		return "[" + strings.Join(args, ", ") + "]"
 	case plan.OpSecret:
 		return "(secret)"
 	}
 	return string(e.Op)
+}
+
+// condition is that of a for expression, where it has one.
+func condition(test string) string {
+	if test == "true" {
+		return ""
+	}
+	return " if " + test
 }
 
 func credentialList(u *plan.Upstream) (lines []string) {

@@ -23,8 +23,13 @@ type Server struct {
 	Listen       string // host:port the spec asks for; "" is stdio
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
+	Moved        []Moved
 	Coverage     []Coverage
 }
+
+// Moved is a name that a tool had. It is not listed, and calls of it are calls
+// of the tool.
+type Moved struct{ From, To string }
 
 // Coverage accounts for the operations of one API.
 type Coverage struct {
@@ -106,6 +111,7 @@ type Tool struct {
 	Request     Request
 	Response    Response
 	Origin      Origin
+	Deprecated  string // what to use instead, also said in Description; "" when it is not deprecated
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.
 	Method string
@@ -119,6 +125,13 @@ type Hints struct {
 	OpenWorld   bool
 }
 
+// Setting says where something of a tool comes from.
+type Setting struct {
+	What  string // "title", "description", "read_only", "input owner" …
+	By    string // "document", "overlay", "x-mcp", "override \"*\"" or "tool"
+	Place string // file:line:col; "" when not known
+}
+
 // Origin says where a tool comes from.
 type Origin struct {
 	Kind      string // "openapi" or "hcl"
@@ -128,6 +141,9 @@ type Origin struct {
 	// Deprecated and Tags are the document's word.
 	Deprecated bool
 	Tags       []string
+	// Settings say who set what of a derived tool, for its author; the runtime
+	// does not look at them.
+	Settings []Setting
 }
 
 // Schema is a JSON Schema 2020-12 as compact JSON text. Every Schema in a plan

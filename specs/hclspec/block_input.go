@@ -81,6 +81,7 @@ tool "search" {
 				set: into(func(t *inputTarget, s *setting) { t.value, t.input.Value = s, s.expr })},
 			{name: "hide", kind: boolKind, standard: "`false`", doc: "hides an optional argument from the model, and refuses it from a caller; derived tools and overrides", example: "hide = true",
 				set: into(func(t *inputTarget, s *setting) { t.input.Hide = s.flag })},
+			deprecatedAttr(func(target any, s *specs.Text) { target.(*inputTarget).input.Deprecated = s }),
 			{name: "wire", kind: exprKind, phase: callPhase, doc: "what is sent instead of the argument; derived tools and overrides", example: `wire = "${args.q} org:acme"`,
 				set: into(func(t *inputTarget, s *setting) { t.input.Wire = s.expr })},
 		},

@@ -41,6 +41,9 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 		written.BaseURL = &specs.Text{Value: "https://wrong.invalid", Range: h.rng}
 	}
 	if t.openapi == nil {
+		for _, o := range t.overlays {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s has no OpenAPI document to overlay", h.title()), Hint: "add openapi, or remove overlay", Range: o.Range})
+		}
 		_, attempted := h.seen["openapi"]
 		if _, ok := h.seen["base_url"]; !ok && !attempted && !h.broken {
 			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s needs openapi or base_url", h.title()), Hint: `add base_url = "https://…", or openapi = "document.yaml"`, Range: h.rng})
@@ -61,7 +64,13 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	var loaded *specs.API
 	if ok {
 		var list diag.List
-		loaded, list = p.load(location, t.variables, t.openapi.Range)
+		src := Source{Location: location, ServerVariables: t.variables}
+		for i := range t.overlays {
+			if o, ok := p.documentLocation(&t.overlays[i]); ok {
+				src.Overlays = append(src.Overlays, o)
+			}
+		}
+		loaded, list = p.load(src)
 		for _, d := range list {
 			d.Range = cmpRange(d.Range, t.openapi.Range)
 			p.add(d)

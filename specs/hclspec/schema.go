@@ -75,6 +75,7 @@ const (
 	credentialKind             // bearer(…), basic(…), api_key(…)
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
+	toolKind                   // tool.name
 	templateKind               // text, computed
 	laterKind                  // any value, evaluated when its block asks for it
 	pathKind                   // "user.login", leads to one value
@@ -86,7 +87,7 @@ const (
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text", "expression",
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "tool", "text", "expression",
 		"path", "list of paths", "object of types", "jq program", "settings"}[k]
 }
 
@@ -225,12 +226,17 @@ func didYouMean(word string, candidates []string, all string) string {
 	return all + strings.Join(candidates, ", ")
 }
 
-func (p *parser) decodeBlock(c *block, b *hclsyntax.Block, parent any, broken bool) {
+// head reads type and labels of a block.
+func (p *parser) head(c *block, b *hclsyntax.Block, broken bool) *head {
 	h := &head{name: c.name, rng: p.rng(hcl.RangeBetween(b.TypeRange, b.DefRange())), broken: broken, seen: map[string]diag.Range{}}
 	for i, l := range b.Labels {
-		r := p.rng(b.LabelRanges[i])
-		h.labels = append(h.labels, specs.Text{Value: l, Range: r})
+		h.labels = append(h.labels, specs.Text{Value: l, Range: p.rng(b.LabelRanges[i])})
 	}
+	return h
+}
+
+func (p *parser) decodeBlock(c *block, b *hclsyntax.Block, parent any, broken bool) {
+	h := p.head(c, b, broken)
 	if !p.checkLabels(c, h) {
 		p.broken[parent] = true
 		return
@@ -354,6 +360,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case operationKind:
 		s.op = p.operationRef(e, row)
 		return s.op != nil
+	case toolKind:
+		s.text = p.toolRef(e, row)
+		return s.text != nil
 	case apiKind:
 		s.text = p.apiRef(e, row)
 		return s.text != nil

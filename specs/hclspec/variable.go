@@ -45,6 +45,7 @@ type local struct {
 type given struct {
 	text  string      // of --var
 	value *specs.Node // of a variable file
+	expr  *specs.Expr // of a module's inputs, when it is a secret
 	from  string      // for messages
 	rng   diag.Range
 }
@@ -106,7 +107,11 @@ func (p *parser) closeVariable(h *head, v *variable) {
 	p.variables[v.name] = v
 	g, isGiven := p.givenVars[v.name]
 	delete(p.givenVars, v.name)
-	variableEnv := "MCPC_VAR_" + v.name
+	variableEnv := "MCPC_VAR_" + p.module.instance() + v.name
+	if g.expr != nil {
+		v.value, v.sensitive = g.expr, true
+		return
+	}
 	if p.remote {
 		for _, t := range []*specs.Text{v.env, v.file} {
 			if t != nil {
@@ -153,6 +158,9 @@ func (p *parser) closeVariable(h *head, v *variable) {
 				return
 			}
 		}
+		if e, ok := p.envVars[v.name]; ok && value == nil {
+			value, at, from = e.value, e.rng, e.from
+		}
 		if value == nil && v.standard != nil {
 			value, at = v.standard.node, v.standard.rng
 		}
@@ -162,7 +170,7 @@ func (p *parser) closeVariable(h *head, v *variable) {
 	}
 	if value == nil {
 		p.add(diag.Diagnostic{Code: "missing-variable", Message: fmt.Sprintf("variable %q has no value", v.name),
-			Hint: fmt.Sprintf("give it with --var %s=…, in the environment as %s, or write a default", v.name, variableEnv), Range: h.rng})
+			Hint: p.module.variableHint(v.name, variableEnv), Range: p.module.at(h.rng)})
 		return
 	}
 	if v.typ != nil && value.Kind != specs.Null {
@@ -205,7 +213,7 @@ func (p *parser) validateVariables() {
 				continue
 			}
 			if !holds {
-				p.add(diag.Diagnostic{Code: "invalid-variable", Message: fmt.Sprintf("variable %q: %s", name, message.Text), Range: v.valueAt, Notes: []diag.Note{{Message: "the rule", Range: r.condition.rng}}})
+				p.add(diag.Diagnostic{Code: "invalid-variable", Message: fmt.Sprintf("variable %q: %s", name, strings.TrimRight(message.Text, ".")), Range: v.valueAt, Notes: []diag.Note{{Message: "the rule", Range: r.condition.rng}}})
 				v.value = nil
 			}
 		}
@@ -213,7 +221,10 @@ func (p *parser) validateVariables() {
 }
 
 func (p *parser) sensitiveVariable(v *variable, g given, isGiven bool, variableEnv string) {
-	v.value = &specs.Expr{Op: specs.ExprSecret, Range: v.rng, Secret: &specs.Secret{Name: v.name}}
+	v.value = &specs.Expr{Op: specs.ExprSecret, Range: v.rng, Secret: &specs.Secret{Name: p.module.instance() + v.name}}
+	if e, ok := p.envVars[v.name]; ok {
+		p.add(diag.Diagnostic{Code: "sensitive-default", Message: fmt.Sprintf("%s has a value for the sensitive variable %q", e.from, v.name), Hint: "name where the value comes from in the variable block: env or file", Range: e.rng})
+	}
 	if v.standard != nil {
 		p.add(diag.Diagnostic{Code: "sensitive-default", Message: fmt.Sprintf("the sensitive variable %q has a default in the spec", v.name),
 			Hint: fmt.Sprintf(`name where the value comes from: env = "%s", or file = "…"`, strings.ToUpper(v.name)), Range: v.standard.name})
