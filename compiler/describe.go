@@ -57,6 +57,7 @@ func (d *derived) describe(t *plan.Tool) {
 				d.set(t, h.name, o.by, h.flag.Range)
 			}
 		}
+		t.Request.Repeat = t.Request.Repeat || repeatable(o.hints)
 	}
 	sayDeprecated(t)
 }

@@ -124,6 +124,10 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	said := a.api.Response
 	for _, l := range d.layers {
 		said = inherit(said, l.response)
+		if l.confirm != nil {
+			x := edits.expr(l.confirm, nil, plan.Expr{})
+			t.Confirm = &x
+		}
 	}
 	shapeAnswer(&t.Response, said, func(x *specs.Expr) plan.Expr { return edits.expr(x, nil, plan.Expr{}) })
 	if out.diags.HasErrors() {
@@ -156,6 +160,12 @@ func methodHints(method string) plan.Hints {
 		h.Destructive = true
 	}
 	return h
+}
+
+// repeatable tells whether the author says that a tool may be called twice with
+// the effect of once.
+func repeatable(by specs.Hints) bool {
+	return by.ReadOnly != nil && by.ReadOnly.Value || by.Idempotent != nil && by.Idempotent.Value
 }
 
 func setHints(h *plan.Hints, by specs.Hints) {

@@ -108,9 +108,14 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 
 	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	if t.Confirm != nil {
+		x := lowerExpr(t.Confirm, arg)
+		out.Confirm = &x
+	}
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, nil, false
 	}
+	out.Request.Repeat = repeatable(t.Hints)
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})

@@ -78,6 +78,9 @@ func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
 	if res := b.check(ctx, k); res != nil {
 		return res
 	}
+	if res := b.confirmed(ctx, k); res != nil {
+		return res
+	}
 	return b.send(ctx, k)
 }
 
@@ -107,6 +110,10 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		return b.refused(ctx, t, err)
 	}
 	res := t.decoder.Result(k.answer)
+	if k.answer.Stale > 0 {
+		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
+		res.SetMeta("mcpc/stale", true)
+	}
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}

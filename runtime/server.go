@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/response"
@@ -118,6 +119,7 @@ type tool struct {
 	input   *schema.Validator
 	builder *request.Builder
 	decoder *response.Decoder
+	confirm expr.Func // nil: nobody is asked
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -219,6 +221,10 @@ func (t *tool) prepare() error {
 			t.broken = fmt.Errorf("request: %w", err)
 		} else if t.decoder, err = response.Compile(*t.plan); err != nil {
 			t.broken = fmt.Errorf("response: %w", err)
+		} else if t.plan.Confirm != nil {
+			if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
+				t.broken = fmt.Errorf("confirm: %w", err)
+			}
 		}
 	})
 	return t.broken

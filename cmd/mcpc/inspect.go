@@ -197,6 +197,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		"credentials", security(r.Security),
 		"hints", hintWords(t.Hints),
 		"set by", strings.Join(settings, "\n"),
+		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
 	for _, s := range []struct {
@@ -307,6 +308,14 @@ func body(b *plan.Body) string {
 		s += " (required)"
 	}
 	return s
+}
+
+// confirmation is what a person is asked before a call; "" for nothing.
+func confirmation(e *plan.Expr) string {
+	if e == nil {
+		return ""
+	}
+	return expression(e)
 }
 
 // expression writes an expression as the author might have.

@@ -86,7 +86,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	api.Name, api.Range = written.Name, written.Range
 	api.BaseURL, api.Auth, api.Headers = written.BaseURL, written.Auth, written.Headers
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
-	api.Limit, api.Cache = written.Limit, written.Cache
+	api.Limit, api.Cache, api.Breaker, api.Bulkhead, api.Coalesce = written.Limit, written.Cache, written.Breaker, written.Bulkhead, written.Coalesce
 	api.Expose, api.Overrides, api.Response, api.ExposeAll = written.Expose, written.Overrides, written.Response, false
 	p.doc.APIs = append(p.doc.APIs, &api)
 }
@@ -393,7 +393,11 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", x.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, x.Name), Range: x.Range})
 		}
 	}
-	for _, x := range append(requestExprs(r), shapingExprs(t.Response)...) {
+	exprs := append(requestExprs(r), shapingExprs(t.Response)...)
+	if t.Confirm != nil {
+		exprs = append(exprs, t.Confirm)
+	}
+	for _, x := range exprs {
 		use(x)
 		eachExpr(x, func(x *specs.Expr) {
 			if x.Op == specs.ExprTemplate {

@@ -237,7 +237,7 @@ func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *messa
 	ctx := r.Context()
 	stream := events{w: w, rc: http.NewResponseController(w)}
 	var out reply
-	watch(ctx, m.token, func() { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
+	watch(ctx, m.token, func(ctx context.Context) { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
 	switch {
 	case ctx.Err() != nil:
 	case stream.begun:
