@@ -407,7 +407,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			}
 		})
 	}
-	p.inferAll(inputs, append(requestExprs(r), shapingExprs(t.Response)...))
+	p.inferAll(inputs, exprs)
 	for _, in := range t.Inputs {
 		if in.Path != "" && !used[in.Path] && !h.broken && !p.broken[r] {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})

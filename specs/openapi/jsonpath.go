@@ -96,7 +96,14 @@ func (q *query) run(j *jsonPath, from spot) []spot {
 func (q *query) pick(out []spot, s selector, n *specs.Node) []spot {
 	add := func(i int) { out = append(out, spot{n, i, n.Fields[i].Value}) }
 	size := len(n.Fields)
-	q.left -= size / 16
+	if s.all || s.slice != nil {
+		q.left -= size
+	} else {
+		q.left -= size / 16
+	}
+	if q.left < 0 {
+		return out
+	}
 	switch {
 	case s.all:
 		for i := range n.Fields {
