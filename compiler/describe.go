@@ -22,19 +22,14 @@ func (d *derived) describe(t *plan.Tool) {
 	op := d.op
 	t.Title = titleOf(op)
 	t.Description = descriptionOf(op)
-	document := func(what string, at diag.Range) {
-		by := "document"
-		if slices.Contains(d.overlays, at.Source) {
-			by = "overlay"
+	overlaid := func(what string, at diag.Range) {
+		if at.Source != nil && slices.Contains(d.overlays, at.Source) {
+			d.set(t, what, "overlay", at)
 		}
-		d.set(t, what, by, at)
 	}
-	document("title", op.SummaryAt)
-	if at := op.DescriptionAt; !at.IsZero() {
-		document("description", at)
-	} else {
-		document("description", op.SummaryAt)
-	}
+	overlaid("title", op.SummaryAt)
+	overlaid("description", op.SummaryAt)
+	overlaid("description", op.DescriptionAt)
 	for _, o := range d.layers {
 		if o.title != nil {
 			t.Title = cleanText(o.title.Value)

@@ -152,7 +152,7 @@ type Hints struct {
 // Setting says where something of a tool comes from.
 type Setting struct {
 	What  string // "title", "description", "read_only", "input owner" …
-	By    string // "document", "overlay", "x-mcp", "override \"*\"" or "tool"
+	By    string // "overlay", "x-mcp", "override \"*\"" or "tool"
 	Place string // file:line:col; "" when not known
 }
 
@@ -165,8 +165,8 @@ type Origin struct {
 	// Deprecated and Tags are the document's word.
 	Deprecated bool
 	Tags       []string
-	// Settings say who set what of a derived tool, for its author; the runtime
-	// does not look at them.
+	// Settings say who set what of a derived tool, for its author. What is not
+	// among them is the document's.
 	Settings []Setting
 }
 

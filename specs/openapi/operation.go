@@ -205,8 +205,7 @@ func (p *parser) addOperation(api *specs.API, ids map[string]diag.Range, method,
 		return
 	}
 	op := &specs.Operation{
-		ID: strings.TrimSpace(p.text(n.Get("operationId"))), Method: method, Path: path,
-		Summary: p.text(n.Get("summary")), Description: p.text(n.Get("description")), Range: at,
+		ID: strings.TrimSpace(p.text(n.Get("operationId"))), Method: method, Path: path, Range: at,
 	}
 	for _, from := range []*specs.Node{n, item} {
 		if op.Summary == "" {
