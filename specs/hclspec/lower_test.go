@@ -129,6 +129,8 @@ func TestLowering(t *testing.T) {
 		{`{ open = "10" }[args.q]`, `(index {"open":"10"} $q)`},
 		{`[1, args.n, [2]]`, `(list 1 $n [2])`},
 		{`{ a = args.q, (args.q) = { b = 1 } }`, `(object "a" $q $q {"b":1})`},
+		{`jsondecode("{\"b\":1,\"a\":{\"d\":1,\"c\":2}}")`, `{"b":1,"a":{"d":1,"c":2}}`},
+		{`coalesce(null, { b = 1, a = 2 })`, `{"b":1,"a":2}`},
 		{`coalesce(args.q, upper("x"))`, `(coalesce $q "X")`},
 		{`[for x in local.list : "${x}${args.q}"]`, `(list (text "x" $q) (text "y" $q))`},
 		{`merge({ a = args.q, b = 1 }, { b = 2 })`, `(object "a" $q "b" 2)`},

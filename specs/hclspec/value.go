@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
 // A bridge carries nodes into the functions of package function and back. An
@@ -110,6 +111,12 @@ func apply(name string, args []*specs.Node) (*specs.Node, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if name == "jsondecode" {
+		// The same value, with its keys in the order of the text.
+		if n, bad := parseJSON(&diag.Source{Text: []byte(args[0].Text)}); bad == nil {
+			return sourceless(n), nil
+		}
 	}
 	return b.node(v), nil
 }
