@@ -108,6 +108,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 
 	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	out.Scopes = scopesOf(t)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, arg)
 		out.Confirm = &x

@@ -15,10 +15,11 @@ import "github.com/mcpc-dev/mcpc/specs/diag"
 // Document is one target, read completely: an OpenAPI document alone, or all
 // .hcl files of a directory with the OpenAPI documents they name.
 type Document struct {
-	Server Server
-	APIs   []*API
-	Tools  []*Tool // written out in HCL, in source order
-	Moved  []*Moved
+	Server     Server
+	APIs       []*API
+	Tools      []*Tool // written out in HCL, in source order
+	Moved      []*Moved
+	Identities []*Identity
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -47,8 +48,9 @@ type Server struct {
 	Title        string
 	Version      string // of the described service, not of MCP
 	Instructions string // for the model
-	Listen       *Text  // host:port of `listen "http"`, or nil
-	NamePrefix   *Text  // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
+	TLS          *ServerTLS
+	Listen       *Text // host:port of `listen "http"`, or nil
+	NamePrefix   *Text // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
 	Range        diag.Range
 }
 
@@ -323,9 +325,10 @@ type Tool struct {
 	Request     *Request      // hand-written
 	Inputs      []*Input
 	Response    *Shaping
-	Confirm     *Expr // what a person is asked before a call; nil: nothing
-	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
-	Deprecated  *Text // what to use instead; nil: the tool is not deprecated
+	Scopes      []Text // that a caller must have
+	Confirm     *Expr  // what a person is asked before a call; nil: nothing
+	Native      *Text  // the Go method that may take its place in generated code; nil: named after the tool
+	Deprecated  *Text  // what to use instead; nil: the tool is not deprecated
 	Range       diag.Range
 }
 

@@ -19,8 +19,10 @@ type Server struct {
 	Name         string // identifies the server to clients
 	Title        string
 	Version      string
-	Instructions string // for the model
-	Listen       string // host:port the spec asks for; "" is stdio
+	Instructions string       // for the model
+	Listen       string       // host:port the spec asks for; "" is stdio
+	TLS          *Certificate // of the HTTP server; nil: plain HTTP
+	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Moved        []Moved
@@ -30,6 +32,12 @@ type Server struct {
 // Moved is a name that a tool had. It is not listed, and calls of it are calls
 // of the tool.
 type Moved struct{ From, To string }
+
+// Certificate is what a server shows its clients.
+type Certificate struct {
+	Cert string // file of the chain, PEM
+	Key  string // file of its key, PEM
+}
 
 // Coverage accounts for the operations of one API.
 type Coverage struct {
@@ -133,7 +141,8 @@ type Tool struct {
 	Output      Schema // root type object; "" when none is declared
 	Request     Request
 	Response    Response
-	Confirm     *Expr // what a person is asked before a call; nil: nothing
+	Scopes      []string // that a caller must have
+	Confirm     *Expr    // what a person is asked before a call; nil: nothing
 	Origin      Origin
 	Deprecated  string // what to use instead, also said in Description; "" when it is not deprecated
 	// Method is the Go name of the tool in generated code, when the author said

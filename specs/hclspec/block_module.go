@@ -213,6 +213,9 @@ func (p *parser) instance(t *moduleTarget, use moduleUse, path, prefix string, s
 	if s := sub.doc.Server; !s.Range.IsZero() {
 		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no server block", Hint: "write it into the spec that uses the module", Range: s.Range})
 	}
+	for _, id := range sub.doc.Identities {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no identity block", Hint: "who may call is said by the spec that uses the module", Range: id.Range})
+	}
 	p.adopt(sub, use.prefix)
 }
 
