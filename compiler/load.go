@@ -98,7 +98,7 @@ func load(ctx context.Context, o Options) (*specs.Document, diag.List, map[strin
 		return nil, diag.List{{Code: "overlay-of-hcl", Message: "--overlay changes an OpenAPI document that is given by itself", Hint: `in HCL, write overlay = ["…"] into its api block`}}, nil, nil
 	}
 	secrets := map[string]string{}
-	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets, Env: o.Env},
+	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets, Env: o.Env, Spec: o.Spec},
 		func(s hclspec.Source) (*specs.API, diag.List) {
 			merged := map[string]string{}
 			maps.Copy(merged, s.ServerVariables)

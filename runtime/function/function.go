@@ -259,3 +259,6 @@ func toBool(in []any) (any, error) {
 	}
 	return b, nil
 }
+
+// TextAt is argument i as text, or an [OperandError].
+func TextAt(in []any, i int) (string, error) { return textAt(in, i) }

@@ -37,6 +37,8 @@ type Options struct {
 	// else. Nil: such values are dropped.
 	Secrets map[string]string
 	Env     string // the env block that applies; "": what the environment variable MCPC_ENV says, or none
+	// Spec receives what editors ask about. Nil: it is dropped.
+	Spec *Spec
 }
 
 // Source is the OpenAPI document that an api block names. Locations are URLs or
@@ -55,6 +57,9 @@ type Load func(s Source) (*specs.API, diag.List)
 // it, so that the rest can be checked further without saying things twice.
 func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Load) (*specs.Document, diag.List) {
 	p := newParser(ctx, r, o, load)
+	if o.Spec != nil {
+		o.Spec.parser = p
+	}
 	p.givenVars = p.given()
 	p.read(path)
 	if s := &p.doc.Server; s.Name == "" {
@@ -96,6 +101,9 @@ func (p *parser) read(path string) {
 		}
 		if f != nil {
 			files = append(files, f)
+		}
+		if p.options.Spec != nil && !strings.HasSuffix(name, ".json") {
+			p.options.Spec.files = append(p.options.Spec.files, s)
 		}
 	}
 	p.environment(files)

@@ -155,6 +155,9 @@ func (c *checker) call(x *specs.Expr, kinds []static) static {
 			if k.want == wantAny || k.want == wantNumber || x.Args[i].Op == specs.ExprConst {
 				continue
 			}
+			if k.want == wantText && x.Args[i].Op != specs.ExprArg && x.Args[i].Op != specs.ExprGet {
+				continue // what a function or a template makes can be digits
+			}
 			hint := ""
 			if k.want == wantText {
 				if hint = "use tonumber()"; x.Args[i].Op == specs.ExprArg {

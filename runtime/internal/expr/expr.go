@@ -72,6 +72,31 @@ type SecretError struct {
 func (e *SecretError) Error() string { return fmt.Sprintf("secret %q: %v", e.Name, e.Err) }
 func (e *SecretError) Unwrap() error { return e.Err }
 
+// MissingError says that a value is null where one is needed: an argument that
+// was not given, mostly.
+type MissingError struct{ message string }
+
+func (e *MissingError) Error() string { return e.message }
+
+func missing(format string, args ...any) error { return &MissingError{fmt.Sprintf(format, args...)} }
+
+// Holds evaluates a condition. One that is null, or that needs a value which is
+// null, is neither true nor false: unknown is what it counts as.
+func Holds(f Func, env *Env, unknown bool) (bool, error) {
+	v, err := f(env)
+	if _, ok := errors.AsType[*MissingError](err); ok || err == nil && v == nil {
+		return unknown, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	b, ok := function.Truth(v)
+	if !ok {
+		return false, fmt.Errorf("the condition is %s, not true or false", function.Kind(v))
+	}
+	return b, nil
+}
+
 // Compile makes a closure of e. An error is a mistake in the plan.
 func Compile(e plan.Expr) (Func, error) { return compile(e, nil) }
 
@@ -150,7 +175,7 @@ func compile(e plan.Expr, in bound) (Func, error) {
 	case plan.OpIndex:
 		return index(sub[0], sub[1], describe(e.Args[0])), nil
 	case plan.OpTemplate:
-		return template(sub, e.Args), nil
+		return template(sub, e.Args, in)
 	case plan.OpCond:
 		return cond(sub[0], sub[1], sub[2], describe(e.Args[0])), nil
 	case plan.OpList:
@@ -247,33 +272,66 @@ func index(of, at Func, what string) Func {
 	}
 }
 
-func template(parts []Func, exprs []plan.Expr) Func {
-	what := make([]string, len(exprs))
+// template joins texts. A literal is written as it is and a value of XML is
+// escaped on the way, so that a document costs no text for each of its values.
+func template(parts []Func, exprs []plan.Expr, in bound) (Func, error) {
+	escape := escapers()
+	write := make([]func(b []byte, env *Env) ([]byte, error), len(parts))
+	size := 0
 	for i, e := range exprs {
-		what[i] = describe(e)
-	}
-	return func(env *Env) (any, error) {
-		var buffer [8]string
-		texts, size := buffer[:0], 0
-		for i, f := range parts {
-			v, err := f(env)
+		f, what, into, as := parts[i], describe(e), "a text", escaper(nil)
+		if e.Op == plan.OpConst {
+			v, err := f(nil)
 			if err != nil {
 				return nil, err
 			}
-			s, ok := function.Text(v)
-			if !ok {
-				if v == nil {
-					return nil, fmt.Errorf("%s is needed in a text but is not given", what[i])
-				}
-				return nil, fmt.Errorf("%s is %s and cannot stand in a text", what[i], function.Kind(v))
+			if s, ok := function.Text(v); ok {
+				size += len(s)
+				write[i] = func(b []byte, _ *Env) ([]byte, error) { return append(b, s...), nil }
+				continue
 			}
-			texts, size = append(texts, s), size+len(s)
 		}
-		if size > function.MaxText {
-			return nil, errWork
+		if e.Op == plan.OpCall && escape[e.Name] != nil && len(e.Args) == 1 {
+			value, err := compile(e.Args[0], in)
+			if err != nil {
+				return nil, err
+			}
+			f, what, into, as = value, describe(e.Args[0]), "the XML", escape[e.Name]
 		}
-		return strings.Join(texts, ""), env.spend(1 + size/64)
+		size += 16
+		write[i] = func(b []byte, env *Env) ([]byte, error) {
+			v, err := f(env)
+			if err != nil {
+				return b, err
+			}
+			s, ok := function.Text(v)
+			switch {
+			case v == nil:
+				return b, missing("%s is needed in %s but is not given", what, into)
+			case !ok:
+				return b, fmt.Errorf("%s is %s and cannot stand in %s", what, function.Kind(v), into)
+			case as == nil:
+				return append(b, s...), nil
+			}
+			if b, err = as(b, s); err != nil {
+				return b, fmt.Errorf("%s %w", what, err)
+			}
+			return b, nil
+		}
 	}
+	return func(env *Env) (any, error) {
+		b := make([]byte, 0, size)
+		var err error
+		for _, f := range write {
+			if b, err = f(b, env); err != nil {
+				return nil, err
+			}
+			if len(b) > function.MaxText {
+				return nil, errWork
+			}
+		}
+		return string(b), env.spend(1 + len(b)/64)
+	}, nil
 }
 
 func loopVar(up int, key bool) Func {
@@ -415,6 +473,9 @@ func cond(test, yes, no Func, what string) Func {
 		}
 		b, ok := function.Truth(v)
 		if !ok {
+			if v == nil {
+				return nil, missing("%s is null, where a condition must be true or false", what)
+			}
 			return nil, fmt.Errorf("%s is %s, where a condition must be true or false", what, function.Kind(v))
 		}
 		if b {
@@ -452,6 +513,9 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 		return logic(e.Name, sub[0], sub[1]), nil
 	}
 	f, ok := function.Lookup(e.Name)
+	if as := escapers()[e.Name]; as != nil {
+		f, ok = function.Func{Min: 1, Max: 1, Call: escapeFunction(as)}, true
+	}
 	if !ok {
 		return nil, fmt.Errorf("unknown function %q", e.Name)
 	}
@@ -461,6 +525,10 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 	what := make([]string, len(e.Args))
 	for i, a := range e.Args {
 		what[i] = describe(a)
+	}
+	shown := e.Name
+	if escapers()[shown] != nil {
+		shown = "the XML" // nobody wrote a call
 	}
 	return func(env *Env) (any, error) {
 		in := make([]any, len(sub))
@@ -479,11 +547,11 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 		}
 		if bad, ok := errors.AsType[*function.OperandError](err); ok {
 			if in[bad.At] == nil {
-				return nil, fmt.Errorf("%s is needed by %s but is not given", what[bad.At], e.Name)
+				return nil, missing("%s is needed by %s but is not given", what[bad.At], shown)
 			}
-			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.At], function.Kind(in[bad.At]), e.Name, bad.Want)
+			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.At], function.Kind(in[bad.At]), shown, bad.Want)
 		}
-		return nil, fmt.Errorf("%s: %w", e.Name, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}, nil
 }
 
@@ -497,6 +565,9 @@ func logic(op string, left, right Func) Func {
 			}
 			b, ok := function.Truth(v)
 			if !ok {
+				if v == nil {
+					return nil, missing("%s needs true or false, not null", op)
+				}
 				return nil, fmt.Errorf("%s needs true or false, not %s", op, function.Kind(v))
 			}
 			if b == decides {
