@@ -114,7 +114,7 @@ func apply(name string, args []*specs.Node) (*specs.Node, error) {
 	}
 	if name == "jsondecode" {
 		// The same value, with its keys in the order of the text.
-		if n, bad := parseJSON(&diag.Source{Text: []byte(args[0].Text)}); bad == nil {
+		if n, bad := specs.ParseJSON(&diag.Source{Text: []byte(args[0].Text)}); bad == nil {
 			return sourceless(n), nil
 		}
 	}
