@@ -81,7 +81,7 @@ func Portable(p *plan.Server) *plan.Server {
 	c := *p
 	c.Tools = slices.Clone(p.Tools)
 	for i := range c.Tools {
-		c.Tools[i].Origin.Source = ""
+		c.Tools[i].Origin.Source, c.Tools[i].Origin.Settings = "", nil
 	}
 	c.Coverage = slices.Clone(p.Coverage)
 	for i := range c.Coverage {

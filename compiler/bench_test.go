@@ -1,7 +1,9 @@
 package compiler
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,4 +45,47 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkCompileThousandTools is a spec of 1,000 tools written by hand, from
+// its text to the plan.
+func BenchmarkCompileThousandTools(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("api \"erp\" { base_url = \"https://erp.example\" }\n")
+	for i := range 1000 {
+		fmt.Fprintf(&text, `
+tool "search_%d" {
+  description = "Find orders by customer and status. Returns at most 50, newest first."
+  read_only   = true
+
+  input "customer" {
+    type        = string
+    description = "Customer number, e.g. C-10442"
+    pattern     = "^C-[0-9]+$"
+  }
+  input "status" {
+    type    = enum("open", "shipped", "cancelled")
+    default = "open"
+  }
+
+  request "POST" "/orders/{customer}/search" {
+    form = {
+      CUSTNO = "C-${args.customer}"
+      STAT   = { open = "10", shipped = "40", cancelled = "90" }[args.status]
+      MAXROW = 50
+    }
+  }
+}
+`, i)
+	}
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	cpu := cpuTime()
+	defer func() { b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N), "cpu-ns/op") }()
+	for b.Loop() {
+		res, err := Compile(b.Context(), Options{Target: "-", Reader: &specs.Reader{Stdin: strings.NewReader(text.String())}})
+		if err != nil || res.Plan == nil || len(res.Plan.Tools) != 1000 {
+			b.Fatal(err, res.Diagnostics)
+		}
+	}
 }

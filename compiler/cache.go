@@ -60,10 +60,11 @@ func openCache(o Options) *cache {
 	b, err := json.Marshal(struct {
 		Target, Where, BaseURL, NamePrefix, Binary string
 		Plan                                       []byte
-		AllowRefs                                  []string
+		AllowRefs, Overlays                        []string
+		Env                                        string
 		Auth                                       map[string]plan.Secret
 		ServerVariables                            map[string]string
-	}{o.Target, where, o.BaseURL, o.NamePrefix, binaryVersion(), fp[:], o.AllowRefs, o.Auth, o.ServerVariables})
+	}{o.Target, where, o.BaseURL, o.NamePrefix, binaryVersion(), fp[:], o.AllowRefs, o.Overlays, o.Env, o.Auth, o.ServerVariables})
 	if err != nil {
 		return nil
 	}

@@ -45,6 +45,11 @@ type Options struct {
 	// AllowRefs are folders or URL prefixes outside of a document's own that
 	// its $refs may reach.
 	AllowRefs []string
+	// Overlays are applied to an OpenAPI document given by itself, in order.
+	Overlays []string
+	// Env names the env block of an HCL spec that applies; "" is what the
+	// environment variable MCPC_ENV says, or none.
+	Env string
 	// Auth says where the secret of a document's security scheme is; by default
 	// in the environment variable MCPC_AUTH_<SCHEME>.
 	Auth            map[string]plan.Secret
@@ -254,6 +259,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		c.brokenPatterns(apis[api.Name].patterns)
 	}
 	c.methods(server)
+	server.Moved = c.moved(server.Tools)
 	c.diags.Sort()
 	if c.diags.HasErrors() {
 		return nil, nil, c.diags

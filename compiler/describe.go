@@ -1,11 +1,13 @@
 package compiler
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
 // maxDescription bounds the description of a tool, in bytes: some clients cut
@@ -20,16 +22,61 @@ func (d *derived) describe(t *plan.Tool) {
 	op := d.op
 	t.Title = titleOf(op)
 	t.Description = descriptionOf(op)
+	overlaid := func(what string, at diag.Range) {
+		if at.Source != nil && slices.Contains(d.overlays, at.Source) {
+			d.set(t, what, "overlay", at)
+		}
+	}
+	overlaid("title", op.SummaryAt)
+	overlaid("description", op.SummaryAt)
+	overlaid("description", op.DescriptionAt)
 	for _, o := range d.layers {
 		if o.title != nil {
 			t.Title = cleanText(o.title.Value)
+			d.set(t, "title", o.by, o.title.Range)
 		}
 		if o.description != nil {
 			t.Description = cleanText(o.description.Value)
+			d.set(t, "description", o.by, o.description.Range)
+		}
+		if o.deprecated != nil {
+			t.Deprecated = oneLine(o.deprecated.Value)
+			d.set(t, "deprecated", o.by, o.deprecated.Range)
 		}
 		setHints(&t.Hints, o.hints)
+		for _, h := range []struct {
+			name string
+			flag *specs.Flag
+		}{{"read_only", o.hints.ReadOnly}, {"destructive", o.hints.Destructive}, {"idempotent", o.hints.Idempotent}, {"open_world", o.hints.OpenWorld}} {
+			if h.flag != nil {
+				d.set(t, h.name, o.by, h.flag.Range)
+			}
+		}
 		t.Request.Repeat = t.Request.Repeat || repeatable(o.hints)
 	}
+	sayDeprecated(t)
+}
+
+// set records who set something; the last one counts.
+func (d *derived) set(t *plan.Tool, what, by string, at diag.Range) {
+	if at.IsZero() {
+		return
+	}
+	n := plan.Setting{What: what, By: by, Place: at.String()}
+	if i := slices.IndexFunc(t.Origin.Settings, func(s plan.Setting) bool { return s.What == what }); i >= 0 {
+		t.Origin.Settings[i] = n
+		return
+	}
+	t.Origin.Settings = append(t.Origin.Settings, n)
+}
+
+// sayDeprecated tells the model that a tool will go, and what to use.
+func sayDeprecated(t *plan.Tool) {
+	if t.Deprecated == "" {
+		return
+	}
+	rest := strings.TrimPrefix(t.Description, "Deprecated. ")
+	t.Description = clip("Deprecated: "+strings.TrimRight(t.Deprecated, ".")+".\n\n"+rest, maxDescription)
 }
 
 func titleOf(op *specs.Operation) string {

@@ -16,6 +16,7 @@ type editor struct {
 	in    *lowerer
 	diags *diag.List
 	tool  *derived
+	out   *plan.Tool
 }
 
 // apply returns the rules over the arguments, which speak of them as they are
@@ -26,6 +27,7 @@ func (e *editor) apply() []plan.Rule {
 		for i, in := range l.inputs {
 			found := e.input(in)
 			if found {
+				e.tool.set(e.out, "input "+in.Path, l.by, in.Range)
 				ruled = append(ruled, in)
 			}
 			switch {
@@ -218,7 +220,7 @@ func (e *editor) changed(s *schema, in *specs.Input) *schema {
 	if in.Description != nil {
 		s = s.describe(cleanText(in.Description.Value))
 	}
-	return s
+	return deprecatedInput(s, in)
 }
 
 // field applies a block to a field of the body.
@@ -358,4 +360,15 @@ func (e *editor) editField(s *schema, path []string, f func(parent *schema, i in
 		return s, false
 	}
 	return &c, true
+}
+
+// deprecatedInput says in a schema that an input will go, and what to use.
+func deprecatedInput(s *schema, in *specs.Input) *schema {
+	if in.Deprecated == nil {
+		return s
+	}
+	c := *s
+	c.words = slices.Clone(s.words)
+	c.setWord("deprecated", "true")
+	return c.describe(strings.TrimSpace("Deprecated: " + strings.TrimRight(oneLine(in.Deprecated.Value), ".") + ". " + s.desc))
 }

@@ -20,6 +20,12 @@ func lowerExpr(x *specs.Expr, arg func(name string, at diag.Range) plan.Expr) pl
 		return arg(x.Name, x.Range)
 	case specs.ExprVar:
 		out.Op = plan.OpVar
+	case specs.ExprFor:
+		out.Op = plan.OpFor
+	case specs.ExprForObject:
+		out.Op = plan.OpForObject
+	case specs.ExprForGroups:
+		out.Op = plan.OpForGroups
 	case specs.ExprGet:
 		out.Op = plan.OpGet
 	case specs.ExprIndex:

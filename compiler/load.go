@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -84,23 +85,25 @@ func load(ctx context.Context, o Options) (*specs.Document, diag.List, map[strin
 			return nil, diag.List{{Code: "unknown-variable", Message: "--var and --var-file give values for the variables of an HCL spec; an OpenAPI document has none",
 				Hint: "the variables of its server URLs are given with --server-var"}}, nil, nil
 		}
-		api, diags := openapi.Parse(ctx, o.Reader, o.Target, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: o.ServerVariables})
+		if o.Env != "" {
+			return nil, diag.List{{Code: "unknown-env", Message: "--env chooses an env block of an HCL spec; an OpenAPI document has none"}}, nil, nil
+		}
+		api, diags := openapi.Parse(ctx, o.Reader, o.Target, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: o.ServerVariables, Overlays: o.Overlays})
 		if api == nil {
 			return nil, diags, nil, nil
 		}
 		return direct(api), diags, nil, nil
 	}
+	if len(o.Overlays) > 0 {
+		return nil, diag.List{{Code: "overlay-of-hcl", Message: "--overlay changes an OpenAPI document that is given by itself", Hint: `in HCL, write overlay = ["…"] into its api block`}}, nil, nil
+	}
 	secrets := map[string]string{}
-	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets, Tests: o.Tests, Spec: o.Spec},
-		func(location string, variables map[string]string, at diag.Range) (*specs.API, diag.List) {
+	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets, Env: o.Env, Tests: o.Tests, Spec: o.Spec},
+		func(s hclspec.Source) (*specs.API, diag.List) {
 			merged := map[string]string{}
-			for k, v := range variables {
-				merged[k] = v
-			}
-			for k, v := range o.ServerVariables {
-				merged[k] = v
-			}
-			return openapi.Parse(ctx, o.Reader, location, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: merged})
+			maps.Copy(merged, s.ServerVariables)
+			maps.Copy(merged, o.ServerVariables)
+			return openapi.Parse(ctx, o.Reader, s.Location, openapi.Options{AllowRefs: o.AllowRefs, ServerVariables: merged, Overlays: s.Overlays})
 		})
 	if len(secrets) == 0 {
 		secrets = nil

@@ -20,17 +20,20 @@ type derived struct {
 	layers []layer // what the author changes, in order; later ones win
 	tool   *specs.Tool
 	result *plan.Tool
+	// overlays of its document.
+	overlays []*diag.Source
 }
 
 // layer is one set of changes: an override, or the tool block.
 type layer struct {
-	title, description *specs.Text
-	hints              specs.Hints
-	inputs             []*specs.Input
-	response           *specs.Shaping
-	confirm            *specs.Expr
-	scopes             []specs.Text
-	used               []atomic.Bool // per input: some tool has it; nil for a tool block
+	by                             string // see [plan.Setting]
+	title, description, deprecated *specs.Text
+	hints                          specs.Hints
+	inputs                         []*specs.Input
+	response                       *specs.Shaping
+	confirm                        *specs.Expr
+	scopes                         []specs.Text
+	used                           []atomic.Bool // per input: some tool has it; nil for a tool block
 }
 
 // selection is what an API contributes.
@@ -78,6 +81,9 @@ func (c *compilation) resolve() []*selection {
 	}
 	for _, s := range all {
 		c.expose(s, owned)
+		for _, d := range s.derived {
+			d.overlays = s.api.Overlays
+		}
 	}
 	c.nameDerived(all)
 	for _, s := range all {
@@ -162,13 +168,15 @@ func (c *compilation) expose(s *selection, owned map[*specs.Operation]bool) {
 	}
 	for _, op := range s.api.Operations {
 		e := chosen[op]
-		if owned[op] || e == nil && !s.api.ExposeAll {
+		if owned[op] || e == nil && !s.api.ExposeAll || isKept(op, e) {
 			continue
 		}
 		s.count++
 		d := &derived{op: op}
 		if e != nil && e.Name != nil {
 			d.name = c.nameBy(e, op)
+		} else if op.MCP != nil && op.MCP.Name != nil {
+			d.name = op.MCP.Name.Value
 		}
 		s.derived = append(s.derived, d)
 	}
@@ -177,6 +185,15 @@ func (c *compilation) expose(s *selection, owned map[*specs.Operation]bool) {
 		order[op] = i
 	}
 	slices.SortStableFunc(s.derived, func(x, y *derived) int { return order[x.op] - order[y.op] })
+}
+
+// isKept reports whether the document keeps an operation from being exposed. Named
+// in full it is exposed all the same.
+func isKept(op *specs.Operation, e *specs.Expose) bool {
+	if op.MCP == nil || op.MCP.Expose == nil || op.MCP.Expose.Value {
+		return false
+	}
+	return e == nil || !slices.ContainsFunc(e.Operations, func(t specs.Text) bool { return t.Value == op.ID })
 }
 
 func selectHint(e *specs.Expose) string {
@@ -324,8 +341,13 @@ func (c *compilation) nameDerived(all []*selection) {
 
 // override attaches what the author changes to the tools it concerns.
 func (c *compilation) override(s *selection) {
+	for _, d := range s.derived {
+		if x := d.op.MCP; x != nil {
+			d.layers = append(d.layers, layer{by: "x-mcp", title: x.Title, description: x.Description, deprecated: x.Deprecated, hints: x.Hints, inputs: x.Inputs, used: make([]atomic.Bool, len(x.Inputs))})
+		}
+	}
 	for _, o := range s.api.Overrides {
-		l := layer{title: o.Title, description: o.Description, hints: o.Hints, inputs: o.Inputs, response: o.Response, used: make([]atomic.Bool, len(o.Inputs))}
+		l := layer{by: fmt.Sprintf("override %q", o.Pattern.Value), title: o.Title, description: o.Description, deprecated: o.Deprecated, hints: o.Hints, inputs: o.Inputs, response: o.Response, used: make([]atomic.Bool, len(o.Inputs))}
 		any := false
 		for _, d := range s.derived {
 			if glob(o.Pattern.Value, d.op.ID) {
@@ -351,7 +373,7 @@ func (c *compilation) override(s *selection) {
 	}
 	for _, d := range s.derived {
 		if t := d.tool; t != nil {
-			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs, response: t.Response, confirm: t.Confirm, scopes: t.Scopes})
+			d.layers = append(d.layers, layer{by: "tool", title: t.Title, description: t.Description, deprecated: t.Deprecated, hints: t.Hints, inputs: t.Inputs, response: t.Response, confirm: t.Confirm, scopes: t.Scopes})
 		}
 	}
 }

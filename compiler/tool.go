@@ -68,6 +68,10 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		out.Confirm = &x
 	}
 	setHints(&out.Hints, t.Hints)
+	if t.Deprecated != nil {
+		out.Deprecated = oneLine(t.Deprecated.Value)
+		sayDeprecated(&out)
+	}
 	if !ok || c.diags[before:].HasErrors() {
 		return out, roots{}, false
 	}
@@ -129,6 +133,7 @@ func (h *handInputs) declare(l *lowerer) *schema {
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}
+		s = deprecatedInput(s, in)
 		checkFixed(&c.diags, in, s, false)
 		s = h.file(in.Path, s)
 		h.formats = h.formats || hasFormat(s, 0)

@@ -89,6 +89,14 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if err := b.linkSteps(); err != nil {
 		return nil, err
 	}
+	for _, m := range p.Moved {
+		if b.tools[m.From] != nil || b.tools[m.To] == nil {
+			return nil, fmt.Errorf("tool %s cannot have moved to %s", m.From, m.To)
+		}
+	}
+	for _, m := range p.Moved {
+		b.tools[m.From] = b.tools[m.To]
+	}
 	return b, nil
 }
 

@@ -30,7 +30,7 @@ func (b *Bridge) Call(ctx context.Context, who Principal, name string, arguments
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t, run: b.checked}
+	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t, run: b.checked}
 	start := time.Now()
 	res := b.guard(ctx, k, k.run)
 	b.logCall(ctx, k, res, time.Since(start))
@@ -45,7 +45,7 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	if t == nil || t.plan.Internal {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t, run: s.handled}
+	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t, run: s.handled}
 	if s.handle == nil && s.native == nil {
 		k.run = b.checked
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/progress"
@@ -215,7 +216,7 @@ func (c *composition) answer(t *tool, last outcome) *Result {
 	case last.res != nil && t.steps.steps[len(t.steps.steps)-1].jq == nil:
 		return last.res // in the upstream's own bytes, whatever it is
 	}
-	text := expr.AppendJSON(nil, v)
+	text := function.AppendJSON(nil, v)
 	if len(text) > maxStepBytes {
 		return c.tooLarge()
 	}
@@ -395,7 +396,7 @@ func (c *composition) one(ctx context.Context, s *step, each map[string]any) (o 
 			arguments = append(arguments, ',')
 		}
 		arguments = append(result.AppendString(arguments, s.plan.Args[i].Name), ':')
-		arguments = expr.AppendJSON(arguments, v)
+		arguments = function.AppendJSON(arguments, v)
 	}
 	if len(arguments) > maxStepBytes {
 		return outcome{fail: c.tooLarge()}

@@ -20,7 +20,17 @@ const (
 	ExprList                   // Args
 	ExprSecret                 // Secret, known only at run time
 	ExprVar                    // the value Name of the phase: response, step, each, request, requests, result, operation
+
+	ExprFor       // a list of Args[2] for every element of Args[0] where Args[1] holds
+	ExprForObject // an object of Args[2] under the key Args[3], the same way; a key twice is an error
+	ExprForGroups // the same, with a list of the values of a key
 )
+
+// Loops reports whether all but the first of the Args are evaluated for every
+// element of that one: of a list, or of an object by its sorted keys; null has
+// none. Name is what they call the element, "value", or "key,value"; they refer
+// to it with ExprVar.
+func (o ExprOp) Loops() bool { return o >= ExprFor }
 
 // Expr is an expression that is evaluated for every call, in one of its phases.
 // What could be evaluated at load already is a constant.

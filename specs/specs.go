@@ -18,6 +18,7 @@ type Document struct {
 	Server     Server
 	APIs       []*API
 	Tools      []*Tool // written out in HCL, in source order
+	Moved      []*Moved
 	Identities []*Identity
 	Tests      []*Test // of the tools, in source order
 }
@@ -99,7 +100,8 @@ type API struct {
 	// included; len(Operations) + len(Skipped) equals it.
 	Declared int
 	Skipped  []*Skipped
-	Source   string // path or URL of the OpenAPI document, as given; "" by hand
+	Source   string         // path or URL of the OpenAPI document, as given; "" by hand
+	Overlays []*diag.Source // overlays that were applied to it, in order
 }
 
 // Skipped is an operation the front-end or the compiler had to leave out.
@@ -163,6 +165,7 @@ type Override struct {
 	Hints       Hints
 	Inputs      []*Input
 	Response    *Shaping
+	Deprecated  *Text
 	Range       diag.Range
 }
 
@@ -170,6 +173,12 @@ type Override struct {
 // HTTP method says.
 type Hints struct {
 	ReadOnly, Destructive, Idempotent, OpenWorld *Flag
+}
+
+// Moved keeps the old name of a tool callable.
+type Moved struct {
+	From, To Text
+	Range    diag.Range
 }
 
 // Operation is one method on one path of an API.
@@ -191,7 +200,21 @@ type Operation struct {
 	// operation declares no need. An empty alternative allows anonymous calls.
 	Security [][]SchemeUse
 	Servers  []ServerURL // of the operation or path item; empty: those of the API
-	Range    diag.Range
+	MCP      *Extension  // what the document says of its tool; nil: nothing
+	// SummaryAt and DescriptionAt are where the texts are written.
+	SummaryAt, DescriptionAt diag.Range
+	Range                    diag.Range
+}
+
+// Extension is x-mcp in an OpenAPI document, of an operation with what its path
+// item and the document say of all their operations.
+type Extension struct {
+	Name, Title, Description, Deprecated *Text
+
+	Expose *Flag // false: not unless a spec names it in full
+	Hints  Hints
+	Inputs []*Input // of parameters and fields of the body
+	Range  diag.Range
 }
 
 // SchemeUse names a security scheme and the scopes an operation needs.
@@ -303,19 +326,20 @@ type Tool struct {
 	// Request is hand-written; of several requests the last. Choices are those
 	// before it, in order; each has a condition, and the first whose condition
 	// holds is sent.
-	Request  *Request
-	Choices  []*Request
-	Steps    []*Step // composite
-	Output   *Expr   // of a composite tool; nil: the output of its last step
-	Timeout  *Text   // of a composite tool, Go duration
-	Internal *Flag   // not listed: only steps call it
-	Inputs   []*Input
-	Rules    []*Rule // over several inputs
-	Response *Shaping
-	Scopes   []Text // that a caller must have
-	Confirm  *Expr  // what a person is asked before a call; nil: nothing
-	Native   *Text  // the Go method that may take its place in generated code; nil: named after the tool
-	Range    diag.Range
+	Request    *Request
+	Choices    []*Request
+	Steps      []*Step // composite
+	Output     *Expr   // of a composite tool; nil: the output of its last step
+	Timeout    *Text   // of a composite tool, Go duration
+	Internal   *Flag   // not listed: only steps call it
+	Inputs     []*Input
+	Rules      []*Rule // over several inputs
+	Response   *Shaping
+	Scopes     []Text // that a caller must have
+	Confirm    *Expr  // what a person is asked before a call; nil: nothing
+	Native     *Text  // the Go method that may take its place in generated code; nil: named after the tool
+	Deprecated *Text  // what to use instead; nil: the tool is not deprecated
+	Range      diag.Range
 }
 
 // OperationRef is `api.NAME["id"]`.
@@ -336,6 +360,7 @@ type Input struct {
 	Value       *Expr // fixed: always sent, hidden from the model
 	Hide        *Flag
 	Wire        *Expr // what is sent instead of the argument
+	Deprecated  *Text // what to use instead
 	Rules       []*Rule
 	Range       diag.Range
 }

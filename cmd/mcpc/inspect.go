@@ -185,6 +185,10 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		origin += "; internal, not listed"
 	}
 	list := []string{"from", origin, "steps", strings.Join(stepLines(t), "\n")}
+	var settings []string
+	for _, s := range t.Origin.Settings {
+		settings = append(settings, strings.TrimSpace(fmt.Sprintf("%s: %s  %s", s.What, s.By, s.Place)))
+	}
 	for i, r := range t.Requests() {
 		base := r.Server
 		for j := range p.Upstreams {
@@ -211,6 +215,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 	list = append(list,
 		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
+		"set by", strings.Join(settings, "\n"),
 		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
@@ -412,6 +417,8 @@ func expression(e *plan.Expr) string {
 		return `"` + b.String() + `"`
 	case plan.OpCall:
 		switch {
+		case e.Name == "[*]":
+			return args[0] + "[*]"
 		case len(args) == 2 && !strings.ContainsAny(e.Name, "abcdefghijklmnopqrstuvwxyz"):
 			return "(" + args[0] + " " + e.Name + " " + args[1] + ")"
 		case e.Name == "neg":
@@ -428,12 +435,26 @@ func expression(e *plan.Expr) string {
 			members = append(members, args[i]+": "+args[i+1])
 		}
 		return "{" + strings.Join(members, ", ") + "}"
+	case plan.OpFor:
+		return "[for " + e.Name + " in " + args[0] + " : " + args[2] + condition(args[1]) + "]"
+	case plan.OpForObject:
+		return "{ for " + e.Name + " in " + args[0] + " : " + args[3] + " => " + args[2] + condition(args[1]) + " }"
+	case plan.OpForGroups:
+		return "{ for " + e.Name + " in " + args[0] + " : " + args[3] + " => " + args[2] + "..." + condition(args[1]) + " }"
 	case plan.OpList:
 		return "[" + strings.Join(args, ", ") + "]"
 	case plan.OpSecret:
 		return "(secret)"
 	}
 	return string(e.Op)
+}
+
+// condition is that of a for expression, where it has one.
+func condition(test string) string {
+	if test == "true" {
+		return ""
+	}
+	return " if " + test
 }
 
 func credentialList(u *plan.Upstream) (lines []string) {

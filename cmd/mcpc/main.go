@@ -241,6 +241,8 @@ const commonHelp = `Flags of every verb with a TARGET
   --auth SCHEME=SOURCE    where a secret is: env:NAME or file:PATH
                           (else MCPC_AUTH_<SCHEME>; mcpc inspect lists them)
   --var K=V               a variable of an HCL spec; also --var-file FILE
+  --env NAME              the env block of an HCL spec that applies (else $MCPC_ENV)
+  --overlay FILE          an OpenAPI Overlay to apply to an OpenAPI document
   --allow-ref PREFIX      a folder or URL that $ref may reach besides the document's
   --name-prefix TEXT      what the client puts before tool names, e.g. mcp__pets__;
                           it counts against their 64 characters

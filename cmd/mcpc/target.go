@@ -24,6 +24,8 @@ type target struct {
 	vars       []string
 	varFiles   []string
 	allowRefs  []string
+	overlays   []string
+	env        string
 	serverVars []string
 	namePrefix string
 	strict     bool
@@ -38,6 +40,8 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&t.vars, "var", nil, "")
 	f.StringArrayVar(&t.varFiles, "var-file", nil, "")
 	f.StringArrayVar(&t.allowRefs, "allow-ref", nil, "")
+	f.StringArrayVar(&t.overlays, "overlay", nil, "")
+	f.StringVar(&t.env, "env", "", "")
 	f.StringArrayVar(&t.serverVars, "server-var", nil, "")
 	f.StringVar(&t.namePrefix, "name-prefix", "", "")
 	f.BoolVar(&t.strict, "strict", false, "")
@@ -56,6 +60,8 @@ func (t *target) options(a *app, location string) (compiler.Options, error) {
 		BaseURL:    t.baseURL,
 		VarFiles:   t.varFiles,
 		AllowRefs:  t.allowRefs,
+		Overlays:   t.overlays,
+		Env:        t.env,
 		NamePrefix: t.namePrefix,
 		Reader:     &specs.Reader{Getenv: a.getenv, Stdin: a.stdin},
 	}

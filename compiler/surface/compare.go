@@ -3,6 +3,7 @@ package surface
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"reflect"
 	"slices"
@@ -42,14 +43,29 @@ func (s *Surface) Changes(other *Surface) []Change {
 	for i := range s.Tools {
 		before := &s.Tools[i]
 		after := find(other, before.Name)
+		if to, ok := other.Moved[before.Name]; ok && after == nil {
+			if after = find(other, to); after != nil {
+				list = append(list, Change{Additive, before.Name, "", "is called " + to + " now, and can still be called by its old name"})
+			}
+		}
 		if after == nil {
 			list = append(list, Change{Breaking, before.Name, "", "is gone"})
 			continue
 		}
 		list = append(list, before.changes(after)...)
 	}
+	renamed := map[string]bool{}
+	for from, to := range other.Moved {
+		renamed[to] = renamed[to] || find(s, from) != nil
+	}
+	for _, from := range slices.Sorted(maps.Keys(s.Moved)) {
+		to := s.Moved[from]
+		if find(other, to) != nil && find(other, from) == nil && other.Moved[from] == "" {
+			list = append(list, Change{Breaking, from, "", "can no longer be called by this old name of " + to})
+		}
+	}
 	for i := range other.Tools {
-		if t := &other.Tools[i]; find(s, t.Name) == nil {
+		if t := &other.Tools[i]; find(s, t.Name) == nil && !renamed[t.Name] {
 			list = append(list, Change{Additive, t.Name, "", "is new"})
 		}
 	}

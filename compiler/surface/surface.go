@@ -18,6 +18,8 @@ type Surface struct {
 	Format int    `json:"format"`
 	Server string `json:"server"`
 	Tools  []Tool `json:"tools"` // in listing order
+	// Moved are names that tools had: from the old to the new.
+	Moved map[string]string `json:"moved,omitempty"`
 }
 
 // Tool is one tool of a [Surface].
@@ -42,6 +44,12 @@ func Of(p *plan.Server) *Surface {
 		}
 		s.Tools = append(s.Tools, Tool{t.Name, t.Title, t.Description, t.Hints, t.Input, t.Output})
 	}
+	for _, m := range p.Moved {
+		if s.Moved == nil {
+			s.Moved = map[string]string{}
+		}
+		s.Moved[m.From] = m.To
+	}
 	return s
 }
 
@@ -65,7 +73,16 @@ func (s *Surface) Encode() ([]byte, error) {
 		b.WriteString("\n    ")
 		b.Write(line)
 	}
-	b.WriteString("\n  ]\n}\n")
+	b.WriteString("\n  ]")
+	if len(s.Moved) > 0 {
+		moved, err := marshalPlain(s.Moved)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(",\n  \"moved\": ")
+		b.Write(moved)
+	}
+	b.WriteString("\n}\n")
 	return b.Bytes(), nil
 }
 

@@ -138,3 +138,33 @@ func FuzzChanges(f *testing.F) {
 		}
 	})
 }
+
+// A tool with a new name that can still be called by its old one breaks nobody;
+// an old name that is given up does.
+func TestMoved(t *testing.T) {
+	tool := func(name string) plan.Tool { return plan.Tool{Name: name, Input: `{"type":"object"}`} }
+	before := Of(&plan.Server{Tools: []plan.Tool{tool("a")}})
+	moved := Of(&plan.Server{Tools: []plan.Tool{tool("b")}, Moved: []plan.Moved{{From: "a", To: "b"}}})
+	plain := Of(&plan.Server{Tools: []plan.Tool{tool("b")}})
+	for _, c := range []struct {
+		name          string
+		before, after *Surface
+		want          string
+	}{
+		{"moved", before, moved, "additive : is called b now, and can still be called by its old name"},
+		{"renamed", before, plain, "breaking : is gone\nadditive : is new"},
+		{"given up", moved, plain, "breaking : can no longer be called by this old name of b"},
+		{"kept", moved, moved, ""},
+	} {
+		if got := show(c.before.Changes(c.after)); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+	}
+	text, err := moved.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := Decode(text); err != nil || back.Moved["a"] != "b" {
+		t.Errorf("%s\n%v", text, err)
+	}
+}

@@ -25,8 +25,13 @@ type Server struct {
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
+	Moved        []Moved
 	Coverage     []Coverage
 }
+
+// Moved is a name that a tool had. It is not listed, and calls of it are calls
+// of the tool.
+type Moved struct{ From, To string }
 
 // Certificate is what a server shows its clients.
 type Certificate struct {
@@ -147,11 +152,12 @@ type Tool struct {
 	Result  *Expr
 	Timeout time.Duration
 	// Internal tools are not listed and clients cannot call them: steps do.
-	Internal bool
-	Response Response
-	Scopes   []string // that a caller must have
-	Confirm  *Expr    // what a person is asked before a call; nil: nothing
-	Origin   Origin
+	Internal   bool
+	Response   Response
+	Scopes     []string // that a caller must have
+	Confirm    *Expr    // what a person is asked before a call; nil: nothing
+	Origin     Origin
+	Deprecated string // what to use instead, also said in Description; "" when it is not deprecated
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.
 	Method string
@@ -191,6 +197,13 @@ type Hints struct {
 	OpenWorld   bool
 }
 
+// Setting says where something of a tool comes from.
+type Setting struct {
+	What  string // "title", "description", "read_only", "input owner" …
+	By    string // "overlay", "x-mcp", "override \"*\"" or "tool"
+	Place string // file:line:col; "" when not known
+}
+
 // Origin says where a tool comes from.
 type Origin struct {
 	Kind      string // "openapi" or "hcl"
@@ -200,6 +213,9 @@ type Origin struct {
 	// Deprecated and Tags are the document's word.
 	Deprecated bool
 	Tags       []string
+	// Settings say who set what of a derived tool, for its author. What is not
+	// among them is the document's.
+	Settings []Setting
 }
 
 // Schema is a JSON Schema 2020-12 as compact JSON text. Every Schema in a plan
@@ -386,7 +402,15 @@ const (
 	OpList     ExprOp = "list"
 	OpSecret   ExprOp = "secret"
 	OpVar      ExprOp = "var"
+
+	OpFor       ExprOp = "for"
+	OpForObject ExprOp = "forobject"
+	OpForGroups ExprOp = "forgroups"
 )
+
+// Loops reports whether all but the first of the Args are evaluated for every
+// element of that one.
+func (o ExprOp) Loops() bool { return o == OpFor || o == OpForObject || o == OpForGroups }
 
 // Expr is an expression evaluated for every call.
 //
@@ -401,6 +425,13 @@ const (
 //	list      Args
 //	secret    the value of Secret
 //	var       the value Name of the phase: response, step, each, request or result; null when there is none
+//	for       a list of Args[2] for every element of Args[0] where Args[1] holds
+//	forobject an object of Args[2] under the key Args[3], the same way; a key twice is an error
+//	forgroups the same, with a list of the values of a key
+//
+// A for walks over a list, over an object by its sorted keys, or over null, which
+// is empty. Name is what Args[1] and the following call the element, "value", or
+// "key,value"; they refer to it with var.
 type Expr struct {
 	Op     ExprOp
 	Const  string

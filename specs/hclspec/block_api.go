@@ -13,6 +13,7 @@ import (
 type apiTarget struct {
 	api       *specs.API
 	openapi   *specs.Text
+	overlays  []specs.Text
 	variables map[string]string
 	expose    []diag.Range
 }
@@ -85,6 +86,8 @@ func apiBlock() *block {
 		attrs: []attr{
 			{name: "openapi", kind: textKind, doc: "path, relative to the spec, or URL of an OpenAPI document (2.0 to 3.2, JSON or YAML)", example: `openapi = "specs/github.yaml"`,
 				set: into(func(t *apiTarget, s *setting) { t.openapi = s.text })},
+			{name: "overlay", kind: textsKind, doc: "paths or URLs of [OpenAPI Overlays](https://spec.openapis.org/overlay/v1.1.0.html) (1.0, 1.1) that are applied to the document before it is read, in order", example: `overlay = ["corrections.yaml"]`,
+				set: into(func(t *apiTarget, s *setting) { t.overlays = s.texts })},
 			{name: "base_url", kind: textKind, standard: "the document's server", doc: "where requests go; required without `openapi`", example: `base_url = "https://api.example.com/v1"`, check: checkBaseURL,
 				set: into(func(t *apiTarget, s *setting) { t.api.BaseURL = s.text })},
 			{name: "auth", kind: credentialKind, standard: "what the document declares", doc: "how to authenticate: `bearer(token)`, `basic(user, password)` or `api_key(place, name, key)`, where place is `\"header\"`, `\"query\"` or `\"cookie\"`", example: "auth = bearer(var.token)",
@@ -231,6 +234,7 @@ func apiBlock() *block {
 						set: into(func(o *specs.Override, s *setting) { o.Title = s.text })},
 					{name: "description", kind: textKind, doc: "told to the model", example: `description = "…"`,
 						set: into(func(o *specs.Override, s *setting) { o.Description = s.text })},
+					deprecatedAttr(func(target any, s *specs.Text) { target.(*specs.Override).Deprecated = s }),
 				}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Override).Hints })...),
 				inner: []*block{inputBlock(), responseBlock()},
 				open: func(_ *parser, h *head, parent any) any {

@@ -83,6 +83,7 @@ tool "search" {
 				set: into(func(t *inputTarget, s *setting) { t.value, t.input.Value = s, s.expr })},
 			{name: "hide", kind: boolKind, standard: "`false`", doc: "hides an optional argument from the model, and refuses it from a caller; it has its default then", example: "hide = true",
 				set: into(func(t *inputTarget, s *setting) { t.input.Hide = s.flag })},
+			deprecatedAttr(func(target any, s *specs.Text) { target.(*inputTarget).input.Deprecated = s }),
 			{name: "wire", kind: exprKind, phase: callPhase, doc: "what is sent instead of the argument; not computed when an optional argument is not given", example: `wire = "${args.q} org:acme"`,
 				set: into(func(t *inputTarget, s *setting) { t.input.Wire = s.expr })},
 		},

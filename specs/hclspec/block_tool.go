@@ -66,6 +66,7 @@ tool "get_order" {
 				set: into(func(t *specs.Tool, s *setting) { t.Timeout = s.text })},
 			{name: "internal", kind: boolKind, standard: "`false`", doc: "not listed and not to be called by clients: a tool for the steps of others", example: "internal = true",
 				set: into(func(t *specs.Tool, s *setting) { t.Internal = s.flag })},
+			deprecatedAttr(func(target any, s *specs.Text) { target.(*specs.Tool).Deprecated = s }),
 		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
 		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), stepBlock()},
 		open: func(p *parser, h *head, _ any) any {
@@ -78,6 +79,47 @@ tool "get_order" {
 			t := target.(*specs.Tool)
 			p.closeTool(h, t)
 			p.faulty[t] = h.broken || p.diags[p.toolStart:].HasErrors()
+		},
+	}
+}
+
+// deprecatedAttr is the same in tools, overrides and inputs.
+func deprecatedAttr(set func(target any, s *specs.Text)) attr {
+	return attr{name: "deprecated", kind: textKind, doc: "says that it will go, and what to use instead; told to the model", example: `deprecated = "use find_orders"`,
+		check: func(s string) (string, string) {
+			if strings.TrimSpace(s) == "" {
+				return "is empty", `say what to use instead: deprecated = "use find_orders"`
+			}
+			return "", ""
+		},
+		set: func(_ *parser, target any, s *setting) { set(target, s.text) }}
+}
+
+func movedBlock() *block {
+	return &block{
+		name: "moved",
+		doc:  "A tool has a new name, and clients still know the old one: a call of `from` is a call of `to`. Only the new name is listed. Several moves of one tool follow each other.",
+		example: `api "shop" { base_url = "https://shop.example" }
+
+tool "find_orders" {
+  request "GET" "/orders" {}
+}
+
+moved {
+  from = tool.search_orders
+  to   = tool.find_orders
+}`,
+		attrs: []attr{
+			{name: "from", kind: toolKind, required: true, doc: "the name it had; no tool may have it now", example: "from = tool.search_orders",
+				set: into(func(m *specs.Moved, s *setting) { m.From = *s.text })},
+			{name: "to", kind: toolKind, required: true, doc: "the name it has, or had before the next move", example: "to = tool.find_orders",
+				set: into(func(m *specs.Moved, s *setting) { m.To = *s.text })},
+		},
+		open: func(_ *parser, h *head, _ any) any { return &specs.Moved{Range: h.rng} },
+		close: func(p *parser, h *head, _, target any) {
+			if m := target.(*specs.Moved); m.From.Value != "" && m.To.Value != "" {
+				p.doc.Moved = append(p.doc.Moved, m)
+			}
 		},
 	}
 }

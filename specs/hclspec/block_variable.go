@@ -36,6 +36,30 @@ func variableBlock() *block {
 			{name: "description", kind: textKind, phase: firstPhase, doc: "for people", example: `description = "Password of the service user"`,
 				set: into(func(v *variable, s *setting) { v.description = s.text })},
 		},
+		inner: []*block{{
+			name: "validation",
+			doc:  "A rule for the value, checked when the spec is loaded. There may be several. A sensitive variable cannot have one: its value is not known then.",
+			example: `variable "region" {
+  type    = string
+  default = "eu"
+
+  validation {
+    condition     = contains(["eu", "us"], var.region)
+    error_message = "The region is eu or us, not ${var.region}."
+  }
+}`,
+			attrs: []attr{
+				{name: "condition", kind: laterKind, required: true, doc: "what must be true; `var` and `local` are known", example: "condition = length(var.region) == 2",
+					set: into(func(r *variableRule, s *setting) { r.condition = s })},
+				{name: "error_message", kind: laterKind, required: true, doc: "what is said otherwise", example: `error_message = "The region has two letters."`,
+					set: into(func(r *variableRule, s *setting) { r.message = s })},
+			},
+			open: func(*parser, *head, any) any { return &variableRule{} },
+			close: func(_ *parser, _ *head, parent, target any) {
+				v := parent.(*variable)
+				v.rules = append(v.rules, *target.(*variableRule))
+			},
+		}},
 		open:  func(*parser, *head, any) any { return &variable{} },
 		close: func(p *parser, h *head, _, v any) { p.closeVariable(h, v.(*variable)) },
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -25,7 +26,10 @@ func (p *parser) call(e *hclsyntax.FunctionCallExpr, r diag.Range, sc *scope) *s
 		for _, f := range functionTable() {
 			names = append(names, f.name)
 		}
-		hint := didYouMean(e.Name, names, "")
+		hint := elsewhere[e.Name]
+		if hint == "" {
+			hint = didYouMean(e.Name, names, "")
+		}
 		if hint == "" {
 			hint = "LANGUAGE.md lists the functions"
 		}
@@ -59,7 +63,7 @@ func (p *parser) call(e *hclsyntax.FunctionCallExpr, r diag.Range, sc *scope) *s
 		return nil
 	}
 	if least, most := f.arity(); len(args) < least || most >= 0 && len(args) > most {
-		return p.fail(sc, "wrong-arguments", r, fmt.Sprintf("%s takes %s, not %d", f.name, f.argumentsText(), len(args)), f.signature())
+		return p.fail(sc, "wrong-arguments", r, fmt.Sprintf("%s takes %s, not %d", f.name, f.argumentsText(), len(args)), f.form())
 	}
 	if f.load != nil {
 		return p.loadFunction(f, args, r, sc)
@@ -78,13 +82,19 @@ func (p *parser) call(e *hclsyntax.FunctionCallExpr, r diag.Range, sc *scope) *s
 		}
 		values[i] = x.Value
 		if want := f.param(i).want; !fits(want, x.Value) {
-			return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s of %s is %s, not %s", f.param(i).name, f.name, want, valueText(x.Value)), f.signature())
+			return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s of %s is %s, not %s", f.param(i).name, f.name, want, valueText(x.Value)), f.form())
 		}
+	}
+	if function.Late(f.name) {
+		if sc.phase == staticPhase || sc.phase == firstPhase || sc.phase == namePhase {
+			return p.fail(sc, "wrong-phase", r, fmt.Sprintf("%s gives another value for every call; %s is evaluated once, at load", f.name, sc.what), "use it in the tool's request")
+		}
+		known = false
 	}
 	if !known {
 		return &specs.Expr{Op: specs.ExprCall, Name: f.name, Args: args, Range: r}
 	}
-	v, err := f.eval(values)
+	v, err := apply(f.name, values)
 	if err != nil {
 		return p.fail(sc, "invalid-operation", r, f.name+": "+err.Error(), "")
 	}

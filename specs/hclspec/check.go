@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -40,6 +41,9 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 		written.BaseURL = &specs.Text{Value: "https://wrong.invalid", Range: h.rng}
 	}
 	if t.openapi == nil {
+		for _, o := range t.overlays {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s has no OpenAPI document to overlay", h.title()), Hint: "add openapi, or remove overlay", Range: o.Range})
+		}
 		_, attempted := h.seen["openapi"]
 		if _, ok := h.seen["base_url"]; !ok && !attempted && !h.broken {
 			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s needs openapi or base_url", h.title()), Hint: `add base_url = "https://…", or openapi = "document.yaml"`, Range: h.rng})
@@ -60,7 +64,13 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	var loaded *specs.API
 	if ok {
 		var list diag.List
-		loaded, list = p.load(location, t.variables, t.openapi.Range)
+		src := Source{Location: location, ServerVariables: t.variables}
+		for i := range t.overlays {
+			if o, ok := p.documentLocation(&t.overlays[i]); ok {
+				src.Overlays = append(src.Overlays, o)
+			}
+		}
+		loaded, list = p.load(src)
 		for _, d := range list {
 			d.Range = cmpRange(d.Range, t.openapi.Range)
 			p.add(d)
@@ -259,7 +269,7 @@ func (p *parser) closeInput(h *head, t *inputTarget) *specs.Input {
 		}
 		a, err1 := number(least)
 		b, err2 := number(most)
-		if err1 == nil && err2 == nil && a.cmp(b) > 0 {
+		if err1 == nil && err2 == nil && function.Compare(a, b) > 0 {
 			p.add(diag.Diagnostic{Code: "empty-range", Message: fmt.Sprintf("%s is more than %s: no value is allowed", pair[2], pair[3]), Hint: "swap or change them", Range: t.places[pair[3]]})
 		}
 	}
@@ -454,6 +464,20 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 		use(rule.Condition, "")
 		use(rule.Message, "")
 	}
+	exprs := shapingExprs(t.Response)
+	for _, r := range requests {
+		exprs = append(exprs, requestExprs(r)...)
+		if r.When != nil {
+			exprs = append(exprs, r.When)
+		}
+	}
+	if t.Confirm != nil {
+		exprs = append(exprs, t.Confirm)
+	}
+	for _, rule := range t.Rules {
+		exprs = append(exprs, rule.Condition, rule.Message)
+	}
+	p.inferAll(inputs, exprs)
 	for _, in := range t.Inputs {
 		for _, x := range []*specs.Expr{in.Value, in.Wire} {
 			if x != nil {

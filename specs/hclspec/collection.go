@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -150,7 +151,18 @@ func (p *parser) splat(e *hclsyntax.SplatExpr, r diag.Range, sc *scope) *specs.E
 		case src.Op == specs.ExprConst || src.Op == specs.ExprObject:
 			items = []*specs.Expr{src}
 		default:
-			return p.fail(sc, "unsupported-expression", r, "[*] needs a list that is known when the spec is loaded", "name the elements you need: args.x[0].name")
+			if findSecret(src) != nil {
+				return p.fail(sc, "sensitive-value", src.Range, "[*] cannot take apart a sensitive value", "")
+			}
+			in, item := sc.loop("*")
+			item.Range = src.Range
+			in.item = item
+			each := p.lower(e.Each, in)
+			if each == nil {
+				return nil
+			}
+			list := &specs.Expr{Op: specs.ExprCall, Name: "[*]", Args: []*specs.Expr{src}, Range: src.Range}
+			return &specs.Expr{Op: specs.ExprFor, Name: item.Name, Args: []*specs.Expr{list, constant(specs.NewBool(true), r), each}, Range: r}
 		}
 	}
 	var out []*specs.Expr
@@ -166,7 +178,9 @@ func (p *parser) splat(e *hclsyntax.SplatExpr, r diag.Range, sc *scope) *specs.E
 	return p.list(out, r, sc)
 }
 
-// forExpr unrolls a for expression: its collection must be known at load.
+// forExpr lowers a for expression. One over a collection whose elements or
+// keys are known at load is unrolled, if its condition and its keys are, too;
+// any other runs in the call.
 func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.Expr {
 	coll := p.lower(e.CollExpr, sc.plain())
 	if coll == nil {
@@ -179,14 +193,19 @@ func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.E
 			values = append(values, x)
 		}
 	} else if pairs, ok := members(coll); ok {
+		order := make([]int, 0, len(pairs)/2)
 		for i := 0; i < len(pairs); i += 2 {
+			order = append(order, i)
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(pairs[a].Value.Text, pairs[b].Value.Text) })
+		for _, i := range order {
 			keys = append(keys, pairs[i])
 			values = append(values, pairs[i+1])
 		}
 	} else if coll.Op == specs.ExprConst {
 		return p.fail(sc, "wrong-type", coll.Range, "for needs a list or an object, not "+valueText(coll.Value), "")
 	} else {
-		return p.fail(sc, "unsupported-expression", coll.Range, "for needs a collection that is known when the spec is loaded", "loop over a local or a variable")
+		return p.callFor(e, coll, r, sc)
 	}
 	var out []*specs.Expr
 	seen := map[string]int{}
@@ -202,7 +221,7 @@ func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.E
 				return nil
 			}
 			if c.Op != specs.ExprConst {
-				return p.fail(sc, "unsupported-expression", c.Range, "the condition of a for expression must be known when the spec is loaded", "")
+				return p.callFor(e, coll, r, sc)
 			}
 			b, err := truth(c.Value)
 			if err != nil {
@@ -224,8 +243,11 @@ func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.E
 		if k == nil || v == nil {
 			return nil
 		}
-		if k.Op != specs.ExprConst || k.Value.Kind == specs.Null || k.Value.Kind >= specs.Array {
-			return p.fail(sc, "wrong-type", k.Range, "the key of an object is text that is known when the spec is loaded", "")
+		if k.Op != specs.ExprConst {
+			return p.callFor(e, coll, r, sc)
+		}
+		if k.Value.Kind == specs.Null || k.Value.Kind >= specs.Array {
+			return p.fail(sc, "wrong-type", k.Range, "the key of an object is text, not "+valueText(k.Value), "")
 		}
 		at, dup := seen[k.Value.Text]
 		switch {
@@ -248,6 +270,43 @@ func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.E
 		return p.objectOf(out, r, sc)
 	}
 	return p.list(out, r, sc)
+}
+
+// callFor lowers a for expression that runs in the call.
+func (p *parser) callFor(e *hclsyntax.ForExpr, coll *specs.Expr, r diag.Range, sc *scope) *specs.Expr {
+	if s := findSecret(coll); s != nil {
+		return p.fail(sc, "sensitive-value", s.Range, fmt.Sprintf("for cannot take apart the sensitive value %s", s.Secret.Name), "")
+	}
+	in, value := sc.loop(e.ValVar)
+	out := &specs.Expr{Op: specs.ExprFor, Name: value.Name, Range: r}
+	names := map[string]*specs.Expr{e.ValVar: value}
+	if e.KeyVar != "" {
+		in, names[e.KeyVar] = in.loop(e.KeyVar)
+		out.Name = names[e.KeyVar].Name + "," + value.Name
+	}
+	in = in.with(names)
+	test := constant(specs.NewBool(true), r)
+	if e.CondExpr != nil {
+		test = p.lower(e.CondExpr, in)
+	}
+	out.Args = []*specs.Expr{coll, test, p.lower(e.ValExpr, in)}
+	if e.KeyExpr != nil {
+		out.Op = specs.ExprForObject
+		if e.Group {
+			out.Op = specs.ExprForGroups
+		}
+		key := p.lower(e.KeyExpr, in)
+		if key != nil {
+			if s := findSecret(key); s != nil {
+				return p.fail(sc, "sensitive-value", s.Range, fmt.Sprintf("the key of an object cannot hold the sensitive value %s", s.Secret.Name), "")
+			}
+		}
+		out.Args = append(out.Args, key)
+	}
+	if slices.Contains(out.Args, nil) {
+		return nil
+	}
+	return out
 }
 
 func mustElements(x *specs.Expr) []*specs.Expr {

@@ -353,7 +353,7 @@ func (c *completer) expression() {
 	}
 	c.references()
 	for _, f := range functionTable() {
-		c.add(Completion{Label: f.name, Kind: CompleteFunction, Detail: f.signature(), Doc: functionDoc(f), Insert: f.name + "($1)", Snippet: true})
+		c.add(Completion{Label: f.name, Kind: CompleteFunction, Detail: f.form(), Doc: functionDoc(f), Insert: f.name + "($1)", Snippet: true})
 	}
 }
 

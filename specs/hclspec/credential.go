@@ -134,34 +134,30 @@ func (p *parser) operationRef(e hclsyntax.Expression, row *attr) *specs.Operatio
 
 // apiRef reads api = api.NAME.
 func (p *parser) apiRef(e hclsyntax.Expression, row *attr) *specs.Text {
+	return p.namedRef(e, row, "api")
+}
+
+// namedRef is KIND.name.
+func (p *parser) namedRef(e hclsyntax.Expression, row *attr, kind string) *specs.Text {
 	r := p.rng(e.Range())
 	switch e := unwrap(e).(type) {
 	case *hclsyntax.ExprSyntaxError:
 		return nil
 	case *hclsyntax.ScopeTraversalExpr:
-		if e.Traversal.RootName() == "api" && len(e.Traversal) == 2 {
+		if e.Traversal.RootName() == kind && len(e.Traversal) == 2 {
 			if name, _, ok := p.member(e.Traversal); ok {
 				return &specs.Text{Value: name, Range: r}
 			}
 		}
 	}
-	p.add(diag.Diagnostic{Code: "invalid-reference", Message: "api takes a reference to an api", Hint: "write " + row.example, Range: r})
+	p.add(diag.Diagnostic{Code: "invalid-reference", Message: fmt.Sprintf("%s takes a reference to %s", row.name, map[string]string{"api": "an api", "tool": "a tool"}[kind]), Hint: "write " + row.example, Range: r})
 	return nil
 }
 
 // toolRef reads call = tool.NAME.
 func (p *parser) toolRef(e hclsyntax.Expression, row *attr) *specs.ToolRef {
-	r := p.rng(e.Range())
-	switch e := unwrap(e).(type) {
-	case *hclsyntax.ExprSyntaxError:
-		return nil
-	case *hclsyntax.ScopeTraversalExpr:
-		if e.Traversal.RootName() == "tool" && len(e.Traversal) == 2 {
-			if name, _, ok := p.member(e.Traversal); ok {
-				return &specs.ToolRef{Name: name, Range: r}
-			}
-		}
+	if t := p.namedRef(e, row, "tool"); t != nil {
+		return &specs.ToolRef{Name: t.Value, Range: t.Range}
 	}
-	p.add(diag.Diagnostic{Code: "invalid-reference", Message: row.name + " takes a reference to a tool", Hint: "write " + row.example, Range: r})
 	return nil
 }

@@ -21,17 +21,24 @@ import (
 // expressions give the same value, or an error, in both. The generator keeps
 // away from where we differ on purpose: a number keeps its digits in a text
 // (1e3 stays 1e3), division by zero is an error; and from quirks: in cty substr
-// with a negative offset and length 0 is all the rest, and a mistake on the left
+// with a negative offset and length 0 is all the rest, lists of one type are made
+// of mixed ones, strrev keeps letters and their accents together, and a mistake on the left
 // of && and || is forgiven when the right side decides.
 func TestAgainstCty(t *testing.T) {
 	ctx := &hcl.EvalContext{Functions: map[string]ctyfunction.Function{
 		"upper": stdlib.UpperFunc, "lower": stdlib.LowerFunc, "replace": stdlib.ReplaceFunc, "split": stdlib.SplitFunc, "join": stdlib.JoinFunc,
 		"format": stdlib.FormatFunc, "substr": stdlib.SubstrFunc, "keys": stdlib.KeysFunc, "values": stdlib.ValuesFunc, "merge": stdlib.MergeFunc,
 		"concat": stdlib.ConcatFunc, "min": stdlib.MinFunc, "max": stdlib.MaxFunc, "abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc,
-		"jsonencode": stdlib.JSONEncodeFunc,
+		"jsonencode": stdlib.JSONEncodeFunc, "jsondecode": stdlib.JSONDecodeFunc, "csvdecode": stdlib.CSVDecodeFunc,
+		"title": stdlib.TitleFunc, "trimspace": stdlib.TrimSpaceFunc, "trimprefix": stdlib.TrimPrefixFunc, "trimsuffix": stdlib.TrimSuffixFunc, "chomp": stdlib.ChompFunc,
+		"indent": stdlib.IndentFunc, "strrev": stdlib.ReverseFunc, "regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc, "regexreplace": stdlib.RegexReplaceFunc,
+		"formatdate": stdlib.FormatDateFunc, "timeadd": stdlib.TimeAddFunc, "element": stdlib.ElementFunc, "slice": stdlib.SliceFunc, "reverse": stdlib.ReverseListFunc,
+		"sort": stdlib.SortFunc, "distinct": stdlib.DistinctFunc, "flatten": stdlib.FlattenFunc, "compact": stdlib.CompactFunc, "chunklist": stdlib.ChunklistFunc,
+		"range": stdlib.RangeFunc, "zipmap": stdlib.ZipmapFunc, "setproduct": stdlib.SetProductFunc, "coalescelist": stdlib.CoalesceListFunc,
+		"signum": stdlib.SignumFunc, "parseint": stdlib.ParseIntFunc, "log": stdlib.LogFunc,
 	}}
 	failed := 0
-	for seed := range uint64(3000) {
+	for seed := range uint64(6000) {
 		g := &generator{rand.New(rand.NewPCG(seed, 1))}
 		text := g.any(4)
 		e, problems := hclsyntax.ParseExpression([]byte(text), "0", hcl.Pos{Line: 1, Column: 1})
@@ -136,6 +143,11 @@ func (g *generator) number(depth int) string {
 			return []string{"min", "max"}[g.IntN(2)] + "(" + n() + ", " + n() + ", " + n() + ")"
 		},
 		func() string { return []string{"abs", "ceil", "floor"}[g.IntN(3)] + "(" + n() + ")" },
+		func() string { return "signum(" + n() + ")" },
+		func() string {
+			return g.one(`parseint("FF", 16)`, `parseint("-101", 2)`, `parseint("zz", 36)`, `parseint("9", 8)`, `log(16, 2)`)
+		},
+		func() string { return "element([" + n() + ", " + n() + ", 3], " + fmt.Sprint(g.IntN(9)) + ")" },
 		func() string { return "(\"" + g.number(0) + "\" + " + n() + ")" },
 	)
 }
@@ -164,8 +176,35 @@ func (g *generator) text(depth int) string {
 		func() string {
 			return `format("%s|%5s|%-5s|%05d|%d|%v|%.2f|%8.3f|%q|%%", ` + strings.Join([]string{s(), g.text(0), g.text(0), g.whole(), g.whole(), g.plain(), g.plain(), g.plain(), `"q"`}, ", ") + ")"
 		},
+		func() string {
+			return g.one("title", "trimspace", "chomp", "strrev") + "(" + g.one(s(), `" a b\n"`, `"o'neil x_y 2nd\n\n"`) + ")"
+		},
+		func() string { return g.one("trimprefix", "trimsuffix") + "(" + s() + ", " + g.text(0) + ")" },
+		func() string { return "indent(" + fmt.Sprint(g.IntN(4)) + `, "a\n${` + s() + `}\nb")` },
+		func() string {
+			return `regexreplace(` + s() + `, ` + g.one(`"[a-z]+"`, `"(a)|(.)"`, `"^"`) + `, ` + g.one(`"<$1>"`, `"$0$0"`, `"x"`) + ")"
+		},
+		func() string { return "regex(" + g.one(`"[a-zA-Z]+"`, `"^.*$"`, `"[0-9]"`) + ", " + s() + ")" },
+		func() string {
+			return "formatdate(" + g.one(`"DD.MM.YYYY hh:mm:ss"`, `"D MMM YY, HH AA, h m s"`, `"EEEE EEE MMMM M 'at' hh''mm ZZZZ"`, `"YYYY-MM-DD'T'hh:mm:ssZ ZZZ ZZZZZ H aa"`, `"QQ"`) + ", " + g.time() + ")"
+		},
+		func() string {
+			return "timeadd(" + g.time() + ", " + g.one(`"10m"`, `"-36h"`, `"1h30m5s"`, `"x"`) + ")"
+		},
+		func() string { return `join("+", sort(split(" ", ` + s() + `)))` },
 		func() string { return "jsonencode([" + g.bool(0) + ", null, " + g.whole() + ", { b = 1, a = 2 }])" },
 	)
+}
+
+func (g *generator) one(words ...string) string { return words[g.IntN(len(words))] }
+
+func (g *generator) time() string {
+	return g.one(`"2026-03-01T12:04:05Z"`, `"1999-12-31T23:59:59+05:30"`, `"2024-02-29T00:00:00-08:00"`, `"2026-03-01"`)
+}
+
+// words is a list of texts, for functions that make all elements of one type.
+func (g *generator) words() string {
+	return g.one(`["a", "b", "a"]`, `["x"]`, `["b", "", "a", "B"]`, `split(" ", `+g.text(1)+`)`)
 }
 
 // plain is a number that HCL's %v writes without an exponent.
@@ -201,6 +240,20 @@ func (g *generator) list(depth int) string {
 		func() string { return "[for x in [1, 2, 3, 4] : x * x if x > " + g.number(0) + "]" },
 		func() string { return "[{ a = 1 }, { a = " + g.any(depth-1) + " }][*].a" },
 		func() string { return "concat(" + g.list(depth-1) + ", " + g.list(depth-1) + ")" },
+		func() string { return g.one("reverse", "distinct", "compact", "sort") + "(" + g.words() + ")" },
+		func() string { return "flatten([" + g.words() + ", [1, [true]], " + g.words() + "])" },
+		func() string { return fmt.Sprintf("chunklist(%s, %d)", g.words(), 1+g.IntN(3)) },
+		func() string { return fmt.Sprintf("slice(%s, %d, %d)", g.words(), g.IntN(3), g.IntN(5)) },
+		func() string {
+			return g.one("range(4)", "range(2, 5)", "range(5, 2)", "range(1, 3, 0.5)", "range(0, 4, -1)", "range(-2)")
+		},
+		func() string { return "setproduct([\"x\", \"y\"], " + g.one(`["a", "b"]`, `["c"]`) + ")" },
+		func() string { return "coalescelist(" + g.one(`["p"]`, g.words()) + `, ["q"])` },
+		func() string {
+			return "regexall(" + g.one(`"[a-z]"`, `"(a)|(b)"`, `"(?P<x>[a-z])(?P<y>.)"`) + ", " + g.text(depth-1) + ")"
+		},
+		func() string { return g.one(`csvdecode("a,b\n1,2\nx,\"y,z\"\n")`, `csvdecode("a,b\n1\n")`) },
+		func() string { return `jsondecode("[1, {\"a\": [true, null, 1.5]}]")` },
 		func() string { return "keys(" + g.object(depth-1) + ")" },
 		func() string { return "values(" + g.object(depth-1) + ")" },
 	)
@@ -213,8 +266,11 @@ func (g *generator) object(depth int) string {
 	return g.pick(
 		func() string { return g.object(0) },
 		func() string { return "{ a = " + g.any(depth-1) + ", (\"b\") = " + g.any(depth-1) + " }" },
+		func() string { return "zipmap(" + g.words() + `, ["p", "q", "r"])` },
 		func() string { return "merge(" + g.object(depth-1) + ", " + g.object(depth-1) + ")" },
 		func() string { return `{ for x in ["p", "q"] : x => ` + g.any(depth-1) + " }" },
 		func() string { return "{ for k, v in " + g.object(depth-1) + " : upper(k) => v }" },
 	)
 }
+
+func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }

@@ -3,23 +3,14 @@ package hclspec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
-
-// Evaluate computes an expression whose arguments are known at load, such as
-// the name of an expose block: args is {"operation": {id, method, path, tag}}.
-// An argument that is not given is null. Secrets cannot be evaluated.
-func Evaluate(x *specs.Expr, args map[string]*specs.Node) (*specs.Node, error) {
-	table := map[string]*function{}
-	for _, f := range functionTable() {
-		table[f.name] = f
-	}
-	return evaluate(x, args, table)
-}
 
 // JSON reads a JSON text into a value that expressions can be evaluated over.
 func JSON(text []byte) (*specs.Node, error) {
@@ -30,7 +21,10 @@ func JSON(text []byte) (*specs.Node, error) {
 	return sourceless(v), nil
 }
 
-func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*function) (*specs.Node, error) {
+// Evaluate computes an expression whose arguments are known at load, such as
+// the name of an expose block: args is {"operation": {id, method, path, tag}}.
+// An argument that is not given is null. Secrets cannot be evaluated.
+func Evaluate(x *specs.Expr, args map[string]*specs.Node) (*specs.Node, error) {
 	switch x.Op {
 	case specs.ExprConst:
 		return x.Value, nil
@@ -42,7 +36,7 @@ func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*func
 	case specs.ExprSecret:
 		return nil, errors.New("a secret is known only when a request is sent")
 	case specs.ExprCond:
-		c, err := evaluate(x.Args[0], args, table)
+		c, err := Evaluate(x.Args[0], args)
 		if err != nil {
 			return nil, err
 		}
@@ -51,13 +45,16 @@ func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*func
 			return nil, err
 		}
 		if b {
-			return evaluate(x.Args[1], args, table)
+			return Evaluate(x.Args[1], args)
 		}
-		return evaluate(x.Args[2], args, table)
+		return Evaluate(x.Args[2], args)
+	}
+	if x.Op.Loops() {
+		return evaluateFor(x, args)
 	}
 	values := make([]*specs.Node, 0, len(x.Args))
 	for i, a := range x.Args {
-		v, err := evaluate(a, args, table)
+		v, err := Evaluate(a, args)
 		if err != nil {
 			return nil, err
 		}
@@ -78,10 +75,7 @@ func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*func
 		}
 		return &specs.Node{}, nil
 	case specs.ExprIndex:
-		if v, err := member(values[0], values[1]); err == nil {
-			return v, nil
-		}
-		return &specs.Node{}, nil
+		return at(values[0], values[1])
 	case specs.ExprTemplate:
 		var b strings.Builder
 		for _, v := range values {
@@ -105,178 +99,108 @@ func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*func
 		}
 		return o, nil
 	case specs.ExprCall:
-		if f := table[x.Name]; f != nil && f.eval != nil {
-			return f.eval(values)
-		}
 		return apply(x.Name, values)
 	}
 	return nil, fmt.Errorf("unknown expression %d", x.Op)
 }
 
-// text is a value as text: numbers and booleans have one, null, lists and
-// objects have none.
-func text(v *specs.Node) (string, error) {
-	switch v.Kind {
-	case specs.String, specs.Number, specs.Bool:
-		return v.Text, nil
-	}
-	return "", fmt.Errorf("%s cannot be part of a text", valueText(v))
-}
-
-// truth is a value as a condition. The texts "true" and "false" count.
-func truth(v *specs.Node) (bool, error) {
-	if v.Kind == specs.Bool || v.Kind == specs.String && (v.Text == "true" || v.Text == "false") {
-		return v.Text == "true", nil
-	}
-	return false, fmt.Errorf("%s is not true or false", valueText(v))
-}
-
-// number is a value as a number. Text that is a number counts as one.
-func number(v *specs.Node) (decimal, error) {
-	if v.Kind == specs.Number || v.Kind == specs.String && isNumber(v.Text) {
-		return parseDecimal(v.Text)
-	}
-	return decimal{}, fmt.Errorf("%s is no number", valueText(v))
-}
-
-func numberNode(d decimal) (*specs.Node, error) {
-	s, err := d.text()
+func evaluateFor(x *specs.Expr, args map[string]*specs.Node) (*specs.Node, error) {
+	of, err := Evaluate(x.Args[0], args)
 	if err != nil {
 		return nil, err
 	}
-	return specs.NewNumber(s), nil
+	if of.Kind != specs.Null && of.Kind < specs.Array {
+		return nil, fmt.Errorf("for needs a list or an object, not %s", valueText(of))
+	}
+	key, value := loopNames(x)
+	out := specs.NewArray()
+	if x.Op != specs.ExprFor {
+		out.Kind = specs.Object
+	}
+	fields := of.Fields
+	if of.Kind == specs.Object {
+		fields = sorted(of)
+	}
+	for i, f := range fields {
+		inner := maps.Clone(args)
+		if key != "" {
+			inner[key] = specs.NewString(f.Key)
+			if of.Kind == specs.Array {
+				inner[key] = specs.NewNumber(strconv.Itoa(i))
+			}
+		}
+		inner[value] = f.Value
+		results := make([]*specs.Node, 4)
+		for j, a := range x.Args[1:] {
+			if results[j+1], err = Evaluate(a, inner); err != nil {
+				return nil, err
+			}
+			if j > 0 {
+				continue
+			}
+			if b, err := truth(results[1]); err != nil {
+				return nil, err
+			} else if !b {
+				break
+			}
+		}
+		if results[2] == nil {
+			continue
+		}
+		if x.Op == specs.ExprFor {
+			out.Fields = append(out.Fields, specs.Field{Value: results[2], KeyStart: -1})
+			continue
+		}
+		k, err := text(results[3])
+		if err != nil {
+			return nil, err
+		}
+		before := out.Get(k)
+		switch {
+		case x.Op == specs.ExprForGroups && before != nil:
+			before.Fields = append(before.Fields, specs.Field{Value: results[2], KeyStart: -1})
+		case x.Op == specs.ExprForGroups:
+			out.Set(k, specs.NewArray(results[2]))
+		case before != nil:
+			return nil, fmt.Errorf("the for expression makes the key %q twice", k)
+		default:
+			out.Set(k, results[2])
+		}
+	}
+	return out, nil
 }
 
-// member is c[k].
-func member(c, k *specs.Node) (*specs.Node, error) {
+// at is c[k] as in a call: what does not exist is null.
+func at(c, k *specs.Node) (*specs.Node, error) {
+	missing := &specs.Node{}
 	switch {
-	case c.Kind == specs.Array && k.Kind == specs.Number:
-		i, err := strconv.Atoi(k.Text)
-		if err != nil || i < 0 || i >= len(c.Fields) {
-			return nil, fmt.Errorf("the list has no element %s: it has %d, counted from 0", k.Text, len(c.Fields))
+	case c.Kind == specs.Null || k.Kind == specs.Null && c.Kind >= specs.Array:
+		return missing, nil
+	case c.Kind == specs.Object:
+		key, err := text(k)
+		if err != nil {
+			return nil, err
 		}
-		return c.Fields[i].Value, nil
-	case c.Kind == specs.Object && k.Kind != specs.Null && k.Kind < specs.Array:
-		if v := c.Get(k.Text); v != nil {
+		if v := c.Get(key); v != nil {
 			return v, nil
 		}
-		return nil, fmt.Errorf("the object has no member %q", k.Text)
+		return missing, nil
 	case c.Kind == specs.Array:
-		return nil, fmt.Errorf("the elements of a list are counted, not named %s", valueText(k))
+		if n, err := number(k); err != nil || !isInteger(k) {
+			return nil, fmt.Errorf("a list cannot be indexed by %s", valueText(k))
+		} else if i, ok := function.Whole(n); ok && i >= 0 && i < len(c.Fields) {
+			return c.Fields[i].Value, nil
+		}
+		return missing, nil
 	}
-	return nil, fmt.Errorf("%s has no members", valueText(c))
+	return nil, fmt.Errorf("%s cannot be indexed", valueText(c))
 }
 
-func keysOf(v *specs.Node) []string {
-	var keys []string
-	for _, f := range v.Fields {
-		keys = append(keys, f.Key)
+// loopNames are what a for expression calls its keys, or "", and its elements.
+func loopNames(x *specs.Expr) (key, value string) {
+	key, value, both := strings.Cut(x.Name, ",")
+	if !both {
+		return "", key
 	}
-	return keys
-}
-
-// equal compares values: numbers by value, objects without regard to order.
-func equal(a, b *specs.Node) bool {
-	if a.Kind != b.Kind {
-		return false
-	}
-	switch a.Kind {
-	case specs.Number:
-		if a.Text == b.Text {
-			return true
-		}
-		x, err1 := parseDecimal(a.Text)
-		y, err2 := parseDecimal(b.Text)
-		return err1 == nil && err2 == nil && x.cmp(y) == 0
-	case specs.Array:
-		if len(a.Fields) != len(b.Fields) {
-			return false
-		}
-		for i := range a.Fields {
-			if !equal(a.Fields[i].Value, b.Fields[i].Value) {
-				return false
-			}
-		}
-		return true
-	case specs.Object:
-		if len(a.Fields) != len(b.Fields) {
-			return false
-		}
-		for _, f := range a.Fields {
-			if o := b.Get(f.Key); o == nil || !equal(f.Value, o) {
-				return false
-			}
-		}
-		return true
-	}
-	return a.Text == b.Text
-}
-
-// apply computes an operator.
-func apply(name string, args []*specs.Node) (*specs.Node, error) {
-	switch name {
-	case "==", "!=":
-		return specs.NewBool(equal(args[0], args[1]) == (name == "==")), nil
-	case "&&", "||", "!":
-		a, err := truth(args[0])
-		if err != nil {
-			return nil, err
-		}
-		if name == "!" {
-			return specs.NewBool(!a), nil
-		}
-		b, err := truth(args[1])
-		if err != nil {
-			return nil, err
-		}
-		return specs.NewBool(name == "&&" && a && b || name == "||" && (a || b)), nil
-	}
-	a, err := number(args[0])
-	if err != nil {
-		return nil, err
-	}
-	if name == "neg" {
-		// The literal keeps its digits.
-		t, negative := strings.CutPrefix(args[0].Text, "-")
-		if !negative && a.coef.Sign() != 0 {
-			t = "-" + t
-		}
-		return specs.NewNumber(t), nil
-	}
-	if len(args) != 2 {
-		return nil, fmt.Errorf("unknown operator %q", name)
-	}
-	b, err := number(args[1])
-	if err != nil {
-		return nil, err
-	}
-	switch name {
-	case "<":
-		return specs.NewBool(a.cmp(b) < 0), nil
-	case "<=":
-		return specs.NewBool(a.cmp(b) <= 0), nil
-	case ">":
-		return specs.NewBool(a.cmp(b) > 0), nil
-	case ">=":
-		return specs.NewBool(a.cmp(b) >= 0), nil
-	case "+":
-		return numberNode(a.add(b))
-	case "-":
-		return numberNode(a.add(b.neg()))
-	case "*":
-		return numberNode(a.mul(b))
-	case "/":
-		q, err := a.div(b)
-		if err != nil {
-			return nil, err
-		}
-		return numberNode(q)
-	case "%":
-		m, err := a.mod(b)
-		if err != nil {
-			return nil, err
-		}
-		return numberNode(m)
-	}
-	return nil, fmt.Errorf("unknown operator %q", name)
+	return key, value
 }

@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -19,6 +20,7 @@ type scope struct {
 	secret bool
 	names  map[string]*specs.Expr // of the for expressions around
 	item   *specs.Expr            // of the splat around
+	loops  []string               // what the for expressions of the call that are around call their elements
 	quiet  bool                   // in a branch that is not taken: mistakes in values do not count
 	// markup is set where text is XML: what a template holds between its literals
 	// is a value there, not a piece of text. See markup.go.
@@ -46,6 +48,19 @@ func (sc *scope) with(names map[string]*specs.Expr) *scope {
 		c.names[k] = v
 	}
 	return &c
+}
+
+// loop is the scope inside of a for expression of the call. The name of a loop
+// variable is changed where it could be taken for another one: an unrolled loop
+// may have carried that in.
+func (sc *scope) loop(name string) (*scope, *specs.Expr) {
+	taken := func(phaseName phaseName) bool { return phaseName.name == name }
+	for slices.Contains(sc.loops, name) || slices.ContainsFunc(phaseNames(), taken) {
+		name += "'"
+	}
+	c := *sc
+	c.loops = append(slices.Clone(sc.loops), name)
+	return &c, &specs.Expr{Op: specs.ExprVar, Name: name}
 }
 
 // known returns the value of an expression that must be known at load. Nil
@@ -132,8 +147,10 @@ func (p *parser) lower(e hclsyntax.Expression, sc *scope) *specs.Expr {
 		if list == nil {
 			return nil
 		}
-		parts, _ := elements(list)
-		return p.join(parts, r, sc)
+		if parts, ok := elements(list); ok {
+			return p.join(parts, r, sc)
+		}
+		return &specs.Expr{Op: specs.ExprCall, Name: "join", Args: []*specs.Expr{constant(specs.NewString(""), r), list}, Range: r}
 	case *hclsyntax.ScopeTraversalExpr:
 		return p.reference(e, r, sc)
 	case *hclsyntax.RelativeTraversalExpr:
@@ -267,6 +284,9 @@ func (p *parser) join(parts []*specs.Expr, r diag.Range, sc *scope) *specs.Expr 
 		}
 		if !p.spend(len(s)/64, sc, r) {
 			return nil
+		}
+		if s == "" && len(parts) > 1 {
+			continue
 		}
 		if n := len(out); n > 0 && out[n-1].Op == specs.ExprConst {
 			last := out[n-1]

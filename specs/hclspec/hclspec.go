@@ -36,6 +36,7 @@ type Options struct {
 	// variable's name, which is the secret's name in the plan. They are nowhere
 	// else. Nil: such values are dropped.
 	Secrets map[string]string
+	Env     string // the env block that applies; "": what the environment variable MCPC_ENV says, or none
 	// Spec receives what editors ask about. Nil: it is dropped.
 	Spec *Spec
 	// Tests has test blocks read, and the files they name. Without it they are
@@ -43,28 +44,54 @@ type Options struct {
 	Tests bool
 }
 
-// Load reads the OpenAPI document that an api block names. The location is a
-// URL or a path that is ready to be opened.
-type Load func(location string, serverVariables map[string]string, at diag.Range) (*specs.API, diag.List)
+// Source is the OpenAPI document that an api block names. Locations are URLs or
+// paths that are ready to be opened.
+type Source struct {
+	Location        string
+	Overlays        []string
+	ServerVariables map[string]string
+}
+
+// Load reads an OpenAPI document.
+type Load func(s Source) (*specs.API, diag.List)
 
 // Parse reads the spec at path: a .hcl or .hcl.json file, a directory of them,
 // a URL, or "-". The document is never nil. What has mistakes is missing from
 // it, so that the rest can be checked further without saying things twice.
 func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Load) (*specs.Document, diag.List) {
+	p := newParser(ctx, r, o, load)
+	if o.Spec != nil {
+		o.Spec.parser = p
+	}
+	p.givenVars = p.given()
+	p.read(path)
+	if s := &p.doc.Server; s.Name == "" {
+		s.Name = nameOf(path)
+	}
+	p.diags.Sort()
+	return p.doc, p.diags
+}
+
+func newParser(ctx context.Context, r *specs.Reader, o Options, load Load) *parser {
 	p := &parser{ctx: ctx, reader: r, options: o, load: load, doc: &specs.Document{},
-		language: language(), functions: map[string]*function{},
+		language: language(), functions: map[string]*signature{},
 		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{},
 		weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{},
 		toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
 	for _, f := range functionTable() {
 		p.functions[f.name] = f
 	}
+	return p
+}
+
+// read reads the spec at path.
+func (p *parser) read(path string) {
 	p.dir = path
 	p.remote = specs.IsURL(path)
 	names := p.sources(path)
 	var files []*file
 	for _, name := range names {
-		s, err := r.Read(ctx, name)
+		s, err := p.reader.Read(p.ctx, name)
 		if err != nil {
 			p.add(diag.Diagnostic{Code: "unreadable-file", Message: err.Error()})
 			continue
@@ -78,19 +105,12 @@ func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Lo
 		if f != nil {
 			files = append(files, f)
 		}
-		if o.Spec != nil && !strings.HasSuffix(name, ".json") {
-			o.Spec.files = append(o.Spec.files, s)
+		if p.options.Spec != nil && !strings.HasSuffix(name, ".json") {
+			p.options.Spec.files = append(p.options.Spec.files, s)
 		}
 	}
+	p.environment(files)
 	p.document(files)
-	if o.Spec != nil {
-		o.Spec.parser = p
-	}
-	if s := &p.doc.Server; s.Name == "" {
-		s.Name = nameOf(path)
-	}
-	p.diags.Sort()
-	return p.doc, p.diags
 }
 
 // nameOf is the name of a server whose spec does not say one.
@@ -143,7 +163,7 @@ type parser struct {
 	load    Load
 
 	language  *block
-	functions map[string]*function
+	functions map[string]*signature
 
 	dir    string // where relative paths start
 	remote bool   // the spec comes from a URL
@@ -154,6 +174,9 @@ type parser struct {
 	spent   int             // work done so far
 	weights map[*specs.Node]int
 
+	modules   map[string]diag.Range
+	module    *moduleUse // the module being read; nil: the spec itself
+	envVars   map[string]given
 	givenVars map[string]given
 	variables map[string]*variable
 	locals    map[string]*local
@@ -174,7 +197,6 @@ func (p *parser) add(d diag.Diagnostic) { p.diags.Add(d) }
 
 // document decodes all files as one.
 func (p *parser) document(files []*file) {
-	p.givenVars = p.given()
 	for _, pass := range []string{"variable", "locals", ""} {
 		for _, f := range files {
 			for _, b := range f.body.Blocks {
@@ -203,6 +225,7 @@ func (p *parser) document(files []*file) {
 			for _, name := range p.names {
 				p.local(name, p.locals[name].rng, &scope{phase: staticPhase, what: "locals"})
 			}
+			p.validateVariables()
 		}
 	}
 	for _, f := range files {
@@ -220,11 +243,22 @@ func (p *parser) document(files []*file) {
 		}
 		g := p.givenVars[name]
 		severity := diag.Error
+		if p.module != nil {
+			p.add(diag.Diagnostic{Code: "unknown-variable", Message: fmt.Sprintf("module %q has no variable %q", p.module.name, name),
+				Hint: didYouMean(name, slices.Sorted(maps.Keys(p.variables)), "its variables are "), Range: g.rng})
+			continue
+		}
 		if g.from != "--var" { // one variable file may serve several specs
 			severity = diag.Warning
 		}
 		p.add(diag.Diagnostic{Severity: severity, Code: "unknown-variable", Message: fmt.Sprintf("%s gives a value for %q, which is no variable of the spec", g.from, name),
 			Hint: didYouMean(name, slices.Sorted(maps.Keys(p.variables)), "variables are "), Range: g.rng})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.envVars)) {
+		if p.variables[name] == nil && !p.lost["variable "+name] {
+			p.add(diag.Diagnostic{Code: "unknown-variable", Message: fmt.Sprintf("%s gives a value for %q, which is no variable of the spec", p.envVars[name].from, name),
+				Hint: didYouMean(name, slices.Sorted(maps.Keys(p.variables)), "variables are "), Range: p.envVars[name].rng})
+		}
 	}
 	p.checkDocument()
 }

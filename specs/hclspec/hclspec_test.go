@@ -59,8 +59,8 @@ func parse(t testing.TB, files map[string]string, o Options) (*specs.Document, d
 }
 
 // fakeLoad stands in for the OpenAPI front-end.
-func fakeLoad(location string, variables map[string]string, at diag.Range) (*specs.API, diag.List) {
-	return &specs.API{Source: filepath.Base(location), Title: variables["region"], Operations: []*specs.Operation{{ID: "issues/list"}}, Declared: 1}, nil
+func fakeLoad(s Source) (*specs.API, diag.List) {
+	return &specs.API{Source: filepath.Base(s.Location), Title: s.ServerVariables["region"], Operations: []*specs.Operation{{ID: "issues/list"}}, Declared: 1}, nil
 }
 
 func mustParse(t testing.TB, text string) *specs.Document {
@@ -192,7 +192,7 @@ func TestSharedDocument(t *testing.T) {
 	shared := &specs.API{Source: "x.yaml", Name: "untouched"}
 	path := filepath.Join(t.TempDir(), "a.hcl")
 	writeFile(t, path, "api \"a\" {\n  openapi = \"x.yaml\"\n  timeout = \"1s\"\n}\napi \"b\" { openapi = \"x.yaml\" }\n")
-	doc, list := Parse(t.Context(), &specs.Reader{}, path, Options{}, func(string, map[string]string, diag.Range) (*specs.API, diag.List) { return shared, nil })
+	doc, list := Parse(t.Context(), &specs.Reader{}, path, Options{}, func(Source) (*specs.API, diag.List) { return shared, nil })
 	if len(list) > 0 || doc.APIs[0].Name != "a" || doc.APIs[1].Name != "b" || doc.APIs[1].Timeout != nil || shared.Name != "untouched" {
 		t.Errorf("%s %+v", show(list), doc.APIs)
 	}
@@ -223,7 +223,7 @@ tool "bad_title" {
   request "GET" "/" {}
 }
 `)
-	doc, list := Parse(t.Context(), &specs.Reader{}, path, Options{}, func(string, map[string]string, diag.Range) (*specs.API, diag.List) {
+	doc, list := Parse(t.Context(), &specs.Reader{}, path, Options{}, func(Source) (*specs.API, diag.List) {
 		return nil, diag.List{{Code: "unreadable", Message: "no such file"}}
 	})
 	var got []string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -278,12 +279,12 @@ func mismatch(schema, v *specs.Node) (problem, hint string) {
 			return err.Error(), ""
 		}
 		if l := schema.Get("minimum"); l != nil {
-			if m, err := number(l); err == nil && d.cmp(m) < 0 {
+			if m, err := number(l); err == nil && function.Compare(d, m) < 0 {
 				return fmt.Sprintf("%s is less than the minimum %s", v.Text, l.Text), ""
 			}
 		}
 		if l := schema.Get("maximum"); l != nil {
-			if m, err := number(l); err == nil && d.cmp(m) > 0 {
+			if m, err := number(l); err == nil && function.Compare(d, m) > 0 {
 				return fmt.Sprintf("%s is more than the maximum %s", v.Text, l.Text), ""
 			}
 		}
@@ -329,8 +330,8 @@ func mismatch(schema, v *specs.Node) (problem, hint string) {
 }
 
 func isInteger(v *specs.Node) bool {
-	d, err := number(v)
-	return err == nil && d.cmp(d.whole(false)) == 0
+	whole, err := apply("floor", []*specs.Node{v})
+	return err == nil && equal(whole, v)
 }
 
 func digitsOf(v *specs.Node) string {

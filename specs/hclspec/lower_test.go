@@ -41,6 +41,10 @@ func dump(x *specs.Expr) string {
 		return list("object")
 	case specs.ExprList:
 		return list("list")
+	case specs.ExprVar:
+		return x.Name
+	case specs.ExprFor, specs.ExprForObject, specs.ExprForGroups:
+		return list([]string{"for", "forobject", "forgroups"}[x.Op-specs.ExprFor] + " " + x.Name)
 	case specs.ExprSecret:
 		s := "secret " + x.Secret.Name + " " + strings.Join(x.Secret.Env, ",")
 		if x.Secret.File != "" {
@@ -97,7 +101,7 @@ func TestLowering(t *testing.T) {
 		{`local.list[1]`, `"y"`},
 		{`local.map`, `{"b":1,"a":2}`},
 		{`var.org == "acme" ? "yes" : "no"`, `"yes"`},
-		{`[for k, v in local.map : "${k}=${v}"]`, `["b=1","a=2"]`},
+		{`[for k, v in local.map : "${k}=${v}"]`, `["a=2","b=1"]`},
 		{`{ for x in local.list : x => upper(x) if x != "y" }`, `{"x":"X"}`},
 		{`{ for x in ["a", "b", "a"] : x => 1... }`, `{"a":[1,1],"b":[1]}`},
 		{`[{ n = 1 }, { n = 2 }][*].n`, `[1,2]`},
@@ -125,12 +129,29 @@ func TestLowering(t *testing.T) {
 		{`{ open = "10" }[args.q]`, `(index {"open":"10"} $q)`},
 		{`[1, args.n, [2]]`, `(list 1 $n [2])`},
 		{`{ a = args.q, (args.q) = { b = 1 } }`, `(object "a" $q $q {"b":1})`},
+		{`jsondecode("{\"b\":1,\"a\":{\"d\":1,\"c\":2}}")`, `{"b":1,"a":{"d":1,"c":2}}`},
+		{`coalesce(null, { b = 1, a = 2 })`, `{"b":1,"a":2}`},
 		{`coalesce(args.q, upper("x"))`, `(coalesce $q "X")`},
 		{`[for x in local.list : "${x}${args.q}"]`, `(list (text "x" $q) (text "y" $q))`},
 		{`merge({ a = args.q, b = 1 }, { b = 2 })`, `(object "a" $q "b" 2)`},
 		{`{ a = args.q, b = 1 }.a`, `$q`},
 		{`[args.q, args.n][1]`, `$n`},
 		{`join(",", [args.q])`, `(join "," (list $q))`},
+
+		// Loops over what a call brings run in the call.
+		{`[for x in args.o : upper(x)]`, `(for x $o true (upper x))`},
+		{`[for i, x in args.o.l : "${i}${x.a}" if x.b > 1 + 1]`, `(for i,x $o.l (> x.b 2) (text i x.a))`},
+		{`{ for k, v in args.o : k => v }`, `(forobject k,v $o true v k)`},
+		{`{ for v in args.o : v.a => v.b... }`, `(forgroups v $o true v.b v.a)`},
+		{`[for x in [args.q, "b"] : x if x != "b"]`, `(for x (list $q "b") (!= x "b") x)`},
+		{`{ for x in [args.q, "b"] : x => 1 }`, `(forobject x (list $q "b") true 1 x)`},
+		{`[for x in args.o : [for y in [x, 1] : [for x in x.l : [x, y]]]]`, `(for x $o true (list (for x' x.l true (list x' x)) (for x' x.l true (list x' 1))))`},
+		{`[for response in args.o : response]`, `(for response' $o true response')`},
+		{`args.o[*].a[0].b`, `(for * ([*] $o) true (index *.a 0).b)`},
+		{`args.o[*].l[*].a`, `(for * ([*] $o) true (for *' ([*] *.l) true *'.a))`},
+		{`"<%{ for x in args.o ~}  ${x},%{ endfor }>"`, `(text "<" (join "" (for x $o true (text x ","))) ">")`},
+		{`[for x in local.list : x if x != args.q]`, `(for x ["x","y"] (!= x $q) x)`},
+		{`[timestamp(), uuid()]`, `(list (timestamp) (uuid))`},
 
 		// Secrets are references, also inside of something else.
 		{`var.token`, `<secret token MCPC_VAR_token>`},

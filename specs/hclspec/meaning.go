@@ -311,10 +311,11 @@ func blockDoc(b *block) string {
 	return doc + "\n\n```hcl\n" + b.example + "\n```"
 }
 
-func functionDoc(f *function) string {
-	doc := code(f.signature()) + "\n\n" + f.doc
+func functionDoc(f *signature) string {
+	doc := code(f.form()) + "\n\n" + f.doc
 	for _, e := range f.examples {
-		doc += fmt.Sprintf("\n\n%s → %s", code(e[0]), code(e[1]))
+		call, value, _ := strings.Cut(e, " → ")
+		doc += fmt.Sprintf("\n\n%s → %s", code(call), code(value))
 	}
 	return doc
 }

@@ -36,17 +36,17 @@ type phaseName struct {
 
 // phaseNames are all such names. What stands for them when an expression is
 // evaluated: specs.ExprArg for the members of args, specs.ExprVar for the rest.
-func phaseNames() []phaseName {
-	return []phaseName{
-		{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
-		{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
-		{name: "response", phases: []phase{responsePhase, testPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
-		{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
-		{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
-		{name: "request", phases: []phase{testPhase}, members: []string{"method", "url", "path", "query", "headers", "cookies", "json", "form", "body"}, known: "in the expectations of a test", advice: "write request.method, .path, .query, .headers, .json, .form or .body"},
-		{name: "requests", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
-		{name: "result", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
-	}
+func phaseNames() []phaseName { return namesByPhase }
+
+var namesByPhase = []phaseName{
+	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
+	{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
+	{name: "response", phases: []phase{responsePhase, testPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
+	{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
+	{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
+	{name: "request", phases: []phase{testPhase}, members: []string{"method", "url", "path", "query", "headers", "cookies", "json", "form", "body"}, known: "in the expectations of a test", advice: "write request.method, .path, .query, .headers, .json, .form or .body"},
+	{name: "requests", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
+	{name: "result", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
 }
 
 // secretsAllowed tells whether the value of an expression goes to the upstream

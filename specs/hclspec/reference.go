@@ -3,6 +3,7 @@ package hclspec
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,6 +66,9 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 			}
 		}
 	}
+	if codes := codesOf(c); len(codes) > 0 {
+		fmt.Fprintf(b, "\nMistakes: `%s`.\n", strings.Join(codes, "` `"))
+	}
 	if len(c.inner) > 0 {
 		var names []string
 		for _, i := range c.inner {
@@ -78,7 +82,7 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 	}
 	b.WriteString("\n")
 	for _, i := range c.inner {
-		if i.name == "input" && c.name == "override" || i.name == "response" && c.name != "tool" {
+		if c.name == "env" || i.name == "input" && c.name == "override" || i.name == "response" && c.name != "tool" {
 			continue // the same as in tool
 		}
 		writeBlock(b, i, c.name, level+1)
@@ -97,6 +101,47 @@ func writeMember(b *strings.Builder, of string, a *attr) {
 	fmt.Fprintf(b, "| `%s.%s` | %s | %s | %s | %s | `%s` |\n", of, a.name, a.kind, a.phase, standard, cell(doc), cell(a.example))
 }
 
+// codesOf are the codes of the mistakes that the table of a block says by itself.
+func codesOf(c *block) []string {
+	var out []string
+	add := func(yes bool, codes ...string) {
+		for _, code := range codes {
+			if yes && !slices.Contains(out, code) {
+				out = append(out, code)
+			}
+		}
+	}
+	add(c.label != "", "missing-label", "extra-label")
+	add(c.labels != nil, "unknown-label")
+	add(c.once, "duplicate-block")
+	add(c.free == nil, "unknown-attribute")
+	for _, a := range c.attrs {
+		add(a.required, "missing-attribute")
+		add(a.phase != callPhase && a.kind != laterKind || !a.phase.secretsAllowed(), "sensitive-value")
+		switch a.kind {
+		case durationKind:
+			add(true, "invalid-duration")
+		case sizeKind:
+			add(true, "invalid-size")
+		case typeKind:
+			add(true, "unknown-type")
+		case credentialKind:
+			add(true, "unknown-credential")
+		case operationKind, apiKind, toolKind:
+			add(true, "invalid-reference")
+		case statusesKind:
+			add(true, "invalid-value", "wrong-type")
+		case exprKind, laterKind:
+		default:
+			add(true, "wrong-type")
+		}
+		add(a.words != nil, "unknown-value")
+		add(a.check != nil, "invalid-value")
+	}
+	slices.Sort(out)
+	return out
+}
+
 // cell is text inside a table.
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
@@ -110,9 +155,10 @@ func referenceFunctions() string {
 		}
 		var examples []string
 		for _, e := range f.examples {
-			examples = append(examples, fmt.Sprintf("`%s` → `%s`", cell(e[0]), cell(e[1])))
+			call, value, _ := strings.Cut(e, " → ")
+			examples = append(examples, fmt.Sprintf("`%s` → `%s`", cell(call), cell(value)))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.signature(), cell(f.doc), strings.Join(examples, "<br>"))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.form(), cell(f.doc), strings.Join(examples, "<br>"))
 	}
 	return strings.TrimPrefix(b.String(), "\n")
 }

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -46,9 +48,23 @@ func TestTablesAreComplete(t *testing.T) {
 		}
 	}
 	visit(language())
+	unknown := map[string]bool{}
+	for _, name := range function.Names() {
+		unknown[name] = true
+	}
 	for _, f := range functionTable() {
-		if f.doc == "" || f.group == "" || (f.eval == nil) == (f.load == nil) || f.eval != nil && f.examples == nil {
+		made, ok := function.Lookup(f.name)
+		if f.doc == "" || f.group == "" || ok == (f.load != nil) || ok && f.examples == nil && !function.Late(f.name) {
 			t.Errorf("function %s is incomplete", f.name)
+		}
+		if least, most := f.arity(); ok && (least != made.Min || most != made.Max) {
+			t.Errorf("%s takes %d to %d arguments here, %d to %d in package function", f.name, least, most, made.Min, made.Max)
+		}
+		delete(unknown, f.name)
+	}
+	for name := range unknown {
+		if hclsyntax.ValidIdentifier(name) && name != "neg" {
+			t.Errorf("function %s is not in the table", name)
 		}
 	}
 }
@@ -69,7 +85,13 @@ func TestReferenceExamples(t *testing.T) {
 		if formatted := string(hclwrite.Format([]byte(e[1]))); formatted != e[1] {
 			t.Errorf("an example is not formatted; want\n%s", formatted)
 		}
-		_, list := parse(t, map[string]string{"a.hcl": text}, Options{})
+		files := map[string]string{"a.hcl": text}
+		if strings.Contains(text, `"./shop"`) {
+			files["shop/a.hcl"] = `variable "base_url" { type = string }
+api "shop" { base_url = var.base_url }
+`
+		}
+		_, list := parse(t, files, Options{})
 		if len(list) > 0 {
 			t.Errorf("%s\n%s", text, show(list))
 		}
@@ -102,20 +124,16 @@ func TestAttributeExamples(t *testing.T) {
 
 func newTestParser(t *testing.T) *parser {
 	t.Helper()
-	p := &parser{ctx: t.Context(), reader: &specs.Reader{}, doc: &specs.Document{}, language: language(), functions: map[string]*function{},
-		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{}, weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{}, toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
-	for _, f := range functionTable() {
-		p.functions[f.name] = f
-	}
-	return p
+	return newParser(t.Context(), &specs.Reader{}, Options{}, fakeLoad)
 }
 
 func TestFunctionExamples(t *testing.T) {
 	for _, f := range functionTable() {
 		for _, e := range f.examples {
-			v, list := evalText(t, e[0])
-			if list != nil || v.JSON() != e[1] {
-				t.Errorf("%s is %s, want %s %v", e[0], v.JSON(), e[1], list)
+			call, want, _ := strings.Cut(e, " → ")
+			v, list := evalText(t, call)
+			if list != nil || v.JSON() != want {
+				t.Errorf("%s is %s, want %s %s", call, v.JSON(), want, show(list))
 			}
 		}
 	}

@@ -78,7 +78,9 @@ const (
 	credentialKind             // bearer(…), basic(…), api_key(…)
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
+	toolKind                   // tool.name
 	templateKind               // text, computed
+	laterKind                  // any value, evaluated when its block asks for it
 	pathKind                   // "user.login", leads to one value
 	pathsKind                  // list of paths, which may have patterns
 	typesKind                  // { NAME = integer }
@@ -87,13 +89,12 @@ const (
 	settingsKind               // object of fixed members, each with a row of its own
 	xmlKind                    // XML in which ${…} is escaped
 	partsKind                  // object whose values are computed and may be parts
-	toolKind                   // tool.name
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
-		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions", "tool"}[k]
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "tool", "text", "expression",
+		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -143,7 +144,7 @@ type setting struct {
 	pairs   []specs.Pair // of a textMapKind
 	typed   []specs.TypedName
 	members []memberSetting      // of settings
-	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
+	raw     hclsyntax.Expression // as it is written
 }
 
 // memberSetting is a member of settings that was written.
@@ -232,12 +233,17 @@ func didYouMean(word string, candidates []string, all string) string {
 	return all + strings.Join(candidates, ", ")
 }
 
-func (p *parser) decodeBlock(c *block, b *hclsyntax.Block, parent any, broken bool) {
+// head reads type and labels of a block.
+func (p *parser) head(c *block, b *hclsyntax.Block, broken bool) *head {
 	h := &head{name: c.name, rng: p.rng(hcl.RangeBetween(b.TypeRange, b.DefRange())), broken: broken, seen: map[string]diag.Range{}}
 	for i, l := range b.Labels {
-		r := p.rng(b.LabelRanges[i])
-		h.labels = append(h.labels, specs.Text{Value: l, Range: r})
+		h.labels = append(h.labels, specs.Text{Value: l, Range: p.rng(b.LabelRanges[i])})
 	}
+	return h
+}
+
+func (p *parser) decodeBlock(c *block, b *hclsyntax.Block, parent any, broken bool) {
+	h := p.head(c, b, broken)
 	if !p.checkLabels(c, h) {
 		p.broken[parent] = true
 		return
@@ -348,7 +354,10 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes %s", row.name, want), Hint: "for example " + row.example, Range: s.rng})
 		return false
 	}
+	s.raw = e
 	switch row.kind {
+	case laterKind:
+		return true
 	case typeKind:
 		s.typ = p.parseType(e, false)
 		return s.typ != nil
@@ -362,7 +371,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		s.text = p.apiRef(e, row)
 		return s.text != nil
 	case toolKind:
-		s.tool = p.toolRef(e, row)
+		if s.tool = p.toolRef(e, row); s.tool != nil {
+			s.text = &specs.Text{Value: s.tool.Name, Range: s.tool.Range}
+		}
 		return s.tool != nil
 	case settingsKind:
 		return p.settings(e, row, s)

@@ -25,8 +25,13 @@ type variable struct {
 	env         *specs.Text
 	file        *specs.Text
 	description *specs.Text
+	rules       []variableRule
 	value       *specs.Expr // nil: none, which has been reported
+	valueAt     diag.Range  // where it was written
 }
+
+// variableRule is a validation block of a variable.
+type variableRule struct{ condition, message *setting }
 
 // local is one name of a locals block; it is evaluated when it is first used.
 type local struct {
@@ -40,6 +45,7 @@ type local struct {
 type given struct {
 	text  string      // of --var
 	value *specs.Node // of a variable file
+	expr  *specs.Expr // of a module's inputs, when it is a secret
 	from  string      // for messages
 	rng   diag.Range
 }
@@ -101,7 +107,11 @@ func (p *parser) closeVariable(h *head, v *variable) {
 	p.variables[v.name] = v
 	g, isGiven := p.givenVars[v.name]
 	delete(p.givenVars, v.name)
-	variableEnv := "MCPC_VAR_" + v.name
+	variableEnv := "MCPC_VAR_" + p.module.instance() + v.name
+	if g.expr != nil {
+		v.value, v.sensitive = g.expr, true
+		return
+	}
 	if p.remote {
 		for _, t := range []*specs.Text{v.env, v.file} {
 			if t != nil {
@@ -148,6 +158,9 @@ func (p *parser) closeVariable(h *head, v *variable) {
 				return
 			}
 		}
+		if e, ok := p.envVars[v.name]; ok && value == nil {
+			value, at, from = e.value, e.rng, e.from
+		}
 		if value == nil && v.standard != nil {
 			value, at = v.standard.node, v.standard.rng
 		}
@@ -157,7 +170,7 @@ func (p *parser) closeVariable(h *head, v *variable) {
 	}
 	if value == nil {
 		p.add(diag.Diagnostic{Code: "missing-variable", Message: fmt.Sprintf("variable %q has no value", v.name),
-			Hint: fmt.Sprintf("give it with --var %s=…, in the environment as %s, or write a default", v.name, variableEnv), Range: h.rng})
+			Hint: p.module.variableHint(v.name, variableEnv), Range: p.module.at(h.rng)})
 		return
 	}
 	if v.typ != nil && value.Kind != specs.Null {
@@ -170,11 +183,48 @@ func (p *parser) closeVariable(h *head, v *variable) {
 			return
 		}
 	}
-	v.value = constant(value, h.rng)
+	v.value, v.valueAt = constant(value, h.rng), at
+}
+
+// validateVariables checks the rules of all variables, when all are known.
+func (p *parser) validateVariables() {
+	for _, name := range slices.Sorted(maps.Keys(p.variables)) {
+		v := p.variables[name]
+		for _, r := range v.rules {
+			if r.condition == nil || r.message == nil || v.value == nil {
+				continue // reported
+			}
+			if v.sensitive {
+				p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("the value of the sensitive variable %q is not known at load and cannot be checked", name), Hint: "remove the validation", Range: r.condition.name})
+				continue
+			}
+			ok := p.known(p.lower(r.condition.raw, &scope{phase: staticPhase, what: "condition"}), "condition")
+			message := p.known(p.lower(r.message.raw, &scope{phase: staticPhase, what: "error_message"}), "error_message")
+			if ok == nil || message == nil {
+				continue
+			}
+			holds, err := truth(ok)
+			if err != nil {
+				p.add(diag.Diagnostic{Code: "wrong-type", Message: "a condition is true or false, not " + valueText(ok), Range: r.condition.rng})
+				continue
+			}
+			if message.Kind != specs.String {
+				p.add(diag.Diagnostic{Code: "wrong-type", Message: "error_message takes text", Hint: "for example error_message = \"The region is eu or us.\"", Range: r.message.rng})
+				continue
+			}
+			if !holds {
+				p.add(diag.Diagnostic{Code: "invalid-variable", Message: fmt.Sprintf("variable %q: %s", name, strings.TrimRight(message.Text, ".")), Range: v.valueAt, Notes: []diag.Note{{Message: "the rule", Range: r.condition.rng}}})
+				v.value = nil
+			}
+		}
+	}
 }
 
 func (p *parser) sensitiveVariable(v *variable, g given, isGiven bool, variableEnv string) {
-	v.value = &specs.Expr{Op: specs.ExprSecret, Range: v.rng, Secret: &specs.Secret{Name: v.name}}
+	v.value = &specs.Expr{Op: specs.ExprSecret, Range: v.rng, Secret: &specs.Secret{Name: p.module.instance() + v.name}}
+	if e, ok := p.envVars[v.name]; ok {
+		p.add(diag.Diagnostic{Code: "sensitive-default", Message: fmt.Sprintf("%s has a value for the sensitive variable %q", e.from, v.name), Hint: "name where the value comes from in the variable block: env or file", Range: e.rng})
+	}
 	if v.standard != nil {
 		p.add(diag.Diagnostic{Code: "sensitive-default", Message: fmt.Sprintf("the sensitive variable %q has a default in the spec", v.name),
 			Hint: fmt.Sprintf(`name where the value comes from: env = "%s", or file = "…"`, strings.ToUpper(v.name)), Range: v.standard.name})
@@ -362,7 +412,7 @@ func (p *parser) fileFunction(path string, sc *scope, r diag.Range) *specs.Expr 
 }
 
 // loadFunction evaluates a function of the static phase.
-func (p *parser) loadFunction(f *function, args []*specs.Expr, r diag.Range, sc *scope) *specs.Expr {
+func (p *parser) loadFunction(f *signature, args []*specs.Expr, r diag.Range, sc *scope) *specs.Expr {
 	x := args[0]
 	if x.Op != specs.ExprConst {
 		if s := findSecret(x); s != nil {
@@ -371,7 +421,7 @@ func (p *parser) loadFunction(f *function, args []*specs.Expr, r diag.Range, sc 
 		return p.fail(sc, "wrong-phase", x.Range, fmt.Sprintf("%s is evaluated when the spec is loaded and cannot take arguments of a call", f.name), "")
 	}
 	if x.Value.Kind != specs.String || x.Value.Text == "" || strings.Contains(x.Value.Text, "\x00") {
-		return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s takes a name, not %s", f.name, valueText(x.Value)), f.signature())
+		return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s takes a name, not %s", f.name, valueText(x.Value)), f.form())
 	}
 	return f.load(p, x.Value.Text, sc, r)
 }

@@ -140,8 +140,8 @@ api "f" { openapi = "../f.yaml" }
 `
 	read := &specs.Reader{Client: serve(spec)}
 	var loaded []string
-	doc, list := Parse(t.Context(), read, "https://specs.example/team/a.hcl", Options{}, func(location string, _ map[string]string, _ diag.Range) (*specs.API, diag.List) {
-		loaded = append(loaded, location)
+	doc, list := Parse(t.Context(), read, "https://specs.example/team/a.hcl", Options{}, func(s Source) (*specs.API, diag.List) {
+		loaded = append(loaded, s.Location)
 		return nil, nil
 	})
 	if len(list) != 5 {

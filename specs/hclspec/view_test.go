@@ -50,7 +50,7 @@ tool "get_order" {
 `
 
 // gh is the document of the api gh.
-func gh(string, map[string]string, diag.Range) (*specs.API, diag.List) {
+func gh(Source) (*specs.API, diag.List) {
 	text := func(typ, doc string) *specs.Node {
 		return specs.NewObject(specs.F("type", specs.NewString(typ)), specs.F("description", specs.NewString(doc)))
 	}

@@ -46,6 +46,7 @@ func (p *parser) add(location string, src *diag.Source) *file {
 	f := &file{location: location, src: src, refs: map[string]target{}, large: map[*specs.Node]map[string]*specs.Node{}}
 	p.files[location], p.bySource[src] = f, f
 	p.bytes += int64(len(src.Text))
+	p.extended = p.extended || bytes.Contains(src.Text, []byte(extensionKey))
 	var diags diag.List
 	f.root, diags = readText(src)
 	for _, d := range diags {

@@ -39,6 +39,9 @@ type Options struct {
 	AllowRefs []string
 	// ServerVariables replaces the defaults of variables in server URLs.
 	ServerVariables map[string]string
+	// Overlays are paths or URLs of OpenAPI Overlays that are applied to the
+	// document before it is read, in order.
+	Overlays []string
 }
 
 // Parse reads the document at a path or URL. The API is nil only when nothing
@@ -50,7 +53,13 @@ func Parse(ctx context.Context, r *specs.Reader, location string, o Options) (*s
 	if !p.open(location) {
 		return nil, p.diags
 	}
+	for _, o := range o.Overlays {
+		p.overlay(o)
+	}
 	api := p.api()
+	if api != nil {
+		api.Overlays = p.overlays
+	}
 	p.diags.Sort()
 	return api, p.diags
 }
@@ -92,6 +101,9 @@ type parser struct {
 	anySchema *openapi3.SchemaRef // the empty schema, for kin-openapi
 	size      int                 // parameters and responses of all operations so far
 	reported  map[diagKey]bool
+	overlays  []*diag.Source
+	overlaid  int  // values that overlays added
+	extended  bool // some file has x-mcp
 	diags     diag.List
 }
 

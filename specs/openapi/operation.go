@@ -205,14 +205,17 @@ func (p *parser) addOperation(api *specs.API, ids map[string]diag.Range, method,
 		return
 	}
 	op := &specs.Operation{
-		ID: strings.TrimSpace(p.text(n.Get("operationId"))), Method: method, Path: path,
-		Summary: p.text(n.Get("summary")), Description: p.text(n.Get("description")), Range: at,
+		ID: strings.TrimSpace(p.text(n.Get("operationId"))), Method: method, Path: path, Range: at,
 	}
-	if op.Summary == "" {
-		op.Summary = p.text(item.Get("summary"))
-	}
-	if op.Description == "" {
-		op.Description = p.text(item.Get("description"))
+	for _, from := range []*specs.Node{n, item} {
+		if op.Summary == "" {
+			op.Summary = p.text(from.Get("summary"))
+			op.SummaryAt = from.Get("summary").Range()
+		}
+		if op.Description == "" {
+			op.Description = p.text(from.Get("description"))
+			op.DescriptionAt = from.Get("description").Range()
+		}
 	}
 	op.Deprecated, _ = p.flag(n.Get("deprecated"), "deprecated")
 	for _, t := range p.list(n.Get("tags"), "tags") {
@@ -244,6 +247,7 @@ func (p *parser) addOperation(api *specs.API, ids map[string]diag.Range, method,
 	p.matchPath(op)
 	op.Responses = p.responses(n)
 	op.Security = p.security(n)
+	op.MCP = p.extension(item, n)
 	p.size += len(op.Params) + len(op.Responses)
 	api.Operations = append(api.Operations, op)
 }

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -73,7 +73,7 @@ func TestOperations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		v, err := eval(t, tt.e)
-		if got := string(AppendJSON(nil, v)); err != nil || got != tt.want {
+		if got := string(function.AppendJSON(nil, v)); err != nil || got != tt.want {
 			t.Errorf("%+v\n got %s (%v)\nwant %s", tt.e, got, err, tt.want)
 		}
 	}
@@ -124,156 +124,95 @@ func TestOperationErrors(t *testing.T) {
 	}
 }
 
-// TestFunctions has at least one case for every name in the table.
-func TestFunctions(t *testing.T) {
-	tests := []struct{ name, in, want string }{
-		{"upper", `["aé1"]`, `"AÉ1"`},
-		{"upper", `[12]`, `"12"`},
-		{"lower", `["AÉ"]`, `"aé"`},
-		{"trim", `["  a b\n"]`, `"a b"`},
-		{"trim", `["?!hello?!", "!?"]`, `"hello"`},
-		{"replace", `["a.b.c", ".", "--"]`, `"a--b--c"`},
-		{"xmltext", `["<a>&'\"\r\n\t é"]`, `"&lt;a&gt;&amp;'\"&#13;\n\t é"`},
-		{"xmltext", `[1.50]`, `"1.50"`},
-		{"xmlattribute", `["<a>&'\"\r\n\t é"]`, `"&lt;a&gt;&amp;&apos;&quot;&#13;&#10;&#9; é"`},
-		{"xmlcdata", `["<a>&\r é"]`, `"<a>&]]>&#13;<![CDATA[ é"`},
-		{"xmlcdata", `["a]]>b"]`, `"a]]]]>&gt;<![CDATA[b"`},
-		{"xmlcdata", `[""]`, `"]]><![CDATA["`},
-		{"xmlcdata", `[">"]`, `"]]>&gt;<![CDATA["`},
-		{"xmlcdata", `["]>]"]`, `"]]]>&gt;<![CDATA[]]]><![CDATA["`},
-		{"raw", `["<a/>"]`, `"<a/>"`},
-		{"split", `[",", "a,b,,c"]`, `["a","b","","c"]`},
-		{"split", `[",", ""]`, `[""]`},
-		{"join", `["-", ["a", 1.0, true], []]`, `"a-1.0-true"`},
-		{"join", `["-", ["a"], ["b"]]`, `"a-b"`},
-		{"format", `["%s is %d years, %5.2f|%-5s|%05d|%q|%t|%%|%v|%v", "x", 42, 3.14159, "ab", 7, "a\"b", true, [1,{"a":null}], 1e400]`,
-			`"x is 42 years,  3.14|ab   |00007|\"a\\\"b\"|true|%|[1,{\"a\":null}]|1e400"`},
-		{"format", `["%[2]s %[1]s", "a", "b"]`, `"b a"`},
-		{"format", `["%x %X %o %b %+d", 255, 255, 8, 5, 3]`, `"ff FF 10 101 +3"`},
-		{"format", `["%d %.1f %e %g", 9007199254740993, 0.05, 1500, 0.1]`, `"9007199254740993 0.1 1.500000e+03 0.1"`},
-		{"format", `["%#v", "a"]`, `"\"a\""`},
-		{"substr", `["héllo", 1, 3]`, `"éll"`},
-		{"substr", `["hello", -3, 2]`, `"ll"`},
-		{"substr", `["hello", 1, -1]`, `"ello"`},
-		{"substr", `["hello", 9, 2]`, `""`},
-		{"substr", `["hello", -9, 2]`, `"he"`},
-		{"substr", `["hello", 3, 99]`, `"lo"`},
-		{"snakecase", `["HTTPServer2Go issues/list-all fooBar"]`, `"http_server2_go_issues_list_all_foo_bar"`},
-		{"kebabcase", `["getUserByID"]`, `"get-user-by-id"`},
-		{"camelcase", `["get user_by-ID"]`, `"getUserById"`},
-		{"camelcase", `["__"]`, `""`},
-		{"startswith", `["hello", "he"]`, `true`},
-		{"endswith", `["hello", "he"]`, `false`},
-		{"contains", `[["a", 1.0], 1]`, `true`},
-		{"contains", `[["1"], 1]`, `false`},
-		{"contains", `["hello", "ell"]`, `true`},
-		{"length", `["e\u0301x"]`, `3`},
-		{"length", `[[1,2]]`, `2`},
-		{"length", `[{"a":1}]`, `1`},
-		{"keys", `[{"b":1,"a":2}]`, `["a","b"]`},
-		{"values", `[{"b":1,"a":2}]`, `[2,1]`},
-		{"merge", `[{"a":1,"b":1}, null, {"b":2}]`, `{"a":1,"b":2}`},
-		{"merge", `[]`, `{}`},
-		{"lookup", `[{"a":1}, "a", 9]`, `1`},
-		{"lookup", `[{"a":null}, "a", 9]`, `null`},
-		{"lookup", `[{"a":1}, "b", 9]`, `9`},
-		{"lookup", `[{"a":1}, "b"]`, `null`},
-		{"concat", `[[1],[],[2,[3]]]`, `[1,2,[3]]`},
-		{"base64encode", `["é?>"]`, `"w6k/Pg=="`},
-		{"base64decode", `["w6k/Pg=="]`, `"é?>"`},
-		{"jsonencode", `[{"b":[1.0,null,"<&>"],"a":1e400}]`, `"{\"a\":1e400,\"b\":[1.0,null,\"<&>\"]}"`},
-		{"jsonencode", `[null]`, `"null"`},
-		{"jsondecode", `["{\"a\": 9007199254740993}"]`, `{"a":9007199254740993}`},
-		{"urlencode", `["a b&é/~"]`, `"a%20b%26%C3%A9%2F~"`},
-		{"min", `[3, 1.50, 2]`, `1.50`},
-		{"max", `[3, "12", 2]`, `12`},
-		{"max", `[1e400, 1e401, 2]`, `1e401`},
-		{"abs", `[-0.10]`, `0.10`},
-		{"abs", `[5]`, `5`},
-		{"ceil", `[1.2]`, `2`},
-		{"ceil", `[-1.2]`, `-1`},
-		{"ceil", `[9007199254740993]`, `9007199254740993`},
-		{"floor", `[1.9]`, `1`},
-		{"floor", `[-1.2]`, `-2`},
-		{"floor", `[2.0]`, `2`},
-		{"coalesce", `[null, "", 1]`, `""`},
-		{"coalesce", `[null, null]`, `null`},
-		{"tostring", `[0.10]`, `"0.10"`},
-		{"tostring", `[true]`, `"true"`},
-		{"tostring", `[null]`, `null`},
-		{"tonumber", `["9007199254740993"]`, `9007199254740993`},
-		{"tonumber", `[1.0]`, `1.0`},
-		{"tonumber", `[null]`, `null`},
-		{"==", `[1, 1.0]`, `true`},
-		{"==", `[9007199254740993, 9007199254740992]`, `false`},
-		{"==", `["1", 1]`, `false`},
-		{"==", `[null, null]`, `true`},
-		{"==", `[null, false]`, `false`},
-		{"==", `[[1,{"a":2}], [1.0,{"a":2.00}]]`, `true`},
-		{"==", `[true, true]`, `true`},
-		{"!=", `["a", "b"]`, `true`},
-		{"<", `[1, 2]`, `true`},
-		{"<", `["10", 9]`, `false`},
-		{"<=", `[2, 2.0]`, `true`},
-		{">", `[9007199254740993, 9007199254740992]`, `true`},
-		{">=", `[1, 2]`, `false`},
-		{"+", `[0.1, 0.2]`, `0.3`},
-		{"+", `[9223372036854775807, 1]`, `9223372036854775808`},
-		{"+", `[999999999999999999, 999999999999999999]`, `1999999999999999998`},
-		{"+", `["5", 1]`, `6`},
-		{"-", `[1, 3]`, `-2`},
-		{"-", `[1.00, 0.01]`, `0.99`},
-		{"*", `[9007199254740993, 2]`, `18014398509481986`},
-		{"*", `[1e20, 1e-20]`, `1`},
-		{"/", `[1, 8]`, `0.125`},
-		{"/", `[1, 3]`, `0.3333333333333333333333333333333333`},
-		{"/", `[-200000, 3]`, `-66666.66666666666666666666666666667`},
-		{"/", `[1, 3e10]`, `0.00000000003333333333333333333333333333333333`},
-		{"/", `[6, 2]`, `3`},
-		{"%", `[7, 3]`, `1`},
-		{"%", `[-7, 3]`, `-1`},
-		{"%", `[7.5, 2]`, `1.5`},
-		{"neg", `[5]`, `-5`},
-		{"neg", `[-0.10]`, `0.10`},
-		{"neg", `[0]`, `0`},
-		{"!", `[true]`, `false`},
-		{"&&", `[true, false]`, `false`},
-		{"&&", `[true, true]`, `true`},
-		{"&&", `[false, "nonsense"]`, `false`},
-		{"||", `[false, true]`, `true`},
-		{"||", `[true, null]`, `true`},
-		{"||", `["false", false]`, `false`},
-	}
-	var missing []string
-	for _, name := range Functions() {
-		if !slices.ContainsFunc(tests, func(tt struct{ name, in, want string }) bool { return tt.name == name }) {
-			missing = append(missing, name)
-		}
-	}
-	if missing != nil {
-		t.Errorf("no test of %q", missing)
-	}
-	for _, tt := range tests {
-		in, err := args.Value([]byte(tt.in))
+func bind(name string) plan.Expr { return plan.Expr{Op: plan.OpVar, Name: name} }
+
+func over(o plan.ExprOp, names string, in ...plan.Expr) plan.Expr {
+	return plan.Expr{Op: o, Name: names, Args: in}
+}
+
+func TestLoops(t *testing.T) {
+	yes := c(`true`)
+	for _, tt := range []struct {
+		e    plan.Expr
+		want string // as JSON, or the error
+	}{
+		{over(plan.OpFor, "x", arg("l"), yes, bind("x")), `[1,"x",null]`},
+		{over(plan.OpFor, "i,x", arg("l"), invoke("!=", bind("x"), c(`null`)), op(plan.OpList, bind("i"), bind("x"))), `[[0,1],[1,"x"]]`},
+		{over(plan.OpFor, "k,x", arg("o"), yes, bind("k")), `["k","z"]`},
+		{over(plan.OpFor, "x", arg("none"), yes, bind("x")), `[]`},
+		{over(plan.OpFor, "x", c(`[]`), yes, bind("x")), `[]`},
+		{over(plan.OpForObject, "i,x", c(`["a","b"]`), yes, bind("i"), bind("x")), `{"a":0,"b":1}`},
+		{over(plan.OpForGroups, "x", c(`[{"a":1,"b":1},{"a":2,"b":2},{"a":1,"b":3}]`), yes, member(bind("x"), "b"), member(bind("x"), "a")), `{"1":[1,3],"2":[2]}`},
+		// An inner loop sees the outer one, and hides what has its name.
+		{over(plan.OpFor, "x", c(`[1,2]`), yes, over(plan.OpFor, "y", c(`[3,4]`), yes, invoke("+", bind("x"), bind("y")))), `[[4,5],[5,6]]`},
+		{over(plan.OpFor, "x", c(`[[1],[2]]`), yes, over(plan.OpFor, "x", bind("x"), yes, bind("x"))), `[[1],[2]]`},
+		{over(plan.OpFor, "k,x", c(`["a"]`), yes, over(plan.OpFor, "y", c(`[0]`), yes, op(plan.OpList, bind("k"), bind("x"), bind("other")))), `[[[0,"a",null]]]`},
+
+		{over(plan.OpFor, "x", arg("s"), yes, bind("x")), `argument "s" is text, where for needs a list or an object`},
+		{over(plan.OpFor, "x", arg("l"), bind("x"), bind("x")), `the condition of a for expression is a number, not true or false`},
+		{over(plan.OpForObject, "x", arg("l"), yes, bind("x"), c(`"a"`)), `the for expression makes the key "a" twice`},
+		{over(plan.OpForObject, "x", arg("l"), yes, bind("x"), c(`null`)), `an object's key is null, not text`},
+		{over(plan.OpFor, "x", arg("l"), yes, invoke("upper", op(plan.OpList))), `a value is a list, where upper needs text`},
+	} {
+		v, err := eval(t, tt.e)
+		got := string(function.AppendJSON(nil, v))
 		if err != nil {
-			t.Fatalf("%s: %v", tt.in, err)
+			got = err.Error()
 		}
-		var operands []plan.Expr
-		for _, v := range in.([]any) {
-			operands = append(operands, c(string(AppendJSON(nil, v))))
-		}
-		v, err := eval(t, invoke(tt.name, operands...))
-		if got := string(AppendJSON(nil, v)); err != nil || got != tt.want {
-			t.Errorf("%s%s\n got %s (%v)\nwant %s", tt.name, tt.in, got, err, tt.want)
+		if got != tt.want {
+			t.Errorf("%+v\n got %s\nwant %s", tt.e, got, tt.want)
 		}
 	}
 }
 
-func TestNames(t *testing.T) {
-	want := strings.Fields("! != % && * + - / < <= == > >= abs base64decode base64encode camelcase ceil coalesce concat contains endswith floor format join " +
-		"jsondecode jsonencode kebabcase keys length lookup lower max merge min neg raw replace snakecase split startswith substr tonumber tostring trim upper urlencode values xmlattribute xmlcdata xmltext ||")
-	if got := Functions(); !slices.Equal(got, want) {
-		t.Errorf("functions are %q", got)
+// Lists multiply each other, and small elements can share large values: the work
+// of a for expression is limited, whatever a caller sends.
+func TestLoopsAreBounded(t *testing.T) {
+	yes := c(`true`)
+	many := make([]any, 50_000)
+	for i := range many {
+		many[i] = json.Number("1")
+	}
+	env := &Env{Args: map[string]any{"many": many, "text": strings.Repeat("x", 1<<20)}}
+	for name, e := range map[string]plan.Expr{
+		"square": over(plan.OpFor, "x", arg("many"), yes, invoke("length", over(plan.OpFor, "y", arg("many"), yes, bind("y")))),
+		"shared": over(plan.OpFor, "x", arg("many"), yes, arg("text")),
+		"text":   over(plan.OpFor, "x", arg("many"), yes, invoke("length", op(plan.OpTemplate, arg("text"), arg("text")))),
+		"upper":  over(plan.OpFor, "x", arg("many"), invoke("==", c(`"x"`), invoke("upper", arg("text"))), bind("x")),
+	} {
+		f, err := Compile(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f(env); err == nil || !strings.Contains(err.Error(), "too much") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f, err := Compile(over(plan.OpFor, "x", arg("many"), yes, op(plan.OpObject, c(`"a"`), bind("x"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := f(env); err != nil || len(v.([]any)) != len(many) {
+		t.Errorf("50,000 elements: %v", err)
+	}
+	if env.loop != nil {
+		t.Error("the environment of the call was changed")
+	}
+}
+
+func TestLogic(t *testing.T) {
+	for _, tt := range []struct{ name, a, b, want string }{
+		{"&&", `true`, `false`, `false`},
+		{"&&", `true`, `true`, `true`},
+		{"&&", `false`, `"nonsense"`, `false`},
+		{"||", `false`, `true`, `true`},
+		{"||", `true`, `null`, `true`},
+		{"||", `"false"`, `false`, `false`},
+	} {
+		v, err := eval(t, invoke(tt.name, c(tt.a), c(tt.b)))
+		if got := string(function.AppendJSON(nil, v)); err != nil || got != tt.want {
+			t.Errorf("%s %s %s is %s (%v), want %s", tt.a, tt.name, tt.b, got, err, tt.want)
+		}
 	}
 }
 
@@ -303,6 +242,7 @@ func TestCompileRefuses(t *testing.T) {
 		c(``), c(`{`), c(`1 2`), c(`{"a":1,"a":2}`),
 		invoke("system"), invoke("upper"), invoke("upper", c(`1`), c(`2`)), invoke("&&", c(`true`)), invoke("+", c(`1`)),
 		{Op: plan.OpGet, Name: "x"}, op(plan.OpIndex, c(`1`)), op(plan.OpCond, c(`true`)), op(plan.OpObject, c(`"k"`)),
+		op(plan.OpFor, c(`[]`), c(`true`)), op(plan.OpForObject, c(`[]`), c(`true`), c(`1`)),
 		{Op: plan.OpSecret},
 		op(plan.OpList, c(`{`)),
 	} {
@@ -327,6 +267,25 @@ func BenchmarkTemplate(b *testing.B) {
 		b.Fatal(err)
 	}
 	env := &Env{Args: map[string]any{"q": "is:open", "org": "Acme"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := f(env); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A list of 20 objects, reshaped.
+func BenchmarkFor(b *testing.B) {
+	list := make([]any, 20)
+	for i := range list {
+		list[i] = map[string]any{"id": json.Number("7"), "name": "x"}
+	}
+	f, err := Compile(over(plan.OpFor, "x", arg("l"), invoke("!=", member(bind("x"), "id"), c(`null`)), op(plan.OpObject, c(`"n"`), member(bind("x"), "name"))))
+	if err != nil {
+		b.Fatal(err)
+	}
+	env := &Env{Args: map[string]any{"l": list}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := f(env); err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/mcpc-dev/mcpc/runtime/function"
 )
 
 // Values of XML templates are escaped for the place they stand in: xmltext
@@ -34,7 +36,7 @@ func escapers() map[string]escaper {
 // escapeFunction is an escaper as a function of the table.
 func escapeFunction(e escaper) func([]any) (any, error) {
 	return func(in []any) (any, error) {
-		s, err := textAt(in, 0)
+		s, err := function.TextAt(in, 0)
 		if err != nil {
 			return nil, err
 		}

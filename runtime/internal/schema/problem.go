@@ -16,7 +16,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
-	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/function"
 )
 
 // Problem is one thing that is wrong with a value.
@@ -417,7 +417,7 @@ func show(v any) string {
 	if s, ok := v.(string); ok && len(s) > maxValue {
 		v = cut(s, maxValue)
 	}
-	return cut(string(expr.AppendJSON(nil, v)), 2*maxValue)
+	return cut(string(function.AppendJSON(nil, v)), 2*maxValue)
 }
 
 func valueList(values []any) string {

@@ -93,6 +93,15 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 			f.scopes[p.Tools[i].Name] = p.Tools[i].Scopes
 		}
 	}
+	// What a call must satisfy holds by its old names, too.
+	for _, m := range p.Moved {
+		if f.asks[m.To] {
+			f.asks[m.From] = true
+		}
+		if need := f.scopes[m.To]; need != nil {
+			f.scopes[m.From] = need
+		}
+	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}

@@ -273,3 +273,16 @@ type discard struct{ h http.Header }
 func (d discard) Header() http.Header         { return d.h }
 func (d discard) Write(b []byte) (int, error) { return io.Discard.Write(b) }
 func (d discard) WriteHeader(int)             {}
+
+// Scopes and confirmation cannot be got around by a name that a tool had.
+func TestOldNamesHaveTheSameRules(t *testing.T) {
+	f := New(&plan.Server{
+		Tools: []plan.Tool{{Name: "new", Input: `{"type":"object"}`, Scopes: []string{"write"}, Confirm: &plan.Expr{Op: plan.OpConst, Const: `"Sure?"`}}},
+		Moved: []plan.Moved{{From: "old", To: "new"}, {From: "older", To: "new"}},
+	}, &tools{}, Options{})
+	for _, name := range []string{"new", "old", "older"} {
+		if len(f.scopes[name]) != 1 || !f.asks[name] {
+			t.Errorf("%s wants scopes %q and asks %v", name, f.scopes[name], f.asks[name])
+		}
+	}
+}

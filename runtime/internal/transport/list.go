@@ -68,7 +68,11 @@ func appendTool(b []byte, t *plan.Tool, e Era) []byte {
 	b = appendBool(append(b, `,"destructiveHint":`...), t.Hints.Destructive)
 	b = appendBool(append(b, `,"idempotentHint":`...), t.Hints.Idempotent)
 	b = appendBool(append(b, `,"openWorldHint":`...), t.Hints.OpenWorld)
-	return append(b, "}}"...)
+	b = append(b, '}')
+	if t.Deprecated != "" {
+		b = append(result.AppendString(append(b, `,"_meta":{"mcpc/deprecated":`...), t.Deprecated), '}')
+	}
+	return append(b, '}')
 }
 
 func appendBool(b []byte, v bool) []byte {

@@ -1,7 +1,10 @@
-package expr
+package function
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -15,13 +18,13 @@ import (
 // expansion is rounded to, that of IEEE 754's decimal128.
 const significant = 34
 
-// numberOf converts as HCL does: text that is a JSON number is a number.
-func numberOf(v any) (json.Number, bool) {
+// Number converts as HCL does: text that is a JSON number is a number.
+func Number(v any) (json.Number, bool) {
 	switch v := v.(type) {
 	case json.Number:
 		return v, true
 	case string:
-		if raw := jsontext.Value(v); raw.Kind() == '0' && raw.IsValid() && strings.TrimSpace(v) == v && args.NumberInRange(v) {
+		if IsNumber(v) && InRange(v) {
 			return json.Number(v), true
 		}
 	}
@@ -42,14 +45,14 @@ func rat(n json.Number) *big.Rat {
 	r, ok := new(big.Rat).SetString(string(n))
 	if !ok {
 		// Every number of a call went through args, which limits exponents.
-		panic("expr: not a number: " + strconv.Quote(string(n)))
+		panic("function: not a number: " + strconv.Quote(string(n)))
 	}
 	return r
 }
 
-// wholeOf converts to an int, if v is a whole number that fits.
-func wholeOf(v any) (int, bool) {
-	n, ok := numberOf(v)
+// Whole converts to an int, if v is a whole number that fits.
+func Whole(v any) (int, bool) {
+	n, ok := Number(v)
 	if !ok {
 		return 0, false
 	}
@@ -64,7 +67,8 @@ func wholeOf(v any) (int, bool) {
 	return int(i), int64(int(i)) == i
 }
 
-func compareNumbers(a, b json.Number) int {
+// Compare is -1, 0 or 1 as a is less than, equal to or greater than b.
+func Compare(a, b json.Number) int {
 	if x, ok := small(a); ok {
 		if y, ok := small(b); ok {
 			switch {
@@ -89,13 +93,13 @@ func number(r *big.Rat) json.Number {
 		// The decimal exponent, at most one too low, from the binary one.
 		exponent := int(float64(r.Num().BitLen()-r.Denom().BitLen()) * 0.30103)
 		places = max(significant-exponent, 0)
-		return json.Number(strings.TrimSuffix(strings.TrimRight(round(r, places), "0"), "."))
+		return json.Number(strings.TrimSuffix(strings.TrimRight(shorten(r, places), "0"), "."))
 	}
 	return json.Number(r.FloatString(places))
 }
 
-// round writes r with places decimals and then cuts it to the significant ones.
-func round(r *big.Rat, places int) string {
+// shorten writes r with places decimals and then cuts it to the significant ones.
+func shorten(r *big.Rat, places int) string {
 	s := r.FloatString(places)
 	digits := strings.TrimLeft(strings.NewReplacer("-", "", ".", "").Replace(s), "0")
 	if extra := len(digits) - significant; extra > 0 && extra <= places {
@@ -195,7 +199,7 @@ func extreme(sign int) func([]any) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if compareNumbers(n, best) == sign {
+			if Compare(n, best) == sign {
 				best = n
 			}
 		}
@@ -213,22 +217,162 @@ func ordering(holds func(int) bool) func([]any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return holds(compareNumbers(a, b)), nil
+		return holds(Compare(a, b)), nil
 	}
 }
 
 func numberAt(in []any, i int) (json.Number, error) {
-	n, ok := numberOf(in[i])
+	n, ok := Number(in[i])
 	if !ok {
-		return "", &operandError{i, "a number"}
+		return "", &OperandError{i, "a number"}
 	}
 	return n, nil
 }
 
 func wholeAt(in []any, i int) (int, error) {
-	n, ok := wholeOf(in[i])
+	n, ok := Whole(in[i])
 	if !ok {
-		return 0, &operandError{i, "a whole number"}
+		return 0, &OperandError{i, "a whole number"}
 	}
 	return n, nil
 }
+
+func abs(in []any) (any, error) {
+	n, err := numberAt(in, 0)
+	return json.Number(strings.TrimPrefix(string(n), "-")), err
+}
+
+func neg(in []any) (any, error) {
+	n, err := numberAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	if digits, ok := strings.CutPrefix(string(n), "-"); ok {
+		return json.Number(digits), nil
+	}
+	if rat(n).Sign() == 0 {
+		return n, nil
+	}
+	return "-" + n, nil
+}
+
+func sum(in []any) (any, error) {
+	list, err := listAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	total := any(json.Number("0"))
+	add := arithmetic('+')
+	for i, v := range list {
+		if _, ok := Number(v); !ok {
+			return nil, fmt.Errorf("element %d is %s, not a number", i, Kind(v))
+		}
+		if total, err = add([]any{total, v}); err != nil {
+			return nil, err
+		}
+	}
+	return total, nil
+}
+
+// round rounds to a number of decimals, halves away from zero.
+func round(in []any) (any, error) {
+	n, err := numberAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	places := 0
+	if len(in) > 1 {
+		if places, err = wholeAt(in, 1); err != nil {
+			return nil, err
+		}
+	}
+	if places < 0 || places > 100 {
+		return nil, errors.New("the number of decimals is 0 to 100")
+	}
+	r, ok := new(big.Rat).SetString(rat(n).FloatString(places))
+	if !ok {
+		return nil, errTooLong
+	}
+	return bounded(number(r))
+}
+
+func pow(in []any) (any, error) {
+	n, err := numberAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	e, err := wholeAt(in, 1)
+	if err != nil {
+		return nil, err
+	}
+	base := rat(n)
+	if size := base.Num().BitLen() + base.Denom().BitLen(); e > 10_000 || e < -10_000 || size*max(e, -e) > 20_000 {
+		return nil, errTooLong
+	}
+	if e < 0 {
+		if base.Sign() == 0 {
+			return nil, errDivision
+		}
+		base.Inv(base)
+		e = -e
+	}
+	exponent := big.NewInt(int64(e))
+	r := new(big.Rat).SetFrac(new(big.Int).Exp(base.Num(), exponent, nil), new(big.Int).Exp(base.Denom(), exponent, nil))
+	return bounded(number(r))
+}
+
+func logarithm(in []any) (any, error) {
+	var f [2]float64
+	for i := range f {
+		n, err := numberAt(in, i)
+		if err != nil {
+			return nil, err
+		}
+		f[i], _ = rat(n).Float64()
+	}
+	v := math.Log(f[0]) / math.Log(f[1])
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, errors.New("there is no such logarithm")
+	}
+	return json.Number(strconv.FormatFloat(v, 'f', -1, 64)), nil
+}
+
+func signum(in []any) (any, error) {
+	n, err := numberAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	return json.Number(strconv.Itoa(rat(n).Sign())), nil
+}
+
+// parseInt reads digits of a base from 2 to 62: 0-9, a-z, A-Z.
+func parseInt(in []any) (any, error) {
+	s, err := textAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	base, err := wholeAt(in, 1)
+	if err != nil {
+		return nil, err
+	}
+	if base < 2 || base > 62 {
+		return nil, errors.New("the base is 2 to 62")
+	}
+	i, ok := new(big.Int), len(s) <= args.MaxNumberBytes && !strings.Contains(s, "_")
+	if ok {
+		i, ok = i.SetString(s, base)
+	}
+	if !ok {
+		return nil, fmt.Errorf("%.40q is no whole number of base %d", s, base)
+	}
+	return bounded(json.Number(i.String()))
+}
+
+// IsNumber reports whether s is a JSON number (RFC 8259).
+func IsNumber(s string) bool {
+	raw := jsontext.Value(s)
+	return raw.Kind() == '0' && raw.IsValid() && strings.TrimSpace(s) == s
+}
+
+// InRange reports whether a JSON number is one that can be computed with.
+func InRange(number string) bool { return args.NumberInRange(number) }

@@ -1,9 +1,10 @@
-package expr
+package function
 
 import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -57,8 +58,8 @@ func camel(s string) string {
 	return b.String()
 }
 
-// urlencode escapes all but the unreserved characters of RFC 3986.
-func urlencode(s string) string {
+// urlEncode escapes all but the unreserved characters of RFC 3986.
+func urlEncode(s string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -180,15 +181,15 @@ func (v verb) goFormat(letter byte) string {
 func (v verb) format(value any) (string, error) {
 	switch v.letter {
 	case 'v':
-		if s, ok := textOf(value); ok && !strings.Contains(v.flags, "#") {
+		if s, ok := Text(value); ok && !strings.Contains(v.flags, "#") {
 			return fmt.Sprintf(v.goFormat('s'), s), nil
 		}
 		v.flags = strings.ReplaceAll(v.flags, "#", "")
 		return fmt.Sprintf(v.goFormat('s'), AppendJSON(nil, value)), nil
 	case 's', 'q':
-		s, ok := textOf(value)
+		s, ok := Text(value)
 		if !ok {
-			return "", fmt.Errorf("%%%c needs text, not %s", v.letter, kindOf(value))
+			return "", fmt.Errorf("%%%c needs text, not %s", v.letter, Kind(value))
 		}
 		if v.letter == 'q' {
 			quoted, _ := jsontext.AppendQuote(nil, s)
@@ -196,18 +197,18 @@ func (v verb) format(value any) (string, error) {
 		}
 		return fmt.Sprintf(v.goFormat('s'), s), nil
 	case 't':
-		b, ok := boolOf(value)
+		b, ok := Truth(value)
 		if !ok {
-			return "", fmt.Errorf("%%t needs true or false, not %s", kindOf(value))
+			return "", fmt.Errorf("%%t needs true or false, not %s", Kind(value))
 		}
 		return fmt.Sprintf(v.goFormat('t'), b), nil
 	}
-	n, ok := numberOf(value)
+	n, ok := Number(value)
 	switch {
 	case strings.IndexByte("dboxXeEfgG", v.letter) < 0:
 		return "", fmt.Errorf("unknown verb %%%c", v.letter)
 	case !ok:
-		return "", fmt.Errorf("%%%c needs a number, not %s", v.letter, kindOf(value))
+		return "", fmt.Errorf("%%%c needs a number, not %s", v.letter, Kind(value))
 	}
 	r := rat(n)
 	switch v.letter {
@@ -218,4 +219,177 @@ func (v verb) format(value any) (string, error) {
 		return fmt.Sprintf(v.goFormat(v.letter), r.Num()), nil
 	}
 	return fmt.Sprintf(v.goFormat(v.letter), new(big.Float).SetPrec(512).SetRat(r)), nil
+}
+
+func text1(f func(string) string) func([]any) (any, error) {
+	return func(in []any) (any, error) {
+		s, err := textAt(in, 0)
+		if err != nil {
+			return nil, err
+		}
+		return f(s), nil
+	}
+}
+
+func text2(f func(a, b string) any) func([]any) (any, error) {
+	return func(in []any) (any, error) {
+		a, err := textAt(in, 0)
+		if err != nil {
+			return nil, err
+		}
+		b, err := textAt(in, 1)
+		if err != nil {
+			return nil, err
+		}
+		return f(a, b), nil
+	}
+}
+
+func texts(in []any) ([]string, error) {
+	out := make([]string, len(in))
+	for i := range in {
+		var err error
+		if out[i], err = textAt(in, i); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func trim(in []any) (any, error) {
+	s, err := texts(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(s) == 1 {
+		return strings.TrimSpace(s[0]), nil
+	}
+	return strings.Trim(s[0], s[1]), nil
+}
+
+func replace(in []any) (any, error) {
+	s, err := texts(in)
+	if err != nil {
+		return nil, err
+	}
+	if grow := len(s[2]) - len(s[1]); grow > 0 && len(s[0])+grow*strings.Count(s[0], s[1]) > MaxText {
+		return nil, errTooLarge
+	}
+	return strings.ReplaceAll(s[0], s[1], s[2]), nil
+}
+
+func split(in []any) (any, error) {
+	s, err := texts(in)
+	if err != nil {
+		return nil, err
+	}
+	list := []any{}
+	for piece := range strings.SplitSeq(s[1], s[0]) {
+		list = append(list, piece)
+	}
+	return list, nil
+}
+
+func join(in []any) (any, error) {
+	sep, err := textAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	var pieces []string
+	size := 0
+	for i := range in[1:] {
+		list, err := listAt(in, i+1)
+		if err != nil {
+			return nil, err
+		}
+		for n, v := range list {
+			s, ok := Text(v)
+			if !ok {
+				return nil, fmt.Errorf("element %d is %s, not text", n, Kind(v))
+			}
+			if size += len(s) + len(sep); size > MaxText {
+				return nil, errTooLarge
+			}
+			pieces = append(pieces, s)
+		}
+	}
+	return strings.Join(pieces, sep), nil
+}
+
+func substr(in []any) (any, error) {
+	s, err := textAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	offset, err := wholeAt(in, 1)
+	if err != nil {
+		return nil, err
+	}
+	count, err := wholeAt(in, 2)
+	if err != nil {
+		return nil, err
+	}
+	if count < -1 {
+		return nil, errors.New("the length must be -1 (to the end) or more")
+	}
+	total := utf8.RuneCountInString(s)
+	if offset < 0 {
+		offset = max(offset+total, 0)
+	}
+	offset = min(offset, total)
+	if count < 0 || count > total-offset {
+		count = total - offset
+	}
+	return s[skip(s, offset):][:skip(s[skip(s, offset):], count)], nil
+}
+
+// skip is the number of bytes of the first n code points.
+func skip(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
+}
+
+// title makes a capital of every first letter of a word.
+func title(s string) string {
+	var b strings.Builder
+	inside := false
+	for _, r := range s {
+		letter := unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r > unicode.MaxASCII && !unicode.IsSpace(r)
+		if letter && !inside {
+			r = unicode.ToTitle(r)
+		}
+		inside = letter
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// indent puts spaces before every line but the first.
+func indent(in []any) (any, error) {
+	n, err := wholeAt(in, 0)
+	if err != nil {
+		return nil, err
+	}
+	s, err := textAt(in, 1)
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n > 1000 {
+		return nil, errors.New("the number of spaces is 0 to 1000")
+	}
+	if len(s)+n*strings.Count(s, "\n") > MaxText {
+		return nil, errTooLarge
+	}
+	return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", n)), nil
+}
+
+func strrev(s string) string {
+	r := []rune(s)
+	slices.Reverse(r)
+	return string(r)
 }
