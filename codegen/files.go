@@ -90,11 +90,10 @@ func (t *tool) schemaFile(which string) string {
 	return schemaFolder + strings.TrimSuffix(t.file, fileSuffix) + "." + which + ".json"
 }
 
-// route is a tool's request in words, its method and path template; or what it
-// calls instead.
+// route is a tool's request in words, its method and path template, of several
+// the first; or what it calls instead.
 func route(t *plan.Tool) string {
 	var b strings.Builder
-	r := &t.Request
 	for i := range t.Steps {
 		if i > 0 {
 			b.WriteString(", ")
@@ -104,6 +103,11 @@ func route(t *plan.Tool) string {
 	if b.Len() > 0 {
 		return "(steps " + b.String() + ")"
 	}
+	all := t.Requests()
+	if len(all) == 0 {
+		return ""
+	}
+	r := all[0]
 	b.WriteString("(" + r.Method + " ")
 	for _, s := range r.Path {
 		if s.Param != nil {
@@ -111,6 +115,9 @@ func route(t *plan.Tool) string {
 		} else {
 			b.WriteString(s.Literal)
 		}
+	}
+	if n := len(all) - 1; n > 0 {
+		fmt.Fprintf(&b, " or %d more", n)
 	}
 	return b.String() + ")"
 }

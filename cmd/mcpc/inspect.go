@@ -170,13 +170,6 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		b.WriteString(indent(t.Description, "  "))
 	}
 	b.WriteByte('\n')
-	r := &t.Request
-	base := r.Server
-	for i := range p.Upstreams {
-		if p.Upstreams[i].Name == r.Upstream {
-			base = cmp.Or(base, p.Upstreams[i].BaseURL, "(no base URL)")
-		}
-	}
 	origin := t.Origin.Kind
 	if t.Origin.Operation != "" {
 		origin = "operation " + t.Origin.Operation
@@ -191,25 +184,38 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 	if t.Internal {
 		origin += "; internal, not listed"
 	}
-	request := ""
-	if len(t.Steps) == 0 {
-		request = r.Method + " " + base + template(r)
+	list := []string{"from", origin}
+	for i, r := range t.Requests() {
+		base := r.Server
+		for j := range p.Upstreams {
+			if p.Upstreams[j].Name == r.Upstream {
+				base = cmp.Or(base, p.Upstreams[j].BaseURL, "(no base URL)")
+			}
+		}
+		if i < len(t.Choices) {
+			list = append(list, "when", expression(&t.Choices[i].When))
+		} else if i > 0 {
+			list = append(list, "when", "otherwise")
+		}
+		list = append(list,
+			"request", r.Method+" "+base+template(r),
+			"path", paramList(pathParams(r)),
+			"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
+			"headers", paramList(r.Header),
+			"cookies", paramList(r.Cookie),
+			"body", body(r.Body),
+			"accept", r.Accept,
+			"credentials", security(r.Security),
+		)
 	}
-	fields(&b, "",
-		"from", origin,
-		"request", request,
+	list = append(list,
 		"steps", strings.Join(stepLines(t), "\n"),
-		"path", paramList(pathParams(r)),
-		"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
-		"headers", paramList(r.Header),
-		"cookies", paramList(r.Cookie),
-		"body", body(r.Body),
-		"accept", r.Accept,
-		"credentials", security(r.Security),
+		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
 		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
+	fields(&b, "", list...)
 	for _, s := range []struct {
 		name string
 		text plan.Schema
@@ -317,6 +323,18 @@ func body(b *plan.Body) string {
 	if b.Required {
 		s += " (required)"
 	}
+	for _, f := range b.Fields {
+		var words []string
+		if f.Binary {
+			words = append(words, "file")
+		}
+		if f.Media != "" {
+			words = append(words, f.Media)
+		}
+		if len(words) > 0 {
+			s += "\n  " + f.Name + ": " + strings.Join(words, ", ")
+		}
+	}
 	return s
 }
 
@@ -346,6 +364,15 @@ func stepLines(t *plan.Tool) (lines []string) {
 		lines = append(lines, "output: "+expression(t.Result))
 	}
 	return lines
+}
+
+// rules are conditions that arguments have to fulfil.
+func rules(list []plan.Rule) string {
+	lines := make([]string, len(list))
+	for i := range list {
+		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // confirmation is what a person is asked before a call; "" for nothing.

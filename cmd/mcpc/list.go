@@ -43,7 +43,7 @@ func (a *app) list() *cobra.Command {
 				}
 				request := route(tool)
 				text := tool.Description
-				if text == "" || text == request { // nobody described it
+				if first, _, _ := strings.Cut(request, " or "); text == "" || text == first { // nobody described it
 					text = tool.Title
 				}
 				// A description begins so when the operation is deprecated.
@@ -86,7 +86,11 @@ func listed(p *plan.Server) []listedTool {
 		if t.Internal {
 			continue
 		}
-		list = append(list, listedTool{t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), stepTools(t), t.Origin.Operation})
+		l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Steps: stepTools(t), Operation: t.Origin.Operation}
+		if all := t.Requests(); len(all) > 0 {
+			l.Method, l.Path = all[0].Method, template(all[0])
+		}
+		list = append(list, l)
 	}
 	return list
 }
@@ -114,7 +118,20 @@ func route(t *plan.Tool) string {
 	if len(t.Steps) > 0 {
 		return "steps " + strings.Join(stepTools(t), ", ")
 	}
-	return t.Request.Method + " " + template(&t.Request)
+	return requests(t)
+}
+
+// requests is the request that a tool tries first, and how many others it has.
+func requests(t *plan.Tool) string {
+	all := t.Requests()
+	if len(all) == 0 {
+		return ""
+	}
+	s := all[0].Method + " " + template(all[0])
+	if n := len(all) - 1; n > 0 {
+		s += " or " + count(n, "other")
+	}
+	return s
 }
 
 // template is a request's path with {name} where parameters go.

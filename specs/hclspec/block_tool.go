@@ -67,7 +67,7 @@ tool "get_order" {
 			{name: "internal", kind: boolKind, standard: "`false`", doc: "not listed and not to be called by clients: a tool for the steps of others", example: "internal = true",
 				set: into(func(t *specs.Tool, s *setting) { t.Internal = s.flag })},
 		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
-		inner: []*block{inputBlock(), requestBlock(), responseBlock(), stepBlock()},
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), stepBlock()},
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Name: h.label().Value, Range: h.rng}
 			p.broken[t] = h.broken

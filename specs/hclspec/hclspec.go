@@ -39,6 +39,8 @@ type Options struct {
 	// Tests has test blocks read, and the files they name. Without it they are
 	// passed over.
 	Tests bool
+	// Spec receives what editors ask about. Nil: it is dropped.
+	Spec *Spec
 }
 
 // Load reads the OpenAPI document that an api block names. The location is a
@@ -76,8 +78,14 @@ func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Lo
 		if f != nil {
 			files = append(files, f)
 		}
+		if o.Spec != nil && !strings.HasSuffix(name, ".json") {
+			o.Spec.files = append(o.Spec.files, s)
+		}
 	}
 	p.document(files)
+	if o.Spec != nil {
+		o.Spec.parser = p
+	}
 	if s := &p.doc.Server; s.Name == "" {
 		s.Name = nameOf(path)
 	}
