@@ -90,8 +90,8 @@ func (t *tool) schemaFile(which string) string {
 	return schemaFolder + strings.TrimSuffix(t.file, fileSuffix) + "." + which + ".json"
 }
 
-// route is a tool's request in words, its method and path template, of several
-// the first; or what it calls instead.
+// route is a tool's request in words: its method and path template. Of several
+// it is the first; of a composite tool, what it calls.
 func route(t *plan.Tool) string {
 	var b strings.Builder
 	for i := range t.Steps {

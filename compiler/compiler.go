@@ -61,10 +61,10 @@ type Options struct {
 	// not come from the cache.
 	Model    bool
 	Document bool
-	Tests    bool
 	// Spec receives what editors ask about an HCL spec; such a compilation reads
 	// everything anew. Nil: it is dropped.
 	Spec   *hclspec.Spec
+	Tests  bool
 	Reader *specs.Reader // nil: a new one
 }
 

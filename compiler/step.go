@@ -162,11 +162,7 @@ func (o *composer) lower(t *specs.Tool, out *plan.Tool) {
 	if t.Timeout != nil {
 		out.Timeout, _ = time.ParseDuration(t.Timeout.Value) // checked where it was read
 	}
-	in := handInputs{c: o.compilation, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
-	root := in.declare(&apiContext{in: newLowerer(input, false, nil, o.patterns), patterns: o.patterns})
-	in.fix()
-	out.Formats, out.Rules = in.formats, in.rules()
-	in.wire()
+	in, root := o.inputs(t, newLowerer(input, false, nil, o.patterns), out)
 	arg := in.arg
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, arg)

@@ -28,17 +28,11 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		out.Description = cleanText(t.Description.Value)
 	}
 
-	in := handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
-	root := in.declare(a)
-	out.Formats = in.formats
-	in.fix()
-	out.Rules = in.rules()
-	in.wire()
-
+	in, root := c.inputs(t, a.in, &out)
 	ok := true
 	for i, q := range requests {
 		r := plan.Request{}
-		ok = c.handRequest(q, a, &r, &in) && ok
+		ok = c.handRequest(q, a, &r, in) && ok
 		r.Repeat = repeatable(t.Hints)
 		h := methodHints(r.Method)
 		if i == 0 {
@@ -97,8 +91,29 @@ type handInputs struct {
 	formats bool                    // a format is to be checked
 }
 
+// inputs lowers the inputs of a tool described by hand, and its rules. root is
+// the schema of its arguments.
+func (c *compilation) inputs(t *specs.Tool, l *lowerer, out *plan.Tool) (in *handInputs, root *schema) {
+	in = &handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
+	root = in.declare(l)
+	out.Formats = in.formats
+	in.fix()
+	for _, i := range t.Inputs {
+		for _, r := range i.Rules {
+			rule := in.rule(r)
+			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
+			out.Rules = append(out.Rules, rule)
+		}
+	}
+	for _, r := range t.Rules {
+		out.Rules = append(out.Rules, in.rule(r))
+	}
+	in.wire()
+	return in, root
+}
+
 // declare makes the input schema.
-func (h *handInputs) declare(a *apiContext) *schema {
+func (h *handInputs) declare(l *lowerer) *schema {
 	c, t := h.c, h.tool
 	root := &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
 	for _, in := range t.Inputs {
@@ -106,7 +121,7 @@ func (h *handInputs) declare(a *apiContext) *schema {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of an input", in.Path), Hint: "use up to 64 letters, digits, _ , - and .", Range: in.Range})
 			continue
 		}
-		s := a.in.lower(in.Schema, place{})
+		s := l.lower(in.Schema, place{})
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}
@@ -227,21 +242,6 @@ func (h *handInputs) wire() {
 		sent[in.Path] = v
 	}
 	maps.Copy(h.values, sent)
-}
-
-// rules are those of the inputs, then those of the tool.
-func (h *handInputs) rules() (list []plan.Rule) {
-	for _, i := range h.tool.Inputs {
-		for _, r := range i.Rules {
-			rule := h.rule(r)
-			rule.Condition = ifGiven(h.arg(i.Path, i.Range), rule.Condition)
-			list = append(list, rule)
-		}
-	}
-	for _, r := range h.tool.Rules {
-		list = append(list, h.rule(r))
-	}
-	return list
 }
 
 func (h *handInputs) rule(r *specs.Rule) plan.Rule {

@@ -128,10 +128,10 @@ type tool struct {
 	broken  error // the plan cannot be executed; the compiler lets none such through
 	input   *schema.Validator
 	rules   []rule
-	confirm expr.Func // nil: nobody is asked
-	sends   []sending // in the order they are tried
+	confirm expr.Func  // nil: nobody is asked
+	sends   []sending  // in the order they are tried
+	steps   *composite // of a composite tool, instead of sends
 	file    func(name string) ([]byte, error)
-	steps   *composite // of a composite tool, which has no sends
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once

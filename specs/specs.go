@@ -303,14 +303,12 @@ type Tool struct {
 	// Request is hand-written; of several requests the last. Choices are those
 	// before it, in order; each has a condition, and the first whose condition
 	// holds is sent.
-	Request *Request
-	Choices []*Request
-	// Steps are those of a composite tool; Output is what it answers, nil for the
-	// output of the last step; Timeout limits all of them, a Go duration.
-	Steps    []*Step
-	Output   *Expr
-	Timeout  *Text
-	Internal *Flag // not listed: only steps call it
+	Request  *Request
+	Choices  []*Request
+	Steps    []*Step // composite
+	Output   *Expr   // of a composite tool; nil: the output of its last step
+	Timeout  *Text   // of a composite tool, Go duration
+	Internal *Flag   // not listed: only steps call it
 	Inputs   []*Input
 	Rules    []*Rule // over several inputs
 	Response *Shaping

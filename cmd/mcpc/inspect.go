@@ -184,7 +184,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 	if t.Internal {
 		origin += "; internal, not listed"
 	}
-	list := []string{"from", origin}
+	list := []string{"from", origin, "steps", strings.Join(stepLines(t), "\n")}
 	for i, r := range t.Requests() {
 		base := r.Server
 		for j := range p.Upstreams {
@@ -209,7 +209,6 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		)
 	}
 	list = append(list,
-		"steps", strings.Join(stepLines(t), "\n"),
 		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
 		"confirm", confirmation(t.Confirm),
@@ -338,6 +337,15 @@ func body(b *plan.Body) string {
 	return s
 }
 
+// rules are conditions that arguments have to fulfil.
+func rules(list []plan.Rule) string {
+	lines := make([]string, len(list))
+	for i := range list {
+		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // stepLines says what the steps of a composite tool do, a line or more each.
 func stepLines(t *plan.Tool) (lines []string) {
 	for i := range t.Steps {
@@ -364,15 +372,6 @@ func stepLines(t *plan.Tool) (lines []string) {
 		lines = append(lines, "output: "+expression(t.Result))
 	}
 	return lines
-}
-
-// rules are conditions that arguments have to fulfil.
-func rules(list []plan.Rule) string {
-	lines := make([]string, len(list))
-	for i := range list {
-		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // confirmation is what a person is asked before a call; "" for nothing.

@@ -113,16 +113,12 @@ func stepTools(t *plan.Tool) (names []string) {
 	return names
 }
 
-// route is what a tool does, in a few words: its request, or what it calls.
+// route is what a tool does, in a few words: the request it tries first and how
+// many others it has, or what it calls.
 func route(t *plan.Tool) string {
 	if len(t.Steps) > 0 {
 		return "steps " + strings.Join(stepTools(t), ", ")
 	}
-	return requests(t)
-}
-
-// requests is the request that a tool tries first, and how many others it has.
-func requests(t *plan.Tool) string {
 	all := t.Requests()
 	if len(all) == 0 {
 		return ""

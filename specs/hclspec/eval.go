@@ -23,7 +23,7 @@ func Evaluate(x *specs.Expr, args map[string]*specs.Node) (*specs.Node, error) {
 
 // JSON reads a JSON text into a value that expressions can be evaluated over.
 func JSON(text []byte) (*specs.Node, error) {
-	v, bad := parseJSON(&diag.Source{Text: text})
+	v, bad := specs.ParseJSON(&diag.Source{Text: text})
 	if bad != nil {
 		return nil, errors.New("the text is not JSON")
 	}

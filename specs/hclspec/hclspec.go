@@ -36,11 +36,11 @@ type Options struct {
 	// variable's name, which is the secret's name in the plan. They are nowhere
 	// else. Nil: such values are dropped.
 	Secrets map[string]string
+	// Spec receives what editors ask about. Nil: it is dropped.
+	Spec *Spec
 	// Tests has test blocks read, and the files they name. Without it they are
 	// passed over.
 	Tests bool
-	// Spec receives what editors ask about. Nil: it is dropped.
-	Spec *Spec
 }
 
 // Load reads the OpenAPI document that an api block names. The location is a

@@ -45,8 +45,8 @@ type attr struct {
 	kind     kind
 	phase    phase
 	required bool
-	block    bool   // the short form of the block of that name
 	shown    bool   // the model may see what comes of it: it holds no secrets
+	block    bool   // the short form of the block of that name
 	standard string // what holds when it is not written, for the reference
 	doc      string
 	example  string
