@@ -586,8 +586,9 @@ func (s *step) value(ctx context.Context, k *Call, res *Result) (any, error) {
 // there is neither.
 func valueOf(k *Call, res *Result) []byte {
 	if res.Structured != nil {
-		if k.tool.plan.Response.Wrap {
-			if a, err := args.Decode(res.Structured); err == nil && a.Raw["result"] != nil {
+		if r := &k.tool.plan.Response; r.Wrap || r.As != "" {
+			// What is written as a table is wrapped although nothing is declared.
+			if a, err := args.Decode(res.Structured); err == nil && a.Raw["result"] != nil && (r.Wrap || len(a.Raw) == 1) {
 				return a.Raw["result"]
 			}
 		}

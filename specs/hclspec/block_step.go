@@ -154,6 +154,14 @@ func (p *parser) checkComposite(h *head, t *specs.Tool) {
 	}
 	u.visit(t.Output, len(t.Steps), false)
 	u.visit(t.Confirm, 0, false)
+	rules := slices.Clone(t.Rules)
+	for _, in := range t.Inputs {
+		rules = append(rules, in.Rules...)
+	}
+	for _, r := range rules {
+		u.visit(r.Condition, 0, false)
+		u.visit(r.Message, 0, false)
+	}
 	if t.Response != nil {
 		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a response block is for tools that send a request", Hint: "say what the tool answers with output, and shape what a step answers with jq", Range: t.Response.Range})
 	}

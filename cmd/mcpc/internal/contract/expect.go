@@ -47,7 +47,7 @@ func (o *Outcome) variables(s *service, tool *plan.Tool) map[string]*specs.Node 
 func resultNode(r *runtime.Result, tool *plan.Tool) *specs.Node {
 	if r.Structured != nil {
 		v, err := hclspec.JSON(r.Structured)
-		if err == nil && tool != nil && tool.Response.Wrap && v.Get("result") != nil {
+		if err == nil && tool != nil && v.Get("result") != nil && (tool.Response.Wrap || tool.Response.As != "" && len(v.Fields) == 1) {
 			v = v.Get("result")
 		}
 		if err == nil {
