@@ -25,8 +25,9 @@ import (
 // is well-formed, formatted, and without errors.
 func fuzzImport(f *testing.F, kind string, read func(text []byte) (*imported.Spec, diag.List)) {
 	archives, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "import", kind+"*.txtar"))
-	if err != nil {
-		f.Fatal(err)
+	more, err2 := filepath.Glob(filepath.Join("..", "..", "cmd", "mcpc", "testdata", "import", kind+"*.txtar"))
+	if archives = append(archives, more...); err != nil || err2 != nil || len(archives) == 0 {
+		f.Fatalf("no archive of %s: %v, %v", kind, err, err2)
 	}
 	for _, name := range archives {
 		a, err := txtar.ParseFile(name)
