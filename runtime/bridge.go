@@ -20,6 +20,7 @@ type Bridge struct {
 	tools   map[string]*tool
 	clients map[string]*upstream.Client // by upstream name
 	secrets secrets
+	files   folders
 	log     *slog.Logger
 }
 
@@ -42,6 +43,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	}
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
+	}
+	if err := b.files.open(o.Files); err != nil {
+		return nil, err
 	}
 	upstreams := make(map[string]*plan.Upstream, len(p.Upstreams))
 	for i := range p.Upstreams {
@@ -76,7 +80,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			c.Request.Server = ""
 			t = &c
 		}
-		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name]}
+		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name], file: b.files.read}
 	}
 	return b, nil
 }

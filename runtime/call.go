@@ -101,15 +101,20 @@ func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 // a result.
 func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	t := k.tool
-	req, err := t.builder.Build(ctx, &expr.Env{Args: k.args.Values, Secret: b.secrets.value}, k.args)
+	env := &expr.Env{Args: k.args.Values, Secret: b.secrets.value}
+	s, err := t.choose(env)
+	if err != nil {
+		return badArguments(err.Error())
+	}
+	req, err := s.builder.Build(ctx, env, k.args)
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
-	k.answer, err = t.client.Do(ctx, k.Principal, req, t.plan.Request.Security)
+	k.answer, err = t.client.Do(ctx, k.Principal, req, s.plan.Security)
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
-	res := t.decoder.Result(k.answer)
+	res := s.decoder.Result(k.answer)
 	if k.answer.Stale > 0 {
 		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
 		res.SetMeta("mcpc/stale", true)

@@ -38,9 +38,9 @@ func (a *app) list() *cobra.Command {
 			var rows [][]string
 			for i := range r.Plan.Tools {
 				tool := &r.Plan.Tools[i]
-				request := tool.Request.Method + " " + template(&tool.Request)
+				request := requests(tool)
 				text := tool.Description
-				if text == "" || text == request { // nobody described it
+				if first, _, _ := strings.Cut(request, " or "); text == "" || text == first { // nobody described it
 					text = tool.Title
 				}
 				// A description begins so when the operation is deprecated.
@@ -79,9 +79,26 @@ func listed(p *plan.Server) []listedTool {
 	list := make([]listedTool, 0, len(p.Tools))
 	for i := range p.Tools {
 		t := &p.Tools[i]
-		list = append(list, listedTool{t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation})
+		l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Operation: t.Origin.Operation}
+		if all := t.Requests(); len(all) > 0 {
+			l.Method, l.Path = all[0].Method, template(all[0])
+		}
+		list = append(list, l)
 	}
 	return list
+}
+
+// requests is the request that a tool tries first, and how many others it has.
+func requests(t *plan.Tool) string {
+	all := t.Requests()
+	if len(all) == 0 {
+		return ""
+	}
+	s := all[0].Method + " " + template(all[0])
+	if n := len(all) - 1; n > 0 {
+		s += " or " + count(n, "other")
+	}
+	return s
 }
 
 // template is a request's path with {name} where parameters go.
