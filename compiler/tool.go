@@ -49,14 +49,18 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if out.Request.Method == "" {
 		out.Request.Upstream = a.name
 	}
+	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
+		out.Response.XML = &plan.XMLReading{SOAP: true}
+	}
 	said := inherit(a.api.Response, t.Response)
 	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, in.arg) })
 	results := a.handOutput(said, &out, &c.diags)
-	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
-		if out.Response.XML == nil {
-			out.Response.XML = &plan.XMLReading{}
+	if media := mediaOfKind(out.Response.Kind); media != "" {
+		for _, r := range out.Requests() {
+			if r.Accept == acceptOf("") { // the author names no other
+				r.Accept = media + ", */*;q=0.5"
+			}
 		}
-		out.Response.XML.SOAP = true
 	}
 	out.Scopes = scopesOf(t)
 	if t.Confirm != nil {

@@ -1,5 +1,6 @@
 // Package response makes an upstream's answer a tool result. It is pure: what a
-// result holds depends on the plan's tool and the answer's bytes alone.
+// result holds depends on the plan's tool, the arguments that its messages speak
+// of, and the answer's bytes.
 //
 // What a body is, its Content-Type says, or the plan when it knows better; a
 // type that is missing or does not fit is found out from the bytes. Then:
@@ -12,6 +13,10 @@
 //	text              as it is, in UTF-8
 //	images, audio     blocks of their own
 //	anything else     an embedded resource
+//
+// Then the plan's own words count: which answers are errors although their status
+// is good, what is selected and computed, how the text is written, and how long
+// it may be.
 //
 // No answer is lost: what cannot be decoded as what it claims to be is delivered
 // as text or bytes. What was too large is cut where an element ends, stays valid,
@@ -54,11 +59,14 @@ const (
 // does not know, and all XML without a shape, is mapped generally: an element
 // with attributes or children is an object, attributes are "@name", text beside
 // them is "#text", elements of one name are a list, everything else is a string;
-// the root element is the one member of the result. Prefixes and namespaces are
-// dropped. A DTD is not read, so entities beyond XML's five make a document text.
+// the root element is the one member of the result. Prefixes are dropped but for
+// those of namespaces that the plan names. A document type is not read, and one
+// that defines entities makes a document text. Of a SOAP envelope what the body
+// holds is the document, and a fault is an error of the tool.
 //
-// CSV is a list of objects by the names in its first row, forms are an object;
-// all values are strings, so that 007 stays 007.
+// CSV is a list of objects by the names in its first row, or the plan's; forms are
+// an object. All values are strings, so that 007 stays 007, but those the plan has
+// a type for.
 type Decoder struct {
 	operation  string // "GET /pets/{id}"
 	upstream   string
@@ -96,6 +104,9 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	if d.forced, ok = kindNamed(t.Response.Kind); !ok {
 		return nil, fmt.Errorf("response kind %q is not known", t.Response.Kind)
 	}
+	if err := d.compileReading(t.Response); err != nil {
+		return nil, err
+	}
 	var err error
 	if d.shaping, err = compileShaping(t.Response); err != nil {
 		return nil, err
@@ -108,25 +119,6 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	}
 	if d.rules, d.advices, err = compileErrors(t.Response); err != nil {
 		return nil, err
-	}
-	d.charset, d.csv, d.main = t.Response.Charset, t.Response.CSV, t.Response.HTML
-	if d.charset != "" && encodingNamed(d.charset) == nil {
-		return nil, fmt.Errorf("charset %q is not known", d.charset)
-	}
-	if x := t.Response.XML; x != nil {
-		d.soap = x.SOAP
-		d.lists = map[string]bool{}
-		for _, name := range x.Lists {
-			d.lists[name] = true
-		}
-		d.namespaces = map[string]string{}
-		for _, n := range x.Namespaces {
-			d.namespaces[n.URI] = n.Prefix
-		}
-	}
-	d.types = map[string]string{}
-	for _, n := range t.Response.Types {
-		d.types[n.Name] = n.Type
 	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
@@ -214,6 +206,32 @@ func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments ma
 		k = b.media.kind
 	}
 	return d.decode(k, b)
+}
+
+// compileReading prepares what a plan says of how bodies are read.
+func (d *Decoder) compileReading(r plan.Response) error {
+	d.charset, d.csv, d.main = r.Charset, r.CSV, r.HTML
+	if d.charset != "" && encodingNamed(d.charset) == nil {
+		return fmt.Errorf("charset %q is not known", d.charset)
+	}
+	if x := r.XML; x != nil {
+		d.soap = x.SOAP
+		d.lists = make(map[string]bool, len(x.Lists))
+		for _, name := range x.Lists {
+			d.lists[name] = true
+		}
+		d.namespaces = make(map[string]string, len(x.Namespaces))
+		for _, n := range x.Namespaces {
+			d.namespaces[n.URI] = n.Prefix
+		}
+	}
+	if len(r.Types) > 0 {
+		d.types = make(map[string]string, len(r.Types))
+		for _, n := range r.Types {
+			d.types[n.Name] = n.Type
+		}
+	}
+	return nil
 }
 
 // body is what is to be decoded of an answer.

@@ -2,6 +2,7 @@ package response
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -149,7 +150,7 @@ func (t *tableReader) read() error {
 		default:
 			err = t.row()
 		}
-		if err == errOpenQuote && t.cut {
+		if errors.Is(err, errOpenQuote) && t.cut {
 			break
 		}
 		if err != nil {

@@ -116,7 +116,8 @@ type element struct {
 	attrs             []xmlAttr // without declarations of namespaces
 	first, last, next *element  // children, and the next sibling
 	same              *element  // the next sibling of this name; see [xmlWriter.plain]
-	text              []byte    // all of it, joined
+	text              []byte    // all of it, joined; between children white space alone is none
+	joined            bool      // text is no part of the document's, and may grow
 	null              bool      // xsi:nil
 	used              bool      // it was written
 	follows           bool      // a sibling before it has its name
@@ -132,11 +133,11 @@ type xmlAttr struct {
 // of them.
 type xmlName struct {
 	text   string
-	quoted []byte // as the key of a member, with the colon
-	list   bool   // it is a list even when there is one
-	kind   string // JSON type of its text; "" is a string
-	owner  *element
-	tail   *element // of owner's children of that name the last that was seen
+	quoted []byte   // as the key of a member, with the colon
+	list   bool     // it is a list even when there is one
+	kind   string   // JSON type of its text; "" is a string
+	owner  *element // the element that one of this name was seen in last
+	tail   *element // of owner's children of this name the last that was seen
 }
 
 // kids are the children.
@@ -173,6 +174,7 @@ type xmlReader struct {
 	count int
 	names map[string]*xmlName
 	key   []byte // scratch
+	plain []byte // texts that references were replaced in
 	bound []binding
 }
 
@@ -182,6 +184,10 @@ type openElement struct {
 	tag   []byte // its name as written
 	bound int    // namespaces bound outside of it
 }
+
+// maxBindings bounds the namespaces that are bound at one place; they are looked
+// through for each name with a prefix.
+const maxBindings = 256
 
 // binding is a declaration of a namespace.
 type binding struct {
@@ -444,6 +450,8 @@ func (r *xmlReader) start() (e *element, done bool, err error) {
 		}
 		i += n + 2
 		switch {
+		case len(r.bound) == maxBindings:
+			return nil, false, undecoded(fmt.Sprintf("it has more than %d namespaces at one place", maxBindings))
 		case string(name) == "xmlns":
 			r.bound = append(r.bound, binding{"", string(value)})
 		case bytes.HasPrefix(name, []byte("xmlns:")):
@@ -478,7 +486,9 @@ func (r *xmlReader) start() (e *element, done bool, err error) {
 	if n := len(r.open); n > 0 {
 		up := r.open[n-1].element
 		if up.last == nil {
-			up.first = e
+			if up.first = e; len(bytes.TrimSpace(up.text)) == 0 {
+				up.text = nil
+			}
 		} else {
 			up.last.next = e
 		}
@@ -530,8 +540,7 @@ func (r *xmlReader) known(written []byte, attribute bool) *xmlName {
 	return n
 }
 
-// addText adds to the text of the innermost element. White space between its
-// children is none.
+// addText adds to the text of the innermost element.
 func (r *xmlReader) addText(piece []byte) {
 	e := r.open[len(r.open)-1].element
 	switch {
@@ -539,9 +548,11 @@ func (r *xmlReader) addText(piece []byte) {
 		if e.first == nil || len(bytes.TrimSpace(piece)) > 0 {
 			e.text = piece
 		}
-	case e.first != nil && len(bytes.TrimSpace(piece)) == 0 && len(bytes.TrimSpace(e.text)) == 0:
+	case !e.joined:
+		e.text = append(append(make([]byte, 0, 2*(len(e.text)+len(piece))), e.text...), piece...)
+		e.joined = true
 	default:
-		e.text = append(e.text[:len(e.text):len(e.text)], piece...)
+		e.text = append(e.text, piece...)
 	}
 }
 
@@ -562,7 +573,8 @@ func (r *xmlReader) unescaped(at int, text []byte, attribute bool) ([]byte, erro
 	}
 	text = lineEnds(text)
 	at += len(text) // less what is left is where it is, but for line ends
-	out := make([]byte, 0, len(text))
+	begin := len(r.plain)
+	out := r.plain
 	for len(text) > 0 {
 		i := bytes.IndexByte(text, '&')
 		plain := text
@@ -592,7 +604,8 @@ func (r *xmlReader) unescaped(at int, text []byte, attribute bool) ([]byte, erro
 		out = append(out, char...)
 		text = text[end+1:]
 	}
-	return out, nil
+	r.plain = out
+	return out[begin:len(out):len(out)], nil
 }
 
 // reference is what a reference stands for. Documents of types that are built on
@@ -665,14 +678,13 @@ func (w *xmlWriter) plain(e *element) {
 	}
 	w.out = append(w.out, '{')
 	from := len(w.out)
-	for i, a := range e.attrs {
-		for _, b := range e.attrs[:i] {
-			if a.name == b.name { // of two namespaces
-				w.out = w.out[:from-1]
-				w.object(e, &plan.ShapeNode{})
-				return
-			}
+	for _, a := range e.attrs {
+		if a.name.owner == e { // there is another of another namespace
+			w.out = w.out[:from-1]
+			w.object(e, &plan.ShapeNode{})
+			return
 		}
+		a.name.owner = e
 		w.out = append(w.out, a.name.quoted...)
 		w.scalar(a.value, a.name.kind)
 		w.out = append(w.out, ',')
@@ -764,18 +776,38 @@ func appendScalar(out, text []byte, kind string) []byte {
 	return appendText(out, text)
 }
 
-// isNumber tells whether a text is a JSON number, or an integer written as one:
-// a fraction of zeros is none.
+// isNumber tells whether a text is a JSON number (RFC 8259, section 6); whole: an
+// integer, which may have a fraction of zeros.
 func isNumber(s []byte, whole bool) bool {
-	last := s[len(s)-1]
-	if s[0] != '-' && (s[0] < '0' || s[0] > '9') || last < '0' || last > '9' || !jsontext.Value(s).IsValid() {
+	s = bytes.TrimPrefix(s, []byte("-"))
+	digits := func() int {
+		n := 0
+		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			n++
+		}
+		return n
+	}
+	n := digits()
+	if n == 0 || n > 1 && s[0] == '0' {
 		return false
 	}
-	if !whole {
-		return true
+	if s = s[n:]; len(s) > 0 && s[0] == '.' {
+		s = s[1:]
+		if n = digits(); n == 0 || whole && len(bytes.Trim(s[:n], "0")) > 0 {
+			return false
+		}
+		s = s[n:]
 	}
-	_, fraction, _ := bytes.Cut(s, []byte("."))
-	return len(bytes.Trim(fraction, "0")) == 0 && !bytes.ContainsAny(s, "eE")
+	if len(s) > 0 && (s[0] == 'e' || s[0] == 'E') && !whole {
+		if s = s[1:]; len(s) > 0 && (s[0] == '+' || s[0] == '-') {
+			s = s[1:]
+		}
+		if n = digits(); n == 0 {
+			return false
+		}
+		s = s[n:]
+	}
+	return len(s) == 0
 }
 
 // appendText writes text as a JSON string.

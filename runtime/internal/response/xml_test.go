@@ -3,6 +3,7 @@ package response
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -66,6 +67,32 @@ func TestXMLWithoutShape(t *testing.T) {
 			}
 			checkValid(t, r)
 		})
+	}
+}
+
+// What costs more than its length at each of a document's places would take hours
+// here.
+func TestXMLIsLinear(t *testing.T) {
+	const n = 300000
+	var attrs, spaces strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&attrs, " a%d=''", i)
+	}
+	for i := range 300 {
+		fmt.Fprintf(&spaces, " xmlns:n%d='u'", i)
+	}
+	for _, c := range []struct{ name, text, want string }{
+		{"text between children", "<a>" + strings.Repeat("x<b/>", n) + "</a>", `"#text":"` + strings.Repeat("x", n)},
+		{"white space between children", "<a>" + strings.Repeat(" ", 1<<20) + strings.Repeat("<b/> ", n) + "</a>", `{"a":{"b":["","",`},
+		{"text in many pieces", "<a>" + strings.Repeat("x<!---->", n) + "</a>", strings.Repeat("x", n)},
+		{"many attributes", "<a>" + strings.Repeat("<b"+attrs.String()+"/>", 40) + "</a>", `"@a4999":""`},
+		{"many namespaces", "<a" + spaces.String() + "/>", `cannot be read as XML: it has more than 256 namespaces at one place`},
+		{"many names", "<a>" + strings.Repeat("<b/><c/>", n/2) + "</a>", `"c":["",`},
+	} {
+		r := compile(t, tool("")).Result(answer(200, "text/xml", c.text))
+		if got := show(r); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %.200s", c.name, got)
+		}
 	}
 }
 
