@@ -196,7 +196,10 @@ func (c *xmlReader) branches(x *specs.Expr) *specs.Expr {
 	if c.place == xmlText || c.place == xmlCDATA { // brackets that may end a section
 		c.buf = tail(after.buf+c.buf, 2)
 	} else {
-		same = same && after.quote == c.quote && after.buf == c.buf && after.tag.name == c.tag.name
+		same = same && after.tag.name == c.tag.name
+		if c.place != xmlTag && c.place != xmlValueEnd { // between attributes nothing of the last one counts
+			same = same && after.quote == c.quote && after.buf == c.buf
+		}
 	}
 	if !same {
 		c.wrong(x.Args[0].Range, "the text is not the same XML with and without this condition", "open and close elements on the same side of %{ if }")
