@@ -148,13 +148,13 @@ func (a *attr) snippet() string {
 		return `"${1|` + strings.Join(a.words, ",") + `|}"`
 	}
 	switch a.kind {
-	case textKind, durationKind, sizeKind, templateKind, pathKind, jqKind:
+	case textKind, durationKind, sizeKind, templateKind, pathKind, jqKind, xmlKind:
 		return `"$1"`
 	case textsKind, pathsKind:
 		return `["$1"]`
 	case valuesKind, statusesKind:
 		return "[$1]"
-	case entriesKind, textMapKind, settingsKind, typesKind:
+	case entriesKind, partsKind, textMapKind, settingsKind, typesKind:
 		return "{ $1 }"
 	case boolKind:
 		return "${1:true}"
