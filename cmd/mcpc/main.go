@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
+	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
 	return root
 }
 
@@ -209,6 +209,7 @@ Run it
 
 Make it yours
   init      [DIR]                        a new project, for the kind of service you have
+  import    KIND FILE                    HCL of OpenAPI, Postman, HAR, curl or WSDL
   fmt       [FILE|DIR]…                  the canonical layout of HCL
   diff      OLD NEW                      what clients and models see differently
   lock      TARGET                       write down what clients see, to serve nothing else
