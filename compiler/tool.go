@@ -11,11 +11,11 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// handWritten compiles a tool that has a request of its own. root is its input.
-func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, *schema, bool) {
+// handWritten compiles a tool that has a request of its own.
+func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, roots, bool) {
 	a := c.apiOf(t, apis)
 	if a == nil {
-		return plan.Tool{}, nil, false
+		return plan.Tool{}, roots{}, false
 	}
 	before := len(c.diags)
 	requests := append(slices.Clone(t.Choices), t.Request)
@@ -28,26 +28,11 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		out.Description = cleanText(t.Description.Value)
 	}
 
-	in := handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
-	root := in.declare(a)
-	out.Formats = in.formats
-	in.fix()
-	for _, i := range t.Inputs {
-		for _, r := range i.Rules {
-			rule := in.rule(r)
-			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
-			out.Rules = append(out.Rules, rule)
-		}
-	}
-	for _, r := range t.Rules {
-		out.Rules = append(out.Rules, in.rule(r))
-	}
-	in.wire()
-
+	in, root := c.inputs(t, a.in, &out)
 	ok := true
 	for i, q := range requests {
 		r := plan.Request{}
-		ok = c.handRequest(q, a, &r, &in) && ok
+		ok = c.handRequest(q, a, &r, in) && ok
 		r.Repeat = repeatable(t.Hints)
 		h := methodHints(r.Method)
 		if i == 0 {
@@ -64,7 +49,9 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if out.Request.Method == "" {
 		out.Request.Upstream = a.name
 	}
-	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, in.arg) })
+	said := inherit(a.api.Response, t.Response)
+	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, in.arg) })
+	results := a.handOutput(said, &out, &c.diags)
 	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
 		if out.Response.XML == nil {
 			out.Response.XML = &plan.XMLReading{}
@@ -78,7 +65,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	setHints(&out.Hints, t.Hints)
 	if !ok || c.diags[before:].HasErrors() {
-		return out, nil, false
+		return out, roots{}, false
 	}
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
@@ -86,9 +73,9 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	if err := gate(&out, a.patterns); err != nil {
 		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
-		return out, nil, false
+		return out, roots{}, false
 	}
-	return out, root, true
+	return out, roots{root, results}, true
 }
 
 // handInputs are the inputs of a tool described by hand, and what stands for
@@ -104,8 +91,29 @@ type handInputs struct {
 	formats bool                    // a format is to be checked
 }
 
+// inputs lowers the inputs of a tool described by hand, and its rules. root is
+// the schema of its arguments.
+func (c *compilation) inputs(t *specs.Tool, l *lowerer, out *plan.Tool) (in *handInputs, root *schema) {
+	in = &handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
+	root = in.declare(l)
+	out.Formats = in.formats
+	in.fix()
+	for _, i := range t.Inputs {
+		for _, r := range i.Rules {
+			rule := in.rule(r)
+			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
+			out.Rules = append(out.Rules, rule)
+		}
+	}
+	for _, r := range t.Rules {
+		out.Rules = append(out.Rules, in.rule(r))
+	}
+	in.wire()
+	return in, root
+}
+
 // declare makes the input schema.
-func (h *handInputs) declare(a *apiContext) *schema {
+func (h *handInputs) declare(l *lowerer) *schema {
 	c, t := h.c, h.tool
 	root := &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
 	for _, in := range t.Inputs {
@@ -113,7 +121,7 @@ func (h *handInputs) declare(a *apiContext) *schema {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of an input", in.Path), Hint: "use up to 64 letters, digits, _ , - and .", Range: in.Range})
 			continue
 		}
-		s := a.in.lower(in.Schema, place{})
+		s := l.lower(in.Schema, place{})
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}

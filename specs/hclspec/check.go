@@ -316,6 +316,18 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 	}
 	p.checkInputNames(t.Inputs)
 	operationAt, derived := h.seen["operation"]
+	if len(t.Steps) > 0 {
+		if derived || t.Request != nil {
+			p.add(diag.Diagnostic{Code: "steps-and-request", Message: fmt.Sprintf("tool %q has steps, and a request or operation of its own", t.Name), Hint: "put the request into a tool of its own and call it in a step", Range: t.Steps[0].Range})
+		}
+		p.checkComposite(h, t)
+		return
+	}
+	for _, name := range []string{"output", "timeout"} {
+		if at, ok := h.seen[name]; ok && !p.broken[t] {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: name + " is for tools made of steps", Hint: "add step \"name\" { … }, or remove it", Range: at})
+		}
+	}
 	if derived {
 		if t.Request != nil {
 			p.add(diag.Diagnostic{Code: "request-and-operation", Message: fmt.Sprintf("tool %q has both a request and an operation", t.Name), Hint: "keep the request to describe it by hand, or the operation to derive it", Range: t.Request.Range,
@@ -328,7 +340,7 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 	}
 	if t.Request == nil {
 		if !p.broken[t] {
-			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("tool %q says neither its request nor its operation", t.Name), Hint: `add request "GET" "/path" { … }, or operation = api.NAME["id"]`, Range: h.rng})
+			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("tool %q says neither its request nor its operation", t.Name), Hint: `add request "GET" "/path" { … }, operation = api.NAME["id"], or steps`, Range: h.rng})
 		}
 		return
 	}
