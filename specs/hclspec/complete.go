@@ -148,13 +148,13 @@ func (a *attr) snippet() string {
 		return `"${1|` + strings.Join(a.words, ",") + `|}"`
 	}
 	switch a.kind {
-	case textKind, durationKind, sizeKind, templateKind, pathKind, jqKind:
+	case textKind, durationKind, sizeKind, templateKind, pathKind, jqKind, xmlKind:
 		return `"$1"`
 	case textsKind, pathsKind:
 		return `["$1"]`
 	case valuesKind, statusesKind:
 		return "[$1]"
-	case entriesKind, textMapKind, settingsKind, typesKind:
+	case entriesKind, partsKind, textMapKind, settingsKind, typesKind:
 		return "{ $1 }"
 	case boolKind:
 		return "${1:true}"
@@ -330,9 +330,10 @@ func (c *completer) expression() {
 			}
 		}
 		return
-	case apiKind:
-		for _, d := range c.all("api") {
-			c.add(Completion{Label: "api." + d.name, Kind: CompleteReference, Doc: c.declaredDoc(d)})
+	case apiKind, toolKind:
+		root := map[kind]string{apiKind: "api", toolKind: "tool"}[c.row.kind]
+		for _, d := range c.all(root) {
+			c.add(Completion{Label: root + "." + d.name, Kind: CompleteReference, Doc: c.declaredDoc(d)})
 		}
 		return
 	case typesKind:
@@ -480,7 +481,7 @@ func (c *completer) keys() {
 		return
 	}
 	for _, a := range c.arguments(d.outlined, d.block) {
-		if !strings.Contains(a.name, ".") {
+		if !strings.Contains(a.name, ".") && !slices.Contains(c.in.keys, a.name) {
 			x := Completion{Label: a.name, Kind: CompleteInput, Detail: a.typ, Doc: a.doc}
 			x.Insert, x.Snippet = insert(a.name, "$1")
 			c.add(x)

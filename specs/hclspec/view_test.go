@@ -123,6 +123,13 @@ func TestComplete(t *testing.T) {
 		{"members of settings", "api \"x\" {\n  limit = { ‸ }\n}", "rate burst"},
 		{"members of settings that are left", "api \"x\" {\n  limit = { rate = \"5/s\", ‸ }\n}", "burst -rate"},
 		{"names of operations in templates", "api \"x\" {\n  expose {\n    name = \"${operation.‸}\"\n  }\n}", "id method path tag"},
+		{"tools to call", "test \"x\" {\n  call = ‸\n}", "tool.get_order"},
+		{"tools after a dot", "tool \"y\" {\n  step \"a\" {\n    call = tool.‸\n  }\n}", "get_order y"},
+		{"arguments of the called tool", "test \"x\" {\n  call = tool.get_order\n  args = { ‸ }\n}", "id full"},
+		{"arguments that are left", "tool \"y\" {\n  step \"a\" {\n    call = tool.get_order\n    args = {\n      id = 1\n      ‸\n    }\n  }\n}", "full -id"},
+		{"outputs of steps", "tool \"y\" {\n  step \"a\" { call = tool.get_order }\n  step \"b\" {\n    call     = tool.get_order\n    for_each = step.‸\n  }\n}", "a b"},
+		{"what a test knows", "test \"x\" {\n  call   = tool.get_order\n  expect = request.‸\n}", "method query json form"},
+		{"words of a step", "tool \"y\" {\n  step \"a\" {\n    on_error = ‸\n  }\n}", "\"skip\" \"null\""},
 		{"a label that may be left out", "tool \"x\" {\n  response \"‸\" {}\n}", "json xml csv"},
 		{"paths into an answer", "tool \"x\" {\n  operation = api.gh[\"issues/list\"]\n  response {\n    fields = [\"‸\"]\n  }\n}", "items items[].title items[].parent.title"},
 		{"paths below the root", "tool \"x\" {\n  operation = api.gh[\"issues/list\"]\n  response {\n    root   = \"items\"\n    fields = [\"‸\"]\n  }\n}", "title parent.title -items"},
@@ -211,6 +218,8 @@ func TestMeaning(t *testing.T) {
 		{"an argument in a path", "tool \"x\" {\n  input \"q\" { type = string }\n  request \"GET\" \"/{‸q}\" {}\n}", "input `q`", "text.hcl:2:10"},
 		{"an input of an operation", "tool \"x\" {\n  operation = api.gh[\"issues/create\"]\n  input \"own‸er\" {}\n}", "input `owner`: `string`, required\n\nWho owns it", "gh.yaml:1:1"},
 		{"a member of settings", "api \"x\" {\n  limit = { ra‸te = \"5/s\" }\n}", "`rate` = ", ""},
+		{"a tool", "test \"x\" {\n  call = tool.get_or‸der\n}", "tool `get_order`", "around.hcl:24:7"},
+		{"an output of a step", "tool \"y\" {\n  step \"a\" { call = tool.get_order }\n  output = step.‸a\n}", "the output of step `a`", "text.hcl:2:9"},
 		{"what a phase knows", "api \"x\" {\n  expose {\n    name = \"${opera‸tion.id}\"\n  }\n}", "`operation`, known in the name", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

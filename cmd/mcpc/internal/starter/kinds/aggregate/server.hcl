@@ -66,7 +66,7 @@ tool "orders_of_customer" {
 
 tool "track_order" {
   api         = api.shipping
-  description = "Where an order is."
+  description = "Where an order is: on its way, delivered, or not shipped yet."
 
   input "order" {
     type        = string

@@ -39,6 +39,7 @@ tool "sales" {
 
   response {
     max_items = 200
+    schema    = list(object({ region = string, product = string, quantity = integer, amount = number }))
     as        = "table"
     empty     = "Nothing was sold in this month."
   }
@@ -57,7 +58,8 @@ tool "sales_by_region" {
   request "GET" "/exports/sales-{month}.csv" {}
 
   response {
-    jq = "group_by(.region) | map({region: .[0].region, amount: (map(.amount) | add)}) | sort_by(-.amount)"
-    as = "table"
+    jq     = "group_by(.region) | map({region: .[0].region, amount: (map(.amount) | add)}) | sort_by(-.amount)"
+    schema = list(object({ region = string, amount = number }))
+    as     = "table"
   }
 }

@@ -43,6 +43,7 @@ tool "find_orders" {
   response {
     root   = "orders"
     fields = ["id", "status", "total"]
+    schema = list(object({ id = string, status = string, total = number }))
     as     = "table"
     empty  = "No orders have this status."
   }

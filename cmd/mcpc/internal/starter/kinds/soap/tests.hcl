@@ -8,7 +8,7 @@ test "find_orders reads the list" {
 test "an error inside a good answer" {
   call  = tool.find_orders
   args  = { customer = "C-1" }
-  reply = "<ORDERS><ERROR><TEXT>unknown customer</TEXT></ERROR></ORDERS>"
+  reply = "<ERROR><TEXT>unknown customer</TEXT></ERROR>"
   error = true
 }
 

@@ -50,6 +50,7 @@ tool "find_scans" {
   response {
     root   = "scans"
     fields = ["id", "note", "pages"]
+    schema = list(object({ id = integer, note = string, pages = integer }))
     as     = "table"
     empty  = "No scan has this word."
   }
