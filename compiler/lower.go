@@ -104,7 +104,7 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 
 	d.describe(t)
 	edits := editor{args: args, in: in, diags: &out.diags, tool: d}
-	edits.apply()
+	t.Rules = edits.apply()
 	if out.diags.HasErrors() {
 		return out
 	}
@@ -124,6 +124,9 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	said := a.api.Response
 	for _, l := range d.layers {
 		said = inherit(said, l.response)
+		if l.scopes != nil {
+			t.Scopes = values(l.scopes)
+		}
 		if l.confirm != nil {
 			x := edits.expr(l.confirm, nil, plan.Expr{})
 			t.Confirm = &x

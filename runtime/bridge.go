@@ -20,6 +20,7 @@ type Bridge struct {
 	tools   map[string]*tool
 	clients map[string]*upstream.Client // by upstream name
 	secrets secrets
+	files   folders
 	log     *slog.Logger
 }
 
@@ -43,6 +44,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
 	}
+	if err := b.files.open(o.Files); err != nil {
+		return nil, err
+	}
 	upstreams := make(map[string]*plan.Upstream, len(p.Upstreams))
 	for i := range p.Upstreams {
 		u := &p.Upstreams[i]
@@ -51,7 +55,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			moved.BaseURL = strings.TrimRight(base, "/")
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, Transport: o.Transport})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, Watch: b.watch(), Transport: o.Transport})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -64,19 +68,26 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	}
 	for i := range p.Tools {
 		t := &p.Tools[i]
+		if b.tools[t.Name] != nil {
+			return nil, fmt.Errorf("two tools are called %s", t.Name)
+		}
+		if len(t.Steps) > 0 {
+			b.tools[t.Name] = &tool{plan: t}
+			continue
+		}
 		u := upstreams[t.Request.Upstream]
 		if u == nil {
 			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
-		}
-		if b.tools[t.Name] != nil {
-			return nil, fmt.Errorf("two tools are called %s", t.Name)
 		}
 		if _, moved := o.BaseURLs[u.Name]; moved && t.Request.Server != "" {
 			c := *t
 			c.Request.Server = ""
 			t = &c
 		}
-		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name]}
+		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name], file: b.files.read}
+	}
+	if err := b.linkSteps(); err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // Part says where a piece of an explained request comes from.
@@ -24,6 +26,8 @@ type Explanation struct {
 	// Missing is what would have to be set for the operation's credentials, one
 	// line per way to authenticate; nil when one can be used or none is needed.
 	Missing []string
+	// Steps are those of a composite tool, which has no request of its own.
+	Steps []plan.Step
 }
 
 // Explain makes the request of a call without sending it. It has everything the
@@ -41,7 +45,15 @@ func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := t.builder.Explain(&expr.Env{Args: a.Values}, a)
+	if t.steps != nil {
+		return &Explanation{Tool: name, Steps: t.plan.Steps}, nil
+	}
+	env := &expr.Env{Args: a.Values}
+	s, err := t.choose(env)
+	if err != nil {
+		return nil, err
+	}
+	req, err := s.builder.Explain(env, a)
 	if err != nil {
 		if r, ok := errors.AsType[*request.Refusal](err); ok {
 			return nil, &ArgumentError{"The request was not sent: " + r.Error()}
@@ -49,8 +61,12 @@ func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
 		return nil, fmt.Errorf("tool %s: %w", name, err)
 	}
 	e := &Explanation{Tool: name, Method: req.Method, Body: req.Body}
-	if e.Missing, err = t.client.Explain(req, t.plan.Request.Security); err != nil {
+	if e.Missing, err = t.client.Explain(req, s.plan.Security); err != nil {
 		return nil, fmt.Errorf("tool %s: %w", name, err)
+	}
+	if n := len(t.sends); n > 1 {
+		which := slices.IndexFunc(t.sends, func(other sending) bool { return other.builder == s.builder })
+		req.Parts = slices.Insert(req.Parts, 0, Part{Where: "request", Value: fmt.Sprintf("%d of %d", which+1, n), From: "condition"})
 	}
 	e.Header, e.Parts, e.URL = req.Header, req.Parts, req.URL.String()
 	return e, nil
@@ -73,15 +89,16 @@ func (t *tool) arguments(text []byte) (a args.Args, repaired bool, err error) {
 		return a, false, &ArgumentError{sentence(err.Error())}
 	}
 	problems := t.input.Check(a.Values)
-	if problems == nil {
-		return a, false, nil
-	}
 	// Many clients send an object as its text. What can be nothing else is
 	// taken for that, but only when the call would fail otherwise.
-	if len(t.input.Repair(&a)) > 0 {
-		if problems = t.input.Check(a.Values); problems == nil {
-			return a, true, nil
-		}
+	if problems != nil && len(t.input.Repair(&a)) > 0 {
+		problems, repaired = t.input.Check(a.Values), true
 	}
-	return a, false, &ArgumentError{describe(problems)}
+	if problems == nil && len(t.rules) > 0 {
+		problems = checkRules(t.rules, &expr.Env{Args: a.Values})
+	}
+	if problems != nil {
+		return a, false, &ArgumentError{describe(problems)}
+	}
+	return a, repaired, nil
 }

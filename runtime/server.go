@@ -23,9 +23,8 @@ import (
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
-	"github.com/mcpc-dev/mcpc/runtime/internal/request"
-	"github.com/mcpc-dev/mcpc/runtime/internal/response"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
 	"github.com/mcpc-dev/mcpc/runtime/internal/transport"
@@ -65,12 +64,20 @@ type Options struct {
 	// BaseURLs replace the base URLs of upstreams, by name. Operations with a
 	// server of their own go there too.
 	BaseURLs map[string]string
-	// Middleware is put around every call, native or bridged; the first is the
-	// outermost.
+	// Middleware is put around every call, native or bridged, and around each that
+	// a composite tool makes in its steps; the first is the outermost.
 	Middleware []Middleware
+	// Files are folders whose files an argument may name, as "file:NAME", where a
+	// tool sends a file. Nothing outside of them is read, whatever links say. Only
+	// a client on the same machine should have that: clients that come over HTTP
+	// cannot name files, and [Server.Serve] refuses to start.
+	Files []string
 	// Transport sends the requests to upstreams, for tests. Nil is one made for
 	// each upstream from its limits.
 	Transport http.RoundTripper
+	// Record is told every answer of an upstream, for recordings. It is called on
+	// the goroutine of the call, several at a time.
+	Record func(Exchange)
 	// Version is what clients are told when the plan has no version.
 	Version string
 	// AllowedHosts are values of the Host header that HTTP clients may use
@@ -80,7 +87,8 @@ type Options struct {
 	// AllowedOrigins are web origins, as https://app.example, whose pages may
 	// use the server besides those on loopback; "*" is any.
 	AllowedOrigins []string
-	// MaxCalls is how many calls may be in flight at once, over all clients. Over
+	// MaxCalls is how many calls may be in flight at once, over all clients; those
+	// that a composite tool makes are part of its one. Over
 	// HTTP one more is refused at once, with a result that says to call again
 	// in a second; stdio takes at most 64 of them and lets the rest wait, since
 	// its one client can be made to. Zero is 1024.
@@ -97,6 +105,7 @@ type Server struct {
 	native map[string]Handler // by tool name; what is not here is bridged
 	handle Handler            // the middleware around every call; nil when there is none
 	front  *transport.Front
+	gate   *identity.Gate
 
 	maxCalls int64
 	inFlight atomic.Int64 // calls
@@ -111,15 +120,18 @@ const defaultMaxCalls = 1024
 // is made before: a plan may have thousands of tools and a session uses few.
 type tool struct {
 	plan     *plan.Tool
-	upstream *plan.Upstream
-	client   *upstream.Client
+	upstream *plan.Upstream   // nil of a composite tool
+	client   *upstream.Client // nil of a composite tool
+	calls    []*tool          // those of a composite tool's steps
 
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through
 	input   *schema.Validator
-	builder *request.Builder
-	decoder *response.Decoder
-	confirm expr.Func // nil: nobody is asked
+	rules   []rule
+	confirm expr.Func  // nil: nobody is asked
+	sends   []sending  // in the order they are tried
+	steps   *composite // of a composite tool, instead of sends
+	file    func(name string) ([]byte, error)
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -154,18 +166,34 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 			s.handle = m(s.handle)
 		}
 	}
+	var scopes []string
+	for i := range b.plan.Tools {
+		scopes = append(scopes, b.plan.Tools[i].Scopes...)
+	}
+	var err error
+	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log})
+	if err != nil {
+		return nil, err
+	}
+	secured, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
+	if err != nil {
+		return nil, err
+	}
 	shown := *b.plan
 	if shown.Version == "" {
 		if shown.Version = b.options.Version; shown.Version == "" {
 			shown.Version = "0"
 		}
 	}
+	shown.Tools = slices.DeleteFunc(slices.Clone(shown.Tools), func(t plan.Tool) bool { return t.Internal })
 	s.front = transport.New(&shown, caller{s}, transport.Options{
 		Logger:         b.log,
 		AllowedHosts:   b.options.AllowedHosts,
 		AllowedOrigins: b.options.AllowedOrigins,
 		Drain:          b.options.DrainTimeout,
 		MaxCalls:       int(s.maxCalls),
+		Gate:           s.gate,
+		TLS:            secured,
 	})
 	return s, nil
 }
@@ -173,7 +201,15 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 // ServeStdio serves one client on a pair of streams, one message per line, until
 // in ends or ctx does; what was asked before that is still answered. Nothing
 // else may write to out. It returns nil after an orderly end.
+//
+// Where the plan has identities, the client is who the environment says: by the
+// access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
+// known.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	ctx, err := s.local(ctx)
+	if err != nil {
+		return err
+	}
 	return s.front.ServeLines(ctx, in, out)
 }
 
@@ -182,12 +218,19 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 // ctx ends, readiness ends first, calls in flight are finished, and Serve
 // returns nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if len(s.bridge.options.Files) > 0 {
+		return errors.New("files can be named by a client on stdio only, not over HTTP")
+	}
 	return s.front.Serve(ctx, l)
 }
 
 // Handler returns what [Server.Serve] serves, for a server of the caller's own,
-// which then has to set its time limits itself.
-func (s *Server) Handler() http.Handler { return s.front.Handler() }
+// which then has to set its time limits itself. From then on no client can name
+// files; see [Options.Files].
+func (s *Server) Handler() http.Handler {
+	s.bridge.files.close()
+	return s.front.Handler()
+}
 
 // Listen opens the listener that [Server.Serve] takes. An address without a
 // host, as :8080, is one of this machine only; to be reached from elsewhere,
@@ -213,19 +256,26 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 
 // prepare makes what the tool's calls need, once.
 func (t *tool) prepare() error {
-	t.ready.Do(func() {
-		var err error
-		if t.input, err = schema.Compile(t.plan.Input); err != nil {
-			t.broken = fmt.Errorf("input %w", err)
-		} else if t.builder, err = request.Compile(*t.upstream, t.plan.Request); err != nil {
-			t.broken = fmt.Errorf("request: %w", err)
-		} else if t.decoder, err = response.Compile(*t.plan); err != nil {
-			t.broken = fmt.Errorf("response: %w", err)
-		} else if t.plan.Confirm != nil {
-			if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
-				t.broken = fmt.Errorf("confirm: %w", err)
-			}
-		}
-	})
+	t.ready.Do(func() { t.broken = t.compile() })
 	return t.broken
+}
+
+func (t *tool) compile() (err error) {
+	if t.input, err = schema.CompileInput(t.plan); err != nil {
+		return fmt.Errorf("input %w", err)
+	}
+	if t.rules, err = compileRules(t.plan.Rules); err != nil {
+		return fmt.Errorf("rule: %w", err)
+	}
+	if t.plan.Confirm != nil {
+		if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
+			return fmt.Errorf("confirm: %w", err)
+		}
+	}
+	if len(t.plan.Steps) > 0 {
+		t.steps, err = compileSteps(t.plan, t.calls)
+		return err
+	}
+	t.sends, err = t.compileSends()
+	return err
 }

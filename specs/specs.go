@@ -15,9 +15,11 @@ import "github.com/mcpc-dev/mcpc/specs/diag"
 // Document is one target, read completely: an OpenAPI document alone, or all
 // .hcl files of a directory with the OpenAPI documents they name.
 type Document struct {
-	Server Server
-	APIs   []*API
-	Tools  []*Tool // written out in HCL, in source order
+	Server     Server
+	APIs       []*API
+	Tools      []*Tool // written out in HCL, in source order
+	Identities []*Identity
+	Tests      []*Test // of the tools, in source order
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -46,8 +48,9 @@ type Server struct {
 	Title        string
 	Version      string // of the described service, not of MCP
 	Instructions string // for the model
-	Listen       *Text  // host:port of `listen "http"`, or nil
-	NamePrefix   *Text  // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
+	TLS          *ServerTLS
+	Listen       *Text // host:port of `listen "http"`, or nil
+	NamePrefix   *Text // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
 	Range        diag.Range
 }
 
@@ -288,8 +291,8 @@ type Credential struct {
 	Range    diag.Range
 }
 
-// Tool is a tool written out in HCL: either derived from an operation or
-// described by hand with a request.
+// Tool is a tool written out in HCL: derived from an operation, described by
+// hand with a request, or composed of calls of other tools.
 type Tool struct {
 	Name        string
 	Title       *Text
@@ -297,12 +300,22 @@ type Tool struct {
 	Hints       Hints
 	Operation   *OperationRef // derived
 	API         *Text         // of a hand-written request; nil when only one API exists
-	Request     *Request      // hand-written
-	Inputs      []*Input
-	Response    *Shaping
-	Confirm     *Expr // what a person is asked before a call; nil: nothing
-	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
-	Range       diag.Range
+	// Request is hand-written; of several requests the last. Choices are those
+	// before it, in order; each has a condition, and the first whose condition
+	// holds is sent.
+	Request  *Request
+	Choices  []*Request
+	Steps    []*Step // composite
+	Output   *Expr   // of a composite tool; nil: the output of its last step
+	Timeout  *Text   // of a composite tool, Go duration
+	Internal *Flag   // not listed: only steps call it
+	Inputs   []*Input
+	Rules    []*Rule // over several inputs
+	Response *Shaping
+	Scopes   []Text // that a caller must have
+	Confirm  *Expr  // what a person is asked before a call; nil: nothing
+	Native   *Text  // the Go method that may take its place in generated code; nil: named after the tool
+	Range    diag.Range
 }
 
 // OperationRef is `api.NAME["id"]`.
@@ -323,19 +336,48 @@ type Input struct {
 	Value       *Expr // fixed: always sent, hidden from the model
 	Hide        *Flag
 	Wire        *Expr // what is sent instead of the argument
+	Rules       []*Rule
 	Range       diag.Range
+}
+
+// Rule is a `validation` block: arguments for which the condition does not hold
+// are refused.
+type Rule struct {
+	Condition *Expr
+	Message   *Expr
+	Range     diag.Range
 }
 
 // Request is a hand-written HTTP request.
 type Request struct {
 	Method  string
 	Path    string      // "{name}" takes the argument of that name as one encoded segment
+	When    *Expr       // nil: always
 	Query   []NamedExpr // a null value is left out; a list repeats the name
 	Headers []NamedExpr
-	JSON    *Expr // at most one of JSON and Form
-	Form    []NamedExpr
+	Cookies []NamedExpr
+
+	// At most one of the bodies. Form and Multipart are not nil when written.
+	JSON      *Expr
+	Form      []NamedExpr
+	Multipart []NamedExpr // a value may be a call of "part": value and an object of filename and type
+	XML       *Expr       // text of well-formed XML; values in it are escaped already
+	Text      *Expr
+	Bytes     *Expr // base64, or a data URI
+	SOAP      *SOAP
+
+	ContentType *Text // of the body, instead of what its kind has
+	Range       diag.Range
+	PathAt      diag.Range
+}
+
+// SOAP is a request in a SOAP envelope.
+type SOAP struct {
+	Version *Text // "1.1" or "1.2"; nil is 1.1
+	Action  *Text
+	XML     *Expr // what is in the envelope's body, as Request.XML
+	Header  *Expr // what is in its header; nil: it has none
 	Range   diag.Range
-	PathAt  diag.Range
 }
 
 // NamedExpr is one entry of an object in source order.

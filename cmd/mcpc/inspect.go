@@ -88,6 +88,9 @@ type toolSize struct {
 func (a *app) inspected(p *plan.Server) inspection {
 	out := inspection{Plan: p, Sizes: []toolSize{}, Credentials: append([]command.Secret{}, command.Secrets(p, a.runtimeOptions())...)}
 	for i := range p.Tools {
+		if p.Tools[i].Internal {
+			continue
+		}
 		n := entrySize(&p.Tools[i])
 		out.Sizes = append(out.Sizes, toolSize{p.Tools[i].Name, n, tokens(n)})
 		out.Bytes += n
@@ -137,12 +140,16 @@ func (a *app) inspectServer(p *plan.Server) error {
 	rows := [][]string{{"Tools", "request", "hints", "size", "~tokens"}}
 	for i := range p.Tools {
 		t := &p.Tools[i]
+		if t.Internal {
+			rows = append(rows, []string{t.Name, short(route(t), 55), hintWords(t.Hints), "internal", ""})
+			continue
+		}
 		n := entrySize(t)
 		total += n
-		rows = append(rows, []string{t.Name, t.Request.Method + " " + short(template(&t.Request), 48), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
+		rows = append(rows, []string{t.Name, short(route(t), 55), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
 	}
 	b.Write(table(rows, a.width()))
-	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(len(p.Tools), "tool"), size(int64(total)), group(tokens(total)))
+	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(countListed(p), "tool"), size(int64(total)), group(tokens(total)))
 	for _, c := range p.Coverage {
 		fmt.Fprintf(&b, "%s: %s\n", c.Source, coverage(c))
 		for _, s := range c.Skipped {
@@ -163,13 +170,6 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		b.WriteString(indent(t.Description, "  "))
 	}
 	b.WriteByte('\n')
-	r := &t.Request
-	base := r.Server
-	for i := range p.Upstreams {
-		if p.Upstreams[i].Name == r.Upstream {
-			base = cmp.Or(base, p.Upstreams[i].BaseURL, "(no base URL)")
-		}
-	}
 	origin := t.Origin.Kind
 	if t.Origin.Operation != "" {
 		origin = "operation " + t.Origin.Operation
@@ -181,20 +181,40 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		origin += ", deprecated"
 	}
 	n := entrySize(t)
-	fields(&b, "",
-		"from", origin,
-		"request", r.Method+" "+base+template(r),
-		"path", paramList(pathParams(r)),
-		"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
-		"headers", paramList(r.Header),
-		"cookies", paramList(r.Cookie),
-		"body", body(r.Body),
-		"accept", r.Accept,
-		"credentials", security(r.Security),
+	if t.Internal {
+		origin += "; internal, not listed"
+	}
+	list := []string{"from", origin, "steps", strings.Join(stepLines(t), "\n")}
+	for i, r := range t.Requests() {
+		base := r.Server
+		for j := range p.Upstreams {
+			if p.Upstreams[j].Name == r.Upstream {
+				base = cmp.Or(base, p.Upstreams[j].BaseURL, "(no base URL)")
+			}
+		}
+		if i < len(t.Choices) {
+			list = append(list, "when", expression(&t.Choices[i].When))
+		} else if i > 0 {
+			list = append(list, "when", "otherwise")
+		}
+		list = append(list,
+			"request", r.Method+" "+base+template(r),
+			"path", paramList(pathParams(r)),
+			"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
+			"headers", paramList(r.Header),
+			"cookies", paramList(r.Cookie),
+			"body", body(r.Body),
+			"accept", r.Accept,
+			"credentials", security(r.Security),
+		)
+	}
+	list = append(list,
+		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
 		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
+	fields(&b, "", list...)
 	for _, s := range []struct {
 		name string
 		text plan.Schema
@@ -302,7 +322,56 @@ func body(b *plan.Body) string {
 	if b.Required {
 		s += " (required)"
 	}
+	for _, f := range b.Fields {
+		var words []string
+		if f.Binary {
+			words = append(words, "file")
+		}
+		if f.Media != "" {
+			words = append(words, f.Media)
+		}
+		if len(words) > 0 {
+			s += "\n  " + f.Name + ": " + strings.Join(words, ", ")
+		}
+	}
 	return s
+}
+
+// rules are conditions that arguments have to fulfil.
+func rules(list []plan.Rule) string {
+	lines := make([]string, len(list))
+	for i := range list {
+		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// stepLines says what the steps of a composite tool do, a line or more each.
+func stepLines(t *plan.Tool) (lines []string) {
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		var args []string
+		for j := range s.Args {
+			args = append(args, s.Args[j].Name+" = "+expression(&s.Args[j].Value))
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s(%s)", s.Name, s.Tool, strings.Join(args, ", ")))
+		if s.ForEach != nil {
+			lines = append(lines, fmt.Sprintf("  for each of %s, at most %d, %d at a time", expression(s.ForEach), s.Max, s.Parallel))
+		}
+		if s.When != nil {
+			lines = append(lines, "  when "+expression(s.When))
+		}
+		if s.OnError != plan.OnErrorFail {
+			lines = append(lines, "  on error "+string(s.OnError))
+		}
+		if s.JQ != "" {
+			lines = append(lines, "  jq "+s.JQ)
+		}
+	}
+	if t.Result != nil {
+		lines = append(lines, "output: "+expression(t.Result))
+	}
+	return lines
 }
 
 // confirmation is what a person is asked before a call; "" for nothing.

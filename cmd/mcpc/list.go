@@ -38,9 +38,12 @@ func (a *app) list() *cobra.Command {
 			var rows [][]string
 			for i := range r.Plan.Tools {
 				tool := &r.Plan.Tools[i]
-				request := tool.Request.Method + " " + template(&tool.Request)
+				if tool.Internal {
+					continue
+				}
+				request := route(tool)
 				text := tool.Description
-				if text == "" || text == request { // nobody described it
+				if first, _, _ := strings.Cut(request, " or "); text == "" || text == first { // nobody described it
 					text = tool.Title
 				}
 				// A description begins so when the operation is deprecated.
@@ -63,8 +66,9 @@ type listedTool struct {
 	Title       string    `json:"title,omitempty"`
 	Description string    `json:"description"`
 	Hints       toolHints `json:"hints"`
-	Method      string    `json:"method"`
-	Path        string    `json:"path"`
+	Method      string    `json:"method,omitempty"`
+	Path        string    `json:"path,omitempty"`
+	Steps       []string  `json:"steps,omitempty"` // the tools that a composite tool calls
 	Operation   string    `json:"operation,omitempty"`
 }
 
@@ -79,9 +83,51 @@ func listed(p *plan.Server) []listedTool {
 	list := make([]listedTool, 0, len(p.Tools))
 	for i := range p.Tools {
 		t := &p.Tools[i]
-		list = append(list, listedTool{t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation})
+		if t.Internal {
+			continue
+		}
+		l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Steps: stepTools(t), Operation: t.Origin.Operation}
+		if all := t.Requests(); len(all) > 0 {
+			l.Method, l.Path = all[0].Method, template(all[0])
+		}
+		list = append(list, l)
 	}
 	return list
+}
+
+// countListed is how many tools clients see.
+func countListed(p *plan.Server) (n int) {
+	for i := range p.Tools {
+		if !p.Tools[i].Internal {
+			n++
+		}
+	}
+	return n
+}
+
+// stepTools are the tools that a composite tool calls, in the order of its steps.
+func stepTools(t *plan.Tool) (names []string) {
+	for i := range t.Steps {
+		names = append(names, t.Steps[i].Tool)
+	}
+	return names
+}
+
+// route is what a tool does, in a few words: the request it tries first and how
+// many others it has, or what it calls.
+func route(t *plan.Tool) string {
+	if len(t.Steps) > 0 {
+		return "steps " + strings.Join(stepTools(t), ", ")
+	}
+	all := t.Requests()
+	if len(all) == 0 {
+		return ""
+	}
+	s := all[0].Method + " " + template(all[0])
+	if n := len(all) - 1; n > 0 {
+		s += " or " + count(n, "other")
+	}
+	return s
 }
 
 // template is a request's path with {name} where parameters go.

@@ -36,7 +36,12 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 			if asJSON {
 				quiet.stderr = nothing{} // the findings are in the object
 			}
-			r, err := quiet.compile(cmd.Context(), args[0], &t, true)
+			o, err := t.options(a, args[0])
+			if err != nil {
+				return err
+			}
+			o.Tests = true // they are part of what can be wrong
+			r, err := quiet.compileWith(cmd.Context(), o, args[0], &t, true)
 			if r == nil {
 				return err
 			}
@@ -56,7 +61,7 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 					Coverage    []coverOf `json:"coverage"`
 				}{Valid: valid, Diagnostics: append(diag.List{}, r.Diagnostics...), Coverage: []coverOf{}}
 				if r.Plan != nil {
-					out.Tools = len(r.Plan.Tools)
+					out.Tools = countListed(r.Plan)
 					for _, c := range r.Plan.Coverage {
 						of := coverOf{c.Upstream, c.Source, c.Declared, c.Selected, c.Served, []skip{}}
 						for _, s := range c.Skipped {
@@ -80,7 +85,7 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 				fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(errorCount, "error"), count(warnings, "warning"))
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(len(r.Plan.Tools), "tool"), count(warnings, "warning"))
+			fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(countListed(r.Plan), "tool"), count(warnings, "warning"))
 			for _, c := range r.Plan.Coverage {
 				fmt.Fprintf(a.stdout, "%s: %s\n", cmp.Or(strings.TrimPrefix(c.Source, "-"), name), coverage(c))
 			}

@@ -41,13 +41,20 @@ func Rules() []Rule {
 		{"hidden-effect", "a name that speaks of deleting, and hints that do not"},
 		{"instructions", "a text of a foreign document that tells the model what to do"},
 		{"invisible-text", "characters or comments that people do not see and models read"},
+		{"raw-xml", "a value that is sent as XML and not escaped"},
 		{"cleartext-credential", "a credential sent over http:// to another machine"},
 	}
 }
 
 // Check returns what is to be said of a server, sorted by place. doc is what the
-// plan was compiled from. All findings are warnings.
+// plan was compiled from. Tools that are not listed no model sees, so there is
+// nothing to say of them. All findings are warnings.
 func Check(doc *specs.Document, p *plan.Server, l Limits) diag.List {
+	if slices.ContainsFunc(p.Tools, func(t plan.Tool) bool { return t.Internal }) {
+		listed := *p
+		listed.Tools = slices.DeleteFunc(slices.Clone(p.Tools), func(t plan.Tool) bool { return t.Internal })
+		p = &listed
+	}
 	c := &checker{doc: doc, plan: p, limits: l, operations: map[[2]string]*specs.Operation{}, tools: map[string]*specs.Tool{}}
 	for _, api := range doc.APIs {
 		for _, op := range api.Operations {

@@ -78,7 +78,7 @@ func (p *parser) credential(e hclsyntax.Expression, row *attr) *specs.Credential
 	}
 	usesSecret := c.Username != nil && findSecret(c.Username) != nil
 	if c.Value.Op == specs.ExprConst && !usesSecret {
-		p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Message: "the secret is written in the spec, and will be in its plan", Hint: `use a variable with sensitive = true, or env("NAME")`, Range: c.Value.Range})
+		p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: "the secret is written in the spec, and will be in its plan", Hint: `use a variable with sensitive = true, or env("NAME")`, Range: c.Value.Range})
 	}
 	return c
 }
@@ -146,5 +146,22 @@ func (p *parser) apiRef(e hclsyntax.Expression, row *attr) *specs.Text {
 		}
 	}
 	p.add(diag.Diagnostic{Code: "invalid-reference", Message: "api takes a reference to an api", Hint: "write " + row.example, Range: r})
+	return nil
+}
+
+// toolRef reads call = tool.NAME.
+func (p *parser) toolRef(e hclsyntax.Expression, row *attr) *specs.ToolRef {
+	r := p.rng(e.Range())
+	switch e := unwrap(e).(type) {
+	case *hclsyntax.ExprSyntaxError:
+		return nil
+	case *hclsyntax.ScopeTraversalExpr:
+		if e.Traversal.RootName() == "tool" && len(e.Traversal) == 2 {
+			if name, _, ok := p.member(e.Traversal); ok {
+				return &specs.ToolRef{Name: name, Range: r}
+			}
+		}
+	}
+	p.add(diag.Diagnostic{Code: "invalid-reference", Message: row.name + " takes a reference to a tool", Hint: "write " + row.example, Range: r})
 	return nil
 }

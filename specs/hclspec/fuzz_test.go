@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func parseText(text []byte, isJSON bool) (*specs.Document, diag.List) {
 		path += ".json"
 	}
 	r := &specs.Reader{Client: serve(string(text)), Getenv: func(string) string { return "" }}
-	return Parse(context.Background(), r, path, Options{}, fakeLoad)
+	return Parse(context.Background(), r, path, Options{Tests: true}, fakeLoad)
 }
 
 // checkSound fails when a result breaks what every caller relies on.
@@ -55,8 +56,11 @@ func checkSound(t *testing.T, text []byte, doc *specs.Document, list diag.List) 
 				place(in.Schema.Range())
 			}
 		}
-		if tool.Request != nil {
-			for _, x := range requestExprs(tool.Request) {
+		for _, request := range append(slices.Clone(tool.Choices), tool.Request) {
+			if request == nil {
+				continue
+			}
+			for _, x := range requestExprs(request) {
 				eachExpr(x, func(x *specs.Expr) {
 					place(x.Range)
 					if (x.Op == specs.ExprConst) != (x.Value != nil) || (x.Op == specs.ExprSecret) != (x.Secret != nil) {

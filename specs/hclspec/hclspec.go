@@ -36,6 +36,11 @@ type Options struct {
 	// variable's name, which is the secret's name in the plan. They are nowhere
 	// else. Nil: such values are dropped.
 	Secrets map[string]string
+	// Spec receives what editors ask about. Nil: it is dropped.
+	Spec *Spec
+	// Tests has test blocks read, and the files they name. Without it they are
+	// passed over.
+	Tests bool
 }
 
 // Load reads the OpenAPI document that an api block names. The location is a
@@ -73,8 +78,14 @@ func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Lo
 		if f != nil {
 			files = append(files, f)
 		}
+		if o.Spec != nil && !strings.HasSuffix(name, ".json") {
+			o.Spec.files = append(o.Spec.files, s)
+		}
 	}
 	p.document(files)
+	if o.Spec != nil {
+		o.Spec.parser = p
+	}
 	if s := &p.doc.Server; s.Name == "" {
 		s.Name = nameOf(path)
 	}
@@ -177,6 +188,9 @@ func (p *parser) document(files []*file) {
 				broken := slices.ContainsFunc(f.broken, func(r diag.Range) bool { return r.Source == rng.Source && r.Start <= rng.Start && rng.Start < r.End })
 				if broken && b.Type == "locals" {
 					p.lost["locals"] = true
+				}
+				if b.Type == "test" && !p.options.Tests {
+					continue
 				}
 				if c := p.language.child(b.Type); c != nil {
 					p.decodeBlock(c, b, p.doc, broken)

@@ -45,11 +45,14 @@ type attr struct {
 	kind     kind
 	phase    phase
 	required bool
+	shown    bool   // the model may see what comes of it: it holds no secrets
+	block    bool   // the short form of the block of that name
 	standard string // what holds when it is not written, for the reference
 	doc      string
 	example  string
 	words    []string                                // allowed values of a text; nil: any
 	members  []attr                                  // of settings
+	secret   bool                                    // what is written there may be a secret by mistake: it is not shown
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
 	set      func(p *parser, target any, s *setting)
 }
@@ -80,13 +83,17 @@ const (
 	pathsKind                  // list of paths, which may have patterns
 	typesKind                  // { NAME = integer }
 	jqKind                     // a program of jq
+	secretKind                 // text that may be a secret; env() and file() in it are references
 	settingsKind               // object of fixed members, each with a row of its own
+	xmlKind                    // XML in which ${…} is escaped
+	partsKind                  // object whose values are computed and may be parts
+	toolKind                   // tool.name
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
 		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
-		"path", "list of paths", "object of types", "jq program", "settings"}[k]
+		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions", "tool"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -131,6 +138,7 @@ type setting struct {
 	typ     *inputType
 	cred    *specs.Credential
 	op      *specs.OperationRef
+	tool    *specs.ToolRef
 	paths   []specs.Path // one of a pathKind
 	pairs   []specs.Pair // of a textMapKind
 	typed   []specs.TypedName
@@ -335,7 +343,7 @@ func (p *parser) unknownAttribute(c *block, h *head, name string, rng diag.Range
 // decodeAttr evaluates one attribute as its row says. False means that it was
 // wrong and has been reported.
 func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *setting) bool {
-	sc := &scope{phase: row.phase, what: row.name}
+	sc := &scope{phase: row.phase, what: row.name, secret: row.kind == secretKind}
 	wrong := func(want string) bool {
 		p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes %s", row.name, want), Hint: "for example " + row.example, Range: s.rng})
 		return false
@@ -353,6 +361,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case apiKind:
 		s.text = p.apiRef(e, row)
 		return s.text != nil
+	case toolKind:
+		s.tool = p.toolRef(e, row)
+		return s.tool != nil
 	case settingsKind:
 		return p.settings(e, row, s)
 	case typesKind:
@@ -361,18 +372,28 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		return ok
 	}
 
+	sc.markup, sc.parts = row.kind == xmlKind, row.kind == partsKind
 	x := p.lower(e, sc)
 	if x == nil {
 		return false
 	}
-	if s := findSecret(x); s != nil && !row.phase.secretsAllowed() {
+	if s := findSecret(x); s != nil && (row.shown || !row.phase.secretsAllowed()) {
 		p.add(diag.Diagnostic{Code: "sensitive-value", Message: fmt.Sprintf("%s cannot hold the sensitive value %s", row.name, s.Secret.Name),
-			Hint: "sensitive values are known only when a request is sent: use them in auth, headers, query, form and json", Range: s.Range})
+			Hint: "sensitive values are known only when a request is sent: use them in auth and in requests", Range: s.Range})
 		return false
 	}
 	switch row.kind {
-	case exprKind:
+	case exprKind, xmlKind:
 		s.expr = x
+		return true
+	case secretKind:
+		s.expr = x
+		if x.Op == specs.ExprConst && x.Value.Kind != specs.String {
+			return wrong("text")
+		}
+		if x.Op == specs.ExprConst {
+			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: row.name + " is written in the spec, and will be in its plan", Hint: "use env(\"NAME\"), file(\"PATH\") or a variable with sensitive = true", Range: x.Range})
+		}
 		return true
 	case templateKind:
 		s.expr = x
@@ -383,7 +404,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			return p.known(x, row.name) != nil
 		}
 		return true
-	case entriesKind:
+	case entriesKind, partsKind:
 		entries, ok := p.entries(x, row.name)
 		s.entries = entries
 		return ok
@@ -405,7 +426,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		}
 		if row.check != nil {
 			if problem, advice := row.check(v.Text); problem != "" {
-				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng})
+				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng, Secret: row.secret})
 				return false
 			}
 		}

@@ -15,6 +15,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -49,11 +51,13 @@ var ErrUnknownTool = errors.New("unknown tool")
 
 // Options configure a [Front]. The zero value works.
 type Options struct {
-	Logger         *slog.Logger  // nil: nothing is logged
-	AllowedHosts   []string      // values of Host besides the loopback names; "*" is any
-	AllowedOrigins []string      // values of Origin besides loopback ones; "*" is any
-	Drain          time.Duration // for calls in flight when the server ends; 0 is 10 s
-	MaxCalls       int           // that a client on stdio has running at once, if less than 64; 0 is 64
+	Logger         *slog.Logger   // nil: nothing is logged
+	AllowedHosts   []string       // values of Host besides the loopback names; "*" is any
+	AllowedOrigins []string       // values of Origin besides loopback ones; "*" is any
+	Drain          time.Duration  // for calls in flight when the server ends; 0 is 10 s
+	Gate           *identity.Gate // who may call over HTTP; nil: everybody, unknown
+	TLS            *tls.Config    // of the HTTP server; nil: plain
+	MaxCalls       int            // that a client on stdio has running at once, if less than 64; 0 is 64
 }
 
 // Front answers MCP messages of one server.
@@ -62,6 +66,9 @@ type Front struct {
 	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
 	asks     map[string]bool             // tools that want a person's word
 	keeper   *confirm.Keeper
+	gate     *identity.Gate
+	tls      *tls.Config
+	scopes   map[string][]string // that a tool wants of its caller
 	caller   Caller
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
@@ -77,10 +84,13 @@ type Front struct {
 
 // New returns a front for the tools of a plan.
 func New(p *plan.Server, c Caller, o Options) *Front {
-	f := &Front{tools: p.Tools, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper()}
+	f := &Front{tools: p.Tools, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper(), gate: o.Gate, tls: o.TLS, scopes: map[string][]string{}}
 	for i := range p.Tools {
 		if p.Tools[i].Confirm != nil {
 			f.asks[p.Tools[i].Name] = true
+		}
+		if len(p.Tools[i].Scopes) > 0 {
+			f.scopes[p.Tools[i].Name] = p.Tools[i].Scopes
 		}
 	}
 	if f.log == nil {
@@ -198,13 +208,23 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if arguments.Kind() == 'n' {
 			arguments = nil
 		}
+		var who principal.Principal
+		if f.gate != nil {
+			caller := identity.Of(ctx)
+			if caller != nil {
+				who = caller.Principal
+			}
+			if need := f.scopes[m.name]; !caller.Has(need) {
+				return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
+			}
+		}
 		var q *question
 		if e == Modern && f.asks[m.name] {
 			q = &question{front: f, message: m}
 			ctx = confirm.With(ctx, q.ask)
 		}
 		b = appendHead(b, m.id)
-		called, err := f.caller.CallTool(ctx, principal.Principal{}, m.name, arguments, e, b)
+		called, err := f.caller.CallTool(ctx, who, m.name, arguments, e, b)
 		if err != nil {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)))
 		}
