@@ -104,6 +104,7 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	d.describe(t)
 	edits := editor{args: args, in: in, diags: &out.diags, tool: d}
 	edits.apply()
+	t.Pagination = edits.paginate(a, op)
 	if out.diags.HasErrors() {
 		return out
 	}
@@ -121,8 +122,15 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	}
 
 	t.Request.Accept, t.Response, t.Output = a.response(op, &out)
+	if t.Pagination != nil && t.Output == "" {
+		t.Pagination.Member = cursorMember // nothing was promised that it could break
+	}
 	var cut bool
 	out.roots.in = inputSchema(args)
+	if t.Pagination != nil {
+		addCursor(out.roots.in, t.Pagination)
+		t.Description = describePages(t.Description, t.Pagination)
+	}
 	t.Input, cut = emit(out.roots.in, inputBudget, 1)
 	if cut {
 		out.cut = append(out.cut, "input")
@@ -624,6 +632,7 @@ func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r
 	if !ok {
 		return accept, r, ""
 	}
+	paginated := l.tool.Pagination != nil && promiseCursor(root)
 	must := 0
 	if wrap {
 		must = 1
@@ -636,7 +645,10 @@ func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r
 		return accept, r, "" // it would be no use to anybody; the answers are
 	}
 	r.Wrap = wrap
-	if l.roots.out = root; !wrap && !empty && len(others) == 0 {
+	if paginated {
+		l.tool.Pagination.Member = cursorMember
+	}
+	if l.roots.out = root; !wrap && !empty && len(others) == 0 && !paginated {
 		l.roots.out = s // by its name, where it has one
 	}
 	return accept, r, text

@@ -105,6 +105,12 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, nil, false
 	}
+	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
+		if !c.paginateByHand(t, &out, names) {
+			return out, nil, false
+		}
+		addCursor(root, out.Pagination)
+	}
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
 		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})

@@ -98,11 +98,13 @@ func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 // a result.
 func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	t := k.tool
-	req, err := t.builder.Build(ctx, &expr.Env{Args: k.args.Values, Secret: b.secrets.value}, k.args)
-	if err != nil {
-		return b.refused(ctx, t, err)
+	if t.pager != nil {
+		return b.pages(ctx, k)
 	}
-	k.answer, err = t.client.Do(ctx, k.Principal, req, t.plan.Request.Security)
+	req, err := b.request(ctx, k, nil)
+	if err == nil {
+		k.answer, err = t.client.Do(ctx, k.Principal, req, t.plan.Request.Security)
+	}
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
@@ -111,6 +113,12 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		b.observe(ctx, t, res)
 	}
 	return res
+}
+
+// request makes the HTTP request of a call. vars are what its expressions may
+// know besides the arguments; see [plan.Expr].
+func (b *Bridge) request(ctx context.Context, k *Call, vars map[string]any) (*request.Request, error) {
+	return k.tool.builder.Build(ctx, &expr.Env{Args: k.args.Values, Vars: vars, Secret: b.secrets.value}, k.args)
 }
 
 // badArguments says what is wrong with arguments, so that a model can mend them.

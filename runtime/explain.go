@@ -41,7 +41,15 @@ func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	req, err := t.builder.Explain(&expr.Env{Args: a.Values}, a)
+	env := &expr.Env{Args: a.Values}
+	if t.pager != nil {
+		at, err := t.pager.place(a)
+		if err != nil {
+			return nil, &ArgumentError{sentence(err.Error())}
+		}
+		env.Vars = t.pager.vars(at)
+	}
+	req, err := t.builder.Explain(env, a)
 	if err != nil {
 		if r, ok := errors.AsType[*request.Refusal](err); ok {
 			return nil, &ArgumentError{"The request was not sent: " + r.Error()}

@@ -118,6 +118,7 @@ type tool struct {
 	input   *schema.Validator
 	builder *request.Builder
 	decoder *response.Decoder
+	pager   *pager // nil: one answer is the whole result
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -219,6 +220,8 @@ func (t *tool) prepare() error {
 			t.broken = fmt.Errorf("request: %w", err)
 		} else if t.decoder, err = response.Compile(*t.plan); err != nil {
 			t.broken = fmt.Errorf("response: %w", err)
+		} else if t.plan.Pagination != nil {
+			t.pager, t.broken = newPager(t)
 		}
 	})
 	return t.broken

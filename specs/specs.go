@@ -77,6 +77,9 @@ type API struct {
 	ExposeAll bool
 	Expose    []*Expose
 	Overrides []*Override
+	// Paginations are for operations that have their parameters; the first that
+	// fits counts.
+	Paginations []*Pagination
 
 	// Declared is the number of operations the document declares, skipped ones
 	// included; len(Operations) + len(Skipped) equals it.
@@ -257,6 +260,7 @@ type Tool struct {
 	API         *Text         // of a hand-written request; nil when only one API exists
 	Request     *Request      // hand-written
 	Inputs      []*Input
+	Pagination  *Pagination
 	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }

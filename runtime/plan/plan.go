@@ -89,6 +89,7 @@ type Tool struct {
 	Output      Schema // root type object; "" when none is declared
 	Request     Request
 	Response    Response
+	Pagination  *Pagination // nil: one answer is the whole result
 	Origin      Origin
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.
@@ -309,7 +310,7 @@ const (
 //	object    Args: key, value, key, value …; members with null values stay
 //	list      Args
 //	secret    the value of Secret
-//	var       the value Name of the phase: response, step, each, request or result; null when there is none
+//	var       the value Name of the phase: response, step, each, page, request or result; null when there is none
 type Expr struct {
 	Op     ExprOp
 	Const  string

@@ -77,6 +77,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	api.BaseURL, api.Auth, api.Headers = written.BaseURL, written.Auth, written.Headers
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
 	api.Expose, api.Overrides, api.ExposeAll = written.Expose, written.Overrides, false
+	api.Paginations = written.Paginations
 	p.doc.APIs = append(p.doc.APIs, &api)
 }
 

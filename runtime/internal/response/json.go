@@ -275,20 +275,41 @@ func scan(text []byte) (open []level, end jsontext.Pointer) {
 // lines delivers JSON values that follow one another, each on its line or, in
 // json-seq (RFC 7464), after a record separator.
 func (d *Decoder) lines(b *body) *result.Result {
+	text := b.records()
+	list, n, err := listOf(text)
+	if err != nil {
+		return d.text(b, string(text))
+	}
+	res := result.Text(string(text))
+	if d.declared {
+		d.structure(res, list)
+	}
+	if b.cut {
+		d.note(b, res, (&cut{elements: n}).String())
+	}
+	return res
+}
+
+// records is a body of lines, without record separators and a line that was cut.
+func (b *body) records() []byte {
 	text := bytes.ReplaceAll(b.utf8(""), []byte{0x1e}, nil)
 	if b.cut {
 		text = text[:bytes.LastIndexByte(text, '\n')+1]
 	}
-	list := []byte{'['}
+	return text
+}
+
+// listOf is a JSON list of the values in text, and how many they are.
+func listOf(text []byte) (list []byte, n int, err error) {
+	list = append(make([]byte, 0, len(text)+2), '[')
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
-	n := 0
 	for {
 		v, err := dec.ReadValue()
 		if errors.Is(err, io.EOF) {
-			break
+			return append(list, ']'), n, nil
 		}
 		if err != nil {
-			return d.text(b, string(text))
+			return nil, n, err
 		}
 		if n > 0 {
 			list = append(list, ',')
@@ -296,12 +317,4 @@ func (d *Decoder) lines(b *body) *result.Result {
 		list = append(list, v...)
 		n++
 	}
-	res := result.Text(string(text))
-	if d.declared {
-		d.structure(res, append(list, ']'))
-	}
-	if b.cut {
-		d.note(b, res, (&cut{elements: n}).String())
-	}
-	return res
 }
