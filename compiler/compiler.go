@@ -55,18 +55,21 @@ type Options struct {
 	// that are given values of variables, or that read the environment, are not
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
-	// Model asks for Result.Model too. The plan then does not come from the cache.
-	Model  bool
-	Reader *specs.Reader // nil: a new one
+	// Model and Document ask for these parts of the Result too. The plan then
+	// does not come from the cache.
+	Model    bool
+	Document bool
+	Reader   *specs.Reader // nil: a new one
 }
 
 // Result is what came of a target.
 type Result struct {
 	// Plan is nil when Diagnostics has errors.
 	Plan        *plan.Server
-	Model       *plan.Model // of Plan, when it was asked for
-	Diagnostics diag.List   // sorted
-	Cached      bool        // the plan comes from the cache
+	Model       *plan.Model     // of Plan, when it was asked for
+	Document    *specs.Document // what was read, when it was asked for
+	Diagnostics diag.List       // sorted
+	Cached      bool            // the plan comes from the cache
 	// Dependencies are all files, URLs, folders and environment variables that
 	// were looked at.
 	Dependencies []specs.Dependency
@@ -82,7 +85,7 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		o.Reader = &specs.Reader{}
 	}
 	store := openCache(o)
-	if !o.Model {
+	if !o.Model && !o.Document {
 		if res := store.load(ctx, o); res != nil {
 			return res, nil
 		}
@@ -92,6 +95,9 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	res := &Result{Diagnostics: diags, Secrets: secrets}
+	if o.Document {
+		res.Document = doc
+	}
 	if doc != nil {
 		p, model, more := compileDocument(doc, o)
 		if diags.HasErrors() {

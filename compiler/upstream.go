@@ -43,11 +43,32 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 			u.Retry.On = r.On
 		}
 	}
+	if l := api.Limit; l != nil && l.Rate != nil {
+		u.Limit = rateLimit(l)
+	}
+	if k := api.Cache; k != nil && k.TTL != nil {
+		u.Cache = &plan.Cache{TTL: c.duration(k.TTL, 0), ETag: k.ETag, Shared: k.Scope != nil && k.Scope.Value == "all"}
+	}
 	for _, h := range api.Headers {
 		v := lowerExpr(h.Value, noArguments(&c.diags, "a header of an api"))
 		u.Headers = append(u.Headers, plan.Param{Name: h.Name, Value: &v, Style: plan.Simple})
 	}
 	return u
+}
+
+// rateLimit reads a rate such as "15/s", which the front-end has checked.
+func rateLimit(l *specs.RateLimit) *plan.RateLimit {
+	number, unit, _ := strings.Cut(l.Rate.Value, "/")
+	n, err := strconv.ParseInt(number, 10, 32)
+	if err != nil || n < 1 {
+		n = 1
+	}
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	burst := l.Burst
+	if burst == 0 {
+		burst = max(1, int(n*int64(time.Second)/int64(per)))
+	}
+	return &plan.RateLimit{Every: per / time.Duration(n), Burst: burst}
 }
 
 func (c *compilation) duration(t *specs.Text, otherwise time.Duration) time.Duration {

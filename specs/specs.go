@@ -71,6 +71,8 @@ type API struct {
 	ConnectTimeout *Text
 	Retry          *Retry
 	MaxResponse    *Text // bytes, "10MB" or "4MiB"
+	Limit          *RateLimit
+	Cache          *Cache
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
@@ -100,6 +102,19 @@ type Retry struct {
 	Attempts int   // calls in all, the first included; 1 switches retries off
 	On       []int // HTTP status codes
 	Range    diag.Range
+}
+
+// RateLimit bounds how often an API is called.
+type RateLimit struct {
+	Rate  *Text // "5/s", "100/m" or "1000/h"
+	Burst int   // requests that may go out at once; 0: as many as the rate allows in a second, at least one
+}
+
+// Cache keeps answers of read-only tools.
+type Cache struct {
+	TTL   *Text // how long an answer is fresh, Go duration
+	ETag  bool  // ask whether a stale answer is still right, where it has a validator
+	Scope *Text // "caller" or "all"
 }
 
 // Expose selects operations of an API and says how their tools are named.

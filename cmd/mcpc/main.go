@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
 	return root
 }
 
@@ -198,6 +198,7 @@ const rootHelp = `mcpc turns a description of an HTTP API into an MCP server.
 
 See what is there
   validate  TARGET                       everything that is wrong, and where
+  lint      TARGET                       what serves a model badly
   list      TARGET                       the tools, one a line
   inspect   TARGET [TOOL]                the plan: requests, schemas, sizes, credentials
   explain   TARGET tool TOOL [k=v …]     the exact HTTP request of a call, not sent

@@ -13,7 +13,7 @@ func TestShow(t *testing.T) {
 	for _, dir := range []string{"../..", t.TempDir()} {
 		t.Chdir(dir)
 		var stdout, stderr bytes.Buffer
-		if code := run(&stdout, &stderr, []string{"--once"}); code != 0 {
+		if code := orders().Main(&stdout, &stderr, []string{"--once"}); code != 0 {
 			t.Fatalf("exit code %d\n%s%s", code, stdout.String(), stderr.String())
 		}
 		got := stdout.String()
@@ -33,7 +33,7 @@ func TestShow(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(got) {
-			if n := len([]rune(strings.TrimRight(line, "\n"))); n > width+20 {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > 120 {
 				t.Errorf("a line of %d characters: %s", n, line)
 			}
 		}
@@ -42,7 +42,7 @@ func TestShow(t *testing.T) {
 
 func TestWrongFlag(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if code := run(&stdout, &stderr, []string{"--twice"}); code != 2 {
+	if code := orders().Main(&stdout, &stderr, []string{"--twice"}); code != 2 {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -50,14 +50,14 @@ func TestWrongFlag(t *testing.T) {
 // Unset and set environment: what is set wins over the sample's password.
 func TestGetenv(t *testing.T) {
 	t.Setenv("ORDERS_PASSWORD", "")
-	if got := getenv("ORDERS_PASSWORD"); got != "demo" {
+	if got := orders().Getenv("ORDERS_PASSWORD"); got != "demo" {
 		t.Errorf("unset: %q", got)
 	}
 	t.Setenv("ORDERS_PASSWORD", "other")
-	if got := getenv("ORDERS_PASSWORD"); got != "other" {
+	if got := orders().Getenv("ORDERS_PASSWORD"); got != "other" {
 		t.Errorf("set: %q", got)
 	}
-	if got := getenv("HOME"); got != os.Getenv("HOME") {
+	if got := orders().Getenv("HOME"); got != os.Getenv("HOME") {
 		t.Errorf("HOME: %q", got)
 	}
 }

@@ -52,6 +52,8 @@ type Upstream struct {
 	ConnectTimeout time.Duration // of TCP and TLS
 	Retry          Retry
 	MaxResponse    int64 // bytes read of a response body
+	Limit          *RateLimit
+	Cache          *Cache
 }
 
 // Retry says when a request is sent again. Only GET, HEAD and OPTIONS are
@@ -60,6 +62,20 @@ type Retry struct {
 	Attempts int   // in all; 1 is never again
 	On       []int // HTTP status codes; connect failures always count
 	Methods  []string
+}
+
+// RateLimit bounds how often an upstream is called, over all callers: a token
+// bucket that gains one request every Every and holds at most Burst.
+type RateLimit struct {
+	Every time.Duration
+	Burst int
+}
+
+// Cache keeps answers 200 to GET requests.
+type Cache struct {
+	TTL    time.Duration // how long an answer is given again without asking
+	ETag   bool          // after that, ask with If-None-Match
+	Shared bool          // among all callers; false: each has its own
 }
 
 // Credential is one way to authenticate to an upstream.

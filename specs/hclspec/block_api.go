@@ -17,6 +17,30 @@ type apiTarget struct {
 	expose    []diag.Range
 }
 
+func (t *apiTarget) limit() *specs.RateLimit {
+	if t.api.Limit == nil {
+		t.api.Limit = &specs.RateLimit{}
+	}
+	return t.api.Limit
+}
+
+func (t *apiTarget) cache() *specs.Cache {
+	if t.api.Cache == nil {
+		t.api.Cache = &specs.Cache{}
+	}
+	return t.api.Cache
+}
+
+// rate is a number of requests in a unit of time.
+var rate = regexp.MustCompile(`^([1-9][0-9]{0,6})/(s|m|h)$`)
+
+func checkRate(s string) (problem, advice string) {
+	if !rate.MatchString(s) {
+		return fmt.Sprintf("cannot be %q", s), `write requests per second, minute or hour: "5/s", "100/m", "1000/h"`
+	}
+	return "", ""
+}
+
 func apiBlock() *block {
 	exposeText := func(set func(e *specs.Expose, t []specs.Text)) func(*parser, any, *setting) {
 		return into(func(e *specs.Expose, s *setting) { set(e, s.texts) })
@@ -51,6 +75,22 @@ func apiBlock() *block {
 				set: into(func(t *apiTarget, s *setting) { t.api.ConnectTimeout = s.text })},
 			{name: "max_response", kind: sizeKind, standard: "`\"10MiB\"`", doc: "bytes read of an answer", example: `max_response = "10MB"`,
 				set: into(func(t *apiTarget, s *setting) { t.api.MaxResponse = s.text })},
+			{name: "limit", kind: settingsKind, doc: "how often the API is called, over all tools and callers; a call waits for its turn, and is refused when that would be after its timeout", example: `limit = { rate = "15/s", burst = 30 }`, set: setMembers,
+				members: []attr{
+					{name: "rate", kind: textKind, required: true, doc: "requests a second, minute or hour, retries included", example: `rate = "15/s"`, check: checkRate,
+						set: into(func(t *apiTarget, s *setting) { t.limit().Rate = s.text })},
+					{name: "burst", kind: integerKind, standard: "the rate of a second", doc: "requests that may go out at once", example: "burst = 30",
+						set: into(func(t *apiTarget, s *setting) { t.limit().Burst = s.number })},
+				}},
+			{name: "cache", kind: settingsKind, doc: "keep answers 200 to GET requests in memory, as far as their Cache-Control does not forbid it", example: `cache = { ttl = "30s", etag = true, scope = "caller" }`, set: setMembers,
+				members: []attr{
+					{name: "ttl", kind: durationKind, required: true, doc: "how long an answer is given again without asking", example: `ttl = "30s"`,
+						set: into(func(t *apiTarget, s *setting) { t.cache().TTL = s.text })},
+					{name: "etag", kind: boolKind, standard: "`false`", doc: "after that, ask with If-None-Match where the answer had an ETag, and keep it on 304", example: "etag = true",
+						set: into(func(t *apiTarget, s *setting) { t.cache().ETag = s.flag.Value })},
+					{name: "scope", kind: textKind, words: []string{"caller", "all"}, standard: "`\"caller\"`", doc: "who gets an answer again: who called, or everybody", example: `scope = "caller"`,
+						set: into(func(t *apiTarget, s *setting) { t.cache().Scope = s.text })},
+				}},
 			{name: "server_variables", kind: textMapKind, doc: "values for the variables of the document's server URL", example: `server_variables = { region = "eu" }`,
 				set: into(func(t *apiTarget, s *setting) {
 					t.variables = map[string]string{}

@@ -60,6 +60,9 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 				doc += ": `" + strings.Join(a.words, "` `") + "`"
 			}
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | `%s` |\n", a.name, a.kind, a.phase, standard, cell(doc), cell(a.example))
+			for _, m := range a.members {
+				writeMember(b, a.name, &m)
+			}
 		}
 	}
 	if len(c.inner) > 0 {
@@ -80,6 +83,18 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 		}
 		writeBlock(b, i, c.name, level+1)
 	}
+}
+
+// writeMember writes the row of a member of settings.
+func writeMember(b *strings.Builder, of string, a *attr) {
+	standard, doc := a.standard, a.doc
+	if a.required {
+		standard = "required"
+	}
+	if a.words != nil {
+		doc += ": `" + strings.Join(a.words, "` `") + "`"
+	}
+	fmt.Fprintf(b, "| `%s.%s` | %s | %s | %s | %s | `%s` |\n", of, a.name, a.kind, a.phase, standard, cell(doc), cell(a.example))
 }
 
 // cell is text inside a table.

@@ -48,6 +48,7 @@ type attr struct {
 	doc      string
 	example  string
 	words    []string                                // allowed values of a text; nil: any
+	members  []attr                                  // of settings
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
 	set      func(p *parser, target any, s *setting)
 }
@@ -74,11 +75,12 @@ const (
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
 	templateKind               // text over operation.…
+	settingsKind               // object of fixed members, each with a row of its own
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text"}[k]
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text", "settings"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -123,7 +125,21 @@ type setting struct {
 	typ     *inputType
 	cred    *specs.Credential
 	op      *specs.OperationRef
+	members []memberSetting      // of settings
 	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
+}
+
+// memberSetting is a member of settings that was written.
+type memberSetting struct {
+	row *attr
+	*setting
+}
+
+// setMembers is the setter of settings: the members set themselves.
+func setMembers(p *parser, target any, s *setting) {
+	for _, m := range s.members {
+		m.row.set(p, target, m.setting)
+	}
 }
 
 // into adapts a setter of one target type to the table.
@@ -326,6 +342,8 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case apiKind:
 		s.text = p.apiRef(e, row)
 		return s.text != nil
+	case settingsKind:
+		return p.settings(e, row, s)
 	}
 
 	x := p.lower(e, sc)
@@ -450,6 +468,55 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		}
 	}
 	return true
+}
+
+// settings decodes an object whose members have rows of their own.
+func (p *parser) settings(e hclsyntax.Expression, row *attr, s *setting) bool {
+	object, ok := e.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		p.add(diag.Diagnostic{Code: "wrong-type", Message: row.name + " takes its settings, written out as an object", Hint: "for example " + row.example, Range: s.rng})
+		return false
+	}
+	var names []string
+	for _, m := range row.members {
+		names = append(names, m.name)
+	}
+	good := true
+	seen := map[string]diag.Range{}
+	for _, item := range object.Items {
+		key := p.lower(item.KeyExpr, &scope{phase: staticPhase, what: row.name})
+		v := p.known(key, row.name)
+		if v == nil {
+			good = false
+			continue
+		}
+		at := p.rng(item.KeyExpr.Range())
+		i := slices.Index(names, v.Text)
+		if i < 0 {
+			p.add(diag.Diagnostic{Code: "unknown-attribute", Message: fmt.Sprintf("%s has no member %q", row.name, v.Text), Hint: didYouMean(v.Text, names, "there are "), Range: at})
+			good = false
+			continue
+		}
+		if first, ok := seen[v.Text]; ok {
+			p.add(diag.Diagnostic{Code: "duplicate-key", Message: fmt.Sprintf("%s has the member %q twice", row.name, v.Text), Hint: "keep one of the two", Range: at, Notes: []diag.Note{{Message: "the first one", Range: first}}})
+			good = false
+			continue
+		}
+		seen[v.Text] = at
+		m := &setting{name: at, rng: p.rng(item.ValueExpr.Range())}
+		if !p.decodeAttr(&row.members[i], nil, item.ValueExpr, m) {
+			good = false
+			continue
+		}
+		s.members = append(s.members, memberSetting{&row.members[i], m})
+	}
+	for i := range row.members {
+		if _, ok := seen[names[i]]; row.members[i].required && !ok {
+			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s needs the member %q", row.name, names[i]), Hint: "for example " + row.example, Range: s.rng})
+			good = false
+		}
+	}
+	return good
 }
 
 // cmpRange is the first of the two that is a place.

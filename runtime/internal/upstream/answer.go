@@ -30,6 +30,7 @@ type Answer struct {
 	Limit     int64 // the most that is read of a body, in bytes
 	Attempts  int
 	Duration  time.Duration
+	Cached    bool // it is an earlier answer
 	// Sent names the credentials that went with the request. Missing says, for
 	// each alternative that could not be used, what would have to be set: names
 	// of environment variables and secrets, no values.

@@ -29,6 +29,7 @@ const (
 	KindEncoding   = "encoding"    // a compression that is not known
 	KindNoBaseURL  = "no-base-url" // where the upstream is, is not known
 	KindCredential = "credential"  // a credential that cannot be sent
+	KindLimit      = "rate-limit"  // the turn of the call would come too late
 )
 
 // Failure is a call without an answer, told to the model as it is: no part of it

@@ -28,9 +28,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -89,6 +92,8 @@ type Client struct {
 	redact      func(string) string
 	backoff     func(attempt int) time.Duration
 	gzip        sync.Pool
+	limiter     *rate.Limiter // nil: no limit
+	cache       *cache        // nil: nothing is kept
 }
 
 // New returns a client for an upstream. An error is a mistake in the plan.
@@ -107,6 +112,10 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		env:         expr.Env{Secret: o.Secret},
 		redact:      o.Redact,
 		backoff:     backoff,
+		cache:       newCache(u.Cache),
+	}
+	if l := u.Limit; l != nil {
+		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
 	}
 	if u.Name != "" {
 		c.name = fmt.Sprintf("The upstream %q", u.Name)
@@ -201,6 +210,34 @@ type call struct {
 // for, and returns the answer whatever its status is. It takes over req: header
 // fields are added to it. The error is a [*Failure].
 func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
+	key, cacheable := c.cache.key(p, req)
+	if !cacheable {
+		return c.do(ctx, p, req, security)
+	}
+	known, fresh := c.cache.get(key)
+	switch {
+	case fresh:
+		return known.again(), nil
+	case known != nil:
+		if req.Header == nil {
+			req.Header = http.Header{}
+		}
+		req.Header.Set("If-None-Match", known.etag)
+	}
+	a, err := c.do(ctx, p, req, security)
+	switch {
+	case err != nil:
+		return nil, err
+	case known != nil && a.Status == http.StatusNotModified:
+		c.cache.confirm(known)
+		return known.again(), nil
+	}
+	c.cache.put(key, a)
+	return a, nil
+}
+
+// do is Do without the cache.
+func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
 	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: slices.Contains(c.methods, req.Method)}
 	if err := k.check(); err != nil {
 		return nil, err
@@ -211,6 +248,9 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	for {
+		if fail := k.turn(ctx, callCtx); fail != nil {
+			return nil, fail
+		}
 		k.attempts++
 		a, again, wait, err := k.attempt(ctx, callCtx)
 		if !again {
@@ -224,6 +264,35 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 			return nil, k.failed(ctx, callCtx.Err())
 		}
 	}
+}
+
+// turn waits until the upstream may be called again.
+func (k *call) turn(outer, ctx context.Context) *Failure {
+	if k.limiter == nil {
+		return nil
+	}
+	r := k.limiter.Reserve()
+	wait := r.Delay()
+	if wait <= 0 {
+		return nil
+	}
+	if !fits(ctx, wait) {
+		r.Cancel()
+		if ctx.Err() != nil {
+			return k.failed(outer, ctx.Err())
+		}
+		return &Failure{
+			Kind:    KindLimit,
+			Message: fmt.Sprintf("%s is called as often as this server may: the turn of this call would come in %s, after its time is up.", k.name, seconds(wait)),
+			Next:    "Make fewer calls, or wait.",
+			Retry:   result.RetryAfter(wait),
+		}
+	}
+	if !sleep(ctx, wait) {
+		r.Cancel()
+		return k.failed(outer, ctx.Err())
+	}
+	return nil
 }
 
 // check refuses what cannot be sent at all.

@@ -1,10 +1,12 @@
-package main
+package show
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,62 +17,39 @@ import (
 // width is how wide the show is printed, in columns.
 const width = 100
 
-// call is one call of the show and what it is there to show.
-type call struct {
-	why, tool, arguments string
-}
-
-// The calls of the show. The last two go wrong on purpose.
-var (
-	hclCalls = []call{
-		{"a form post to the old half; Latin-1 XML comes back as JSON", "search_orders", `{"customer":"C-10442","status":"open"}`},
-		{"a number above 2^53 keeps every digit", "get_order", `{"id":9007199254740993}`},
-		{"a picture stays a picture", "get_label", `{"id":9007199254740993}`},
-		{"a slow answer is waited for", "monthly_report", `{"month":"2026-11"}`},
-		{"wrong arguments never reach the service; the model learns what to repair", "search_orders", `{"customer":"10442","status":"opened"}`},
-		{"a failure says what happened and whether to try again", "get_stock", `{"sku":"BOLT-M8"}`},
-	}
-	openapiCalls = []call{
-		{"a list in the query", "listOrders", `{"status":["open","shipped"],"limit":2}`},
-		{"the old XML again; the document knows what is a number and what is a list", "searchOrders", `{"body":{"CUSTNO":"C-10442","STAT":"10"}}`},
-		{"a JSON body, sent as it was written", "createOrder", `{"body":{"customer":"C-10777","lines":[{"sku":"PLATE-40","quantity":2}]}}`},
-	}
-)
-
 func heading(w io.Writer, text string) {
 	fmt.Fprintf(w, "\n%s\n%s\n\n", text, strings.Repeat("─", len([]rune(text))))
 }
 
-// show connects to both servers as a client and prints what it sees.
-func show(ctx context.Context, w io.Writer, base string, hcl, openapi *server, log *requestLog) error {
-	fmt.Fprintf(w, "An old order system, served as MCP\n\n")
-	fmt.Fprintf(w, "  the service   %s\n", base)
-	for _, s := range []*server{hcl, openapi} {
-		fmt.Fprintf(w, "  MCP server    %s   %2d tools from %s\n", s.url, s.tools, s.spec)
+// show connects to all servers as a client and prints what it sees.
+func (s *Show) show(ctx context.Context, w io.Writer, urls map[string]string, servers []running, log *requestLog) error {
+	fmt.Fprintf(w, "%s\n\n", s.Title)
+	for _, name := range slices.Sorted(maps.Keys(urls)) {
+		fmt.Fprintf(w, "  service       %s   %s\n", urls[name], name)
 	}
-	for _, v := range []struct {
-		server *server
-		calls  []call
-	}{{hcl, hclCalls}, {openapi, openapiCalls}} {
-		c, err := client.NewStreamableHttpClient(v.server.url)
+	for _, r := range servers {
+		fmt.Fprintf(w, "  MCP server    %s   %2d tools from %s\n", r.url, r.tools, r.spec)
+	}
+	for _, r := range servers {
+		c, err := client.NewStreamableHttpClient(r.url)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		if err := view(ctx, w, c, v.server, v.calls, log); err != nil {
-			return fmt.Errorf("%s: %w", v.server.spec, err)
+		if err := view(ctx, w, c, r, log); err != nil {
+			return fmt.Errorf("%s: %w", r.spec, err)
 		}
 	}
 	return nil
 }
 
 // view prints the tools of one server and makes the calls.
-func view(ctx context.Context, w io.Writer, c *client.Client, s *server, calls []call, log *requestLog) error {
+func view(ctx context.Context, w io.Writer, c *client.Client, s running, log *requestLog) error {
 	if err := c.Start(ctx); err != nil {
 		return err
 	}
 	var hello mcp.InitializeRequest
-	hello.Params.ClientInfo = mcp.Implementation{Name: "orders-show", Version: "1"}
+	hello.Params.ClientInfo = mcp.Implementation{Name: "mcpc-example", Version: "1"}
 	if _, err := c.Initialize(ctx, hello); err != nil {
 		return err
 	}
@@ -86,18 +65,18 @@ func view(ctx context.Context, w io.Writer, c *client.Client, s *server, calls [
 	for _, t := range tools.Tools {
 		fmt.Fprintf(w, "  %-*s  %-11s  %s\n", longest, t.Name, kind(t.Annotations), cut(t.Description, width-longest-17))
 	}
-	for _, k := range calls {
+	for _, k := range s.Calls {
 		log.take()
 		var request mcp.CallToolRequest
-		request.Params.Name = k.tool
-		request.Params.Arguments = json.RawMessage(k.arguments)
+		request.Params.Name = k.Tool
+		request.Params.Arguments = json.RawMessage(k.Arguments)
 		begin := time.Now()
 		result, err := c.CallTool(ctx, request)
 		if err != nil {
-			return fmt.Errorf("%s: %w", k.tool, err)
+			return fmt.Errorf("%s: %w", k.Tool, err)
 		}
-		fmt.Fprintf(w, "\n  %s %s\n", k.tool, k.arguments)
-		row(w, "shows", k.why)
+		fmt.Fprintf(w, "\n  %s %s\n", k.Tool, k.Arguments)
+		row(w, "shows", k.Why)
 		sent := log.take()
 		if len(sent) == 0 {
 			row(w, "sent", "nothing")

@@ -1,0 +1,152 @@
+package upstream
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// counted answers 200 with the number of the request, and 304 to the ETag it
+// gave; header is added to every answer.
+func counted(header ...string) *transport {
+	n := 0
+	return &transport{answer: func(_ int, r *http.Request) (*http.Response, error) {
+		n++
+		h := http.Header{"Content-Type": {"text/plain"}, "Etag": {`"v1"`}}
+		for i := 0; i < len(header); i += 2 {
+			h.Set(header[i], header[i+1])
+		}
+		status, body := 200, fmt.Sprint(n)
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			status, body = 304, ""
+		}
+		return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+	}}
+}
+
+func TestCache(t *testing.T) {
+	alice, bob := principal.Principal{Subject: "alice"}, principal.Principal{Subject: "bob"}
+	type step struct {
+		who  principal.Principal
+		path string
+		wait time.Duration
+		want string // the body
+		sent int    // requests so far
+	}
+	tests := map[string]struct {
+		cache  plan.Cache
+		header []string
+		steps  []step
+	}{
+		"fresh":     {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 59 * time.Second, "1", 1}, {alice, "/b", 0, "2", 2}}},
+		"stale":     {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "2", 2}}},
+		"by caller": {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 0, "2", 2}, {alice, "/a", 0, "1", 2}}},
+		"shared":    {plan.Cache{TTL: time.Minute, Shared: true}, nil, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 0, "1", 1}}},
+		"etag":      {plan.Cache{TTL: time.Minute, ETag: true}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "1", 2}, {alice, "/a", 59 * time.Second, "1", 2}}},
+		"no-store":  {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "max-age=9, no-store"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"private":   {plan.Cache{TTL: time.Minute, Shared: true}, []string{"Cache-Control", "private"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"own":       {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "private"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "1", 1}}},
+		"vary":      {plan.Cache{TTL: time.Minute}, []string{"Vary", "*"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"no time":   {plan.Cache{}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := counted(test.header...)
+				c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Cache: &test.cache}, Options{Transport: tr})
+				for i, s := range test.steps {
+					time.Sleep(s.wait)
+					a, err := c.Do(t.Context(), s.who, newRequest(t, "GET", "https://a.example"+s.path, ""), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if string(a.Body) != s.want || a.Status != 200 || tr.attempts != s.sent {
+						t.Errorf("step %d: %d %q after %d requests, want %q after %d", i, a.Status, a.Body, tr.attempts, s.want, s.sent)
+					}
+					for j := range a.Body { // what one call does to its answer is its own affair
+						a.Body[j] = 'x'
+					}
+					a.Header.Set("Etag", "x")
+				}
+			})
+		})
+	}
+}
+
+// What a caller asks about an answer itself is between him and the upstream.
+func TestCacheLeavesConditionsAlone(t *testing.T) {
+	tr := counted()
+	c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Cache: &plan.Cache{TTL: time.Hour}}, Options{Transport: tr})
+	for range 2 {
+		r := newRequest(t, "GET", "https://a.example/a", "")
+		r.Header.Set("If-None-Match", `"v1"`)
+		a, err := c.Do(t.Context(), principal.Principal{}, r, nil)
+		if err != nil || a.Status != 304 {
+			t.Fatal(a, err)
+		}
+	}
+	if tr.attempts != 2 {
+		t.Errorf("%d requests", tr.attempts)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	c := newCache(&plan.Cache{TTL: time.Hour})
+	for i := range 100 {
+		key := cacheKey{request: [32]byte{byte(i)}}
+		c.put(key, &Answer{Status: 200, Body: make([]byte, 1<<20)})
+	}
+	if c.size > maxCached || c.used.Len() != len(c.byKey) || c.used.Len() != maxCached>>20 {
+		t.Errorf("%d bytes in %d answers (%d keys)", c.size, c.used.Len(), len(c.byKey))
+	}
+	if a, _ := c.get(cacheKey{request: [32]byte{99}}); a == nil {
+		t.Error("the newest is gone")
+	}
+	if a, _ := c.get(cacheKey{}); a != nil {
+		t.Error("the oldest is there")
+	}
+	c.put(cacheKey{request: [32]byte{200}}, &Answer{Status: 200, Body: make([]byte, maxCachedBody+1)})
+	if a, _ := c.get(cacheKey{request: [32]byte{200}}); a != nil {
+		t.Error("an answer that is too large was kept")
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Timeout: 3 * time.Second, Limit: &plan.RateLimit{Every: 2 * time.Second, Burst: 2}}, Options{Transport: counted()})
+		start := time.Now()
+		for i, want := range []time.Duration{0, 0, 2 * time.Second} {
+			if _, err := c.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := time.Since(start); got != want {
+				t.Errorf("call %d went out after %s, want %s", i, got, want)
+			}
+		}
+		// Two calls more want to go out: the first in two seconds, the second in
+		// four, which is after its time.
+		errs := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := c.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
+				errs <- err
+			}()
+			synctest.Wait()
+		}
+		f := failure(t, <-errs, KindLimit)
+		if f.Retry != result.RetryAfter(4*time.Second) {
+			t.Errorf("retry %v", f.Retry)
+		}
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	})
+}
