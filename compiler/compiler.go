@@ -223,15 +223,20 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		switch {
 		case t.Operation != nil:
 			if r := results[t]; r != nil {
-				server.Tools = append(server.Tools, *r)
+				c.serve(server, t, r)
 			}
 		case t.Request != nil:
 			if r, in, ok := c.handWritten(t, apis); ok {
-				server.Tools = append(server.Tools, r)
-				whole[r.Name] = roots{in: in}
+				c.serve(server, t, &r)
+				if t.IsTool() {
+					whole[r.Name] = roots{in: in}
+				}
 			}
+		case t.Prompt != nil:
+			c.serve(server, t, nil)
 		}
 	}
+	c.embedded(server)
 	server.Tools = append(server.Tools, selected...)
 	c.unusedInputs()
 	for _, api := range doc.APIs {
@@ -407,7 +412,9 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			cut = append(cut, d.name)
 		}
 		d.result = &l.tool
-		whole[l.tool.Name] = l.roots
+		if d.tool == nil || d.tool.IsTool() {
+			whole[l.tool.Name] = l.roots
+		}
 		if !served[d.op] {
 			served[d.op] = true
 			cover.Served++

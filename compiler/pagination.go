@@ -75,6 +75,9 @@ func answerPath(t *specs.Text) []string {
 // for pages away from the arguments.
 func (e *editor) paginate(a *apiContext, op *specs.Operation) *plan.Pagination {
 	var p *specs.Pagination
+	if e.tool.tool != nil && !e.tool.tool.IsTool() {
+		return nil // nobody could give a cursor
+	}
 	own := e.tool.tool != nil && e.tool.tool.Pagination != nil
 	if own {
 		if p = e.tool.tool.Pagination; p.Style.Value == "none" {

@@ -27,17 +27,49 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	setHints(&out.Hints, t.Hints)
 
-	root := &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
-	values := map[string]plan.Expr{} // what an argument stands for
-	var names []string
+	in := c.inputs(t, a.in)
+	root, values, arg := in.root, in.values, in.arg
+
+	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
+		return out, nil, false
+	}
+	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
+		if !c.paginateByHand(t, &out, in.names) {
+			return out, nil, false
+		}
+		addCursor(root, out.Pagination)
+	}
+	var cut bool
+	if out.Input, cut = emit(root, inputBudget, 1); cut {
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of %s are larger than %d bytes; deep parts are left open", t, inputBudget), Range: t.Range})
+	}
+	if err := gate(&out, a.patterns); err != nil {
+		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("%s cannot be served: %v", t, err), Range: t.Range})
+		return out, nil, false
+	}
+	return out, root, true
+}
+
+// handInputs are the inputs that an author declared.
+type handInputs struct {
+	root   *schema
+	values map[string]plan.Expr // what an argument stands for
+	names  []string
+	arg    func(name string, at diag.Range) plan.Expr // of values; reports those that do not exist
+}
+
+// inputs lowers the inputs of what is described by hand.
+func (c *compilation) inputs(t *specs.Tool, l *lowerer) *handInputs {
+	out := &handInputs{root: &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}, values: map[string]plan.Expr{}}
+	root, values := out.root, out.values
 	for _, in := range t.Inputs {
-		names = append(names, in.Path)
+		out.names = append(out.names, in.Path)
 		values[in.Path] = argument(in.Path)
 	}
-	arg := func(name string, at diag.Range) plan.Expr {
+	out.arg = func(name string, at diag.Range) plan.Expr {
 		v, ok := values[name]
 		if !ok {
-			d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("tool %q has no input %q", t.Name, name), Hint: didYouMean(name, names, "it has "), Range: at}
+			d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("%s has no input %q", t, name), Hint: didYouMean(name, out.names, "it has "), Range: at}
 			if d.Hint == "" {
 				d.Hint = fmt.Sprintf("declare it with input %q { … }", name)
 			}
@@ -52,7 +84,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of an input", in.Path), Hint: "use up to 64 letters, digits, _ , - and .", Range: in.Range})
 			continue
 		}
-		s := a.in.lower(in.Schema, place{})
+		s := l.lower(in.Schema, place{})
 		if in.Description != nil {
 			s = s.describe(cleanText(in.Description.Value))
 		}
@@ -92,34 +124,16 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	for _, in := range t.Inputs {
 		switch {
 		case in.Value != nil:
-			values[in.Path] = lowerExpr(in.Value, arg)
+			values[in.Path] = lowerExpr(in.Value, out.arg)
 		case in.Wire != nil:
-			v := lowerExpr(in.Wire, arg)
+			v := lowerExpr(in.Wire, out.arg)
 			if optional[in.Path] {
 				v = whenGiven(argument(in.Path), v, constant(nil))
 			}
 			values[in.Path] = v
 		}
 	}
-
-	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
-		return out, nil, false
-	}
-	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
-		if !c.paginateByHand(t, &out, names) {
-			return out, nil, false
-		}
-		addCursor(root, out.Pagination)
-	}
-	var cut bool
-	if out.Input, cut = emit(root, inputBudget, 1); cut {
-		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})
-	}
-	if err := gate(&out, a.patterns); err != nil {
-		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
-		return out, nil, false
-	}
-	return out, root, true
+	return out
 }
 
 // apiOf is the API a hand-written tool calls.
@@ -139,9 +153,9 @@ func (c *compilation) apiOf(t *specs.Tool, apis map[string]*apiContext) *apiCont
 	case 1:
 		return apis[names[0]]
 	case 0:
-		c.diags.Add(diag.Diagnostic{Code: "no-api", Message: fmt.Sprintf("tool %q has no api to call", t.Name), Hint: `add api "name" { base_url = "https://…" }`, Range: t.Range})
+		c.diags.Add(diag.Diagnostic{Code: "no-api", Message: fmt.Sprintf("%s has no api to call", t), Hint: `add api "name" { base_url = "https://…" }`, Range: t.Range})
 	default:
-		c.diags.Add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("tool %q does not say which api it calls", t.Name), Hint: "add api = api." + strings.Join(names, " or api."), Range: t.Range})
+		c.diags.Add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s does not say which api it calls", t), Hint: "add api = api." + strings.Join(names, " or api."), Range: t.Range})
 	}
 	return nil
 }

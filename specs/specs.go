@@ -265,7 +265,8 @@ type Credential struct {
 }
 
 // Tool is a tool written out in HCL: either derived from an operation or
-// described by hand with a request.
+// described by hand with a request. What only differs in who calls it is one too:
+// a resource and a prompt.
 type Tool struct {
 	Name        string
 	Title       *Text
@@ -276,7 +277,9 @@ type Tool struct {
 	Request     *Request      // hand-written
 	Inputs      []*Input
 	Pagination  *Pagination
-	Native      *Text // the Go method that may take its place in generated code; nil: named after the tool
+	Resource    *Resource // nil for a tool
+	Prompt      *Prompt   // nil for a tool
+	Native      *Text     // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }
 

@@ -23,6 +23,8 @@ type Server struct {
 	Listen       string // host:port the spec asks for; "" is stdio
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
+	Resources    []Resource
+	Prompts      []Prompt
 	Coverage     []Coverage
 }
 

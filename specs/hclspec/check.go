@@ -304,25 +304,7 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 		p.toolNames[t.Name] = t.Range
 		p.doc.Tools = append(p.doc.Tools, t)
 	}
-	p.checkInputNames(t.Inputs)
-	operationAt, derived := h.seen["operation"]
-	if derived {
-		if t.Request != nil {
-			p.add(diag.Diagnostic{Code: "request-and-operation", Message: fmt.Sprintf("tool %q has both a request and an operation", t.Name), Hint: "keep the request to describe it by hand, or the operation to derive it", Range: t.Request.Range,
-				Notes: []diag.Note{{Message: "the operation", Range: operationAt}}})
-		}
-		if at, ok := h.seen["api"]; ok {
-			p.add(diag.Diagnostic{Code: "needless-attribute", Message: "api is known from the operation", Hint: "remove it", Range: at})
-		}
-		return
-	}
-	if t.Request == nil {
-		if !p.broken[t] {
-			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("tool %q says neither its request nor its operation", t.Name), Hint: `add request "GET" "/path" { … }, or operation = api.NAME["id"]`, Range: h.rng})
-		}
-		return
-	}
-	p.checkHandWritten(h, t)
+	p.closeCall(h, t)
 }
 
 // checkHandWritten checks the inputs of a tool described by hand against their
@@ -357,11 +339,20 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			used[a.Name] = true
 			if inputs[a.Name] == nil && !h.broken {
 				used[diag.Nearest(a.Name, names)] = true // one mistake, not two
-				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("tool %q has no input %q", t.Name, a.Name), Hint: inputHint(a.Name, names), Range: a.Range})
+				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("%s has no input %q", h.title(), a.Name), Hint: inputHint(a.Name, names), Range: a.Range})
 			}
 		})
 	}
 	r := t.Request
+	var exprs []*specs.Expr
+	if r == nil { // a prompt may do without
+		r = &specs.Request{}
+	} else {
+		exprs = requestExprs(r)
+	}
+	if t.Prompt != nil {
+		exprs = append(exprs, messageExprs(t.Prompt)...)
+	}
 	for _, m := range pathParam.FindAllStringSubmatchIndex(r.Path, -1) {
 		if m[0] > 0 && r.Path[m[0]-1] == '$' {
 			continue // reported already
@@ -372,7 +363,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 		switch {
 		case in == nil && !h.broken:
 			used[diag.Nearest(name, names)] = true
-			p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but tool %q has no such input", name, t.Name), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
+			p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but %s has no such input", name, h.title()), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
 		case in != nil && in.Optional != nil && in.Optional.Value && in.Default == nil:
 			p.add(diag.Diagnostic{Code: "optional-in-path", Message: fmt.Sprintf("the path needs {%s}, but the input is optional", name), Hint: "remove optional, or give it a default", Range: pathRange(r, m[0], m[1]),
 				Notes: []diag.Note{{Message: "the input", Range: in.Range}}})
@@ -384,7 +375,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", x.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, x.Name), Range: x.Range})
 		}
 	}
-	for _, x := range requestExprs(r) {
+	for _, x := range exprs {
 		use(x)
 		eachExpr(x, func(x *specs.Expr) {
 			if x.Op == specs.ExprTemplate {
@@ -475,9 +466,9 @@ func (p *parser) checkDocument() {
 			unknown(t.API.Value, t.API.Range)
 		case t.Request != nil && !p.broken[t] && len(p.lost) == 0:
 			if len(names) == 0 {
-				p.add(diag.Diagnostic{Code: "missing-api", Message: fmt.Sprintf("tool %q has no api to send its request to", t.Name), Hint: `declare one: api "name" { base_url = "https://…" }`, Range: t.Range})
+				p.add(diag.Diagnostic{Code: "missing-api", Message: fmt.Sprintf("%s has no api to send its request to", t), Hint: `declare one: api "name" { base_url = "https://…" }`, Range: t.Range})
 			} else if len(names) > 1 {
-				p.add(diag.Diagnostic{Code: "ambiguous-api", Message: fmt.Sprintf("tool %q does not say which api it belongs to", t.Name), Hint: fmt.Sprintf("add api = api.%s, one of %s", names[0], strings.Join(names, ", ")), Range: t.Range})
+				p.add(diag.Diagnostic{Code: "ambiguous-api", Message: fmt.Sprintf("%s does not say which api it belongs to", t), Hint: fmt.Sprintf("add api = api.%s, one of %s", names[0], strings.Join(names, ", ")), Range: t.Range})
 			}
 		}
 		if t.Operation != nil && p.unloaded[t.Operation.API] {

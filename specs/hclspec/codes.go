@@ -32,6 +32,8 @@ func Codes() []Code {
 		{"duplicate-local", "two locals of one name"},
 		{"duplicate-api", "two APIs of one name"},
 		{"duplicate-tool", "two tools of one name"},
+		{"duplicate-resource", "two resources that are read by the same URIs"},
+		{"duplicate-prompt", "two prompts of one name"},
 		{"duplicate-input", "two inputs of one name in a tool or override"},
 
 		{"wrong-type", "a value of the wrong type"},
@@ -76,6 +78,9 @@ func Codes() []Code {
 		{"optional-in-text", "warning: a text that needs an optional input"},
 		{"two-bodies", "a request with two bodies"},
 		{"unknown-input", "no such input"},
+		{"input-nobody-gives", "an input of a resource that is no variable of its URI"},
+		{"invalid-uri", "not the URI of a resource"},
+		{"missing-block", "a block that is required is not written"},
 		{"unused-input", "warning: an input that the request does not use"},
 	}
 }

@@ -50,7 +50,7 @@ func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Lo
 		language: language(), functions: map[string]*function{},
 		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{},
 		weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{},
-		toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
+		toolNames: map[string]diag.Range{}, resources: map[string]diag.Range{}, promptNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
 	for _, f := range functionTable() {
 		p.functions[f.name] = f
 	}
@@ -151,9 +151,11 @@ type parser struct {
 	byHand    map[string]bool // APIs without an OpenAPI document
 	unloaded  map[string]bool // APIs whose document could not be read
 
-	toolNames map[string]diag.Range
-	toolStart int                  // diagnostics before the tool being decoded
-	faulty    map[*specs.Tool]bool // tools with mistakes
+	toolNames   map[string]diag.Range
+	resources   map[string]diag.Range // by uriKey
+	promptNames map[string]diag.Range
+	toolStart   int                  // diagnostics before the tool being decoded
+	faulty      map[*specs.Tool]bool // tools with mistakes
 
 	doc   *specs.Document
 	diags diag.List

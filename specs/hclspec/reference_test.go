@@ -103,7 +103,7 @@ func TestAttributeExamples(t *testing.T) {
 func newTestParser(t *testing.T) *parser {
 	t.Helper()
 	p := &parser{ctx: t.Context(), reader: &specs.Reader{}, doc: &specs.Document{}, language: language(), functions: map[string]*function{},
-		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{}, weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{}, toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
+		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{}, weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{}, toolNames: map[string]diag.Range{}, resources: map[string]diag.Range{}, promptNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
 	for _, f := range functionTable() {
 		p.functions[f.name] = f
 	}
