@@ -125,6 +125,14 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	if t.Pagination != nil && t.Output == "" {
 		t.Pagination.Member = cursorMember // nothing was promised that it could break
 	}
+	said := a.api.Response
+	for _, l := range d.layers {
+		said = inherit(said, l.response)
+	}
+	shapeAnswer(&t.Response, said, func(x *specs.Expr) plan.Expr { return edits.expr(x, nil, plan.Expr{}) })
+	if out.diags.HasErrors() {
+		return out
+	}
 	var cut bool
 	out.roots.in = inputSchema(args)
 	if t.Pagination != nil {

@@ -23,8 +23,8 @@ const cursorMember = "next_cursor"
 // pagination is the plan's word for a block. names are the arguments that are
 // taken.
 func pagination(p *specs.Pagination, names []string) *plan.Pagination {
-	out := &plan.Pagination{Style: p.Style.Value, Model: p.Mode != nil && p.Mode.Value == "model", Param: written(p.Param), Input: "cursor", Size: countOf(p.Size, 0),
-		Items: answerPath(p.Items), Next: answerPath(p.Next), NextHeader: written(p.NextHeader), Total: answerPath(p.Total), Pages: answerPath(p.Pages), HasMore: answerPath(p.HasMore),
+	out := &plan.Pagination{Style: p.Style.Value, Model: p.Mode != nil && p.Mode.Value == "model", Param: p.Param.Str(), Input: "cursor", Size: countOf(p.Size, 0),
+		Items: answerPath(p.Items), Next: answerPath(p.Next), NextHeader: p.NextHeader.Str(), Total: answerPath(p.Total), Pages: answerPath(p.Pages), HasMore: answerPath(p.HasMore),
 		MaxPages: countOf(p.MaxPages, defaultMaxPages), MaxItems: countOf(p.MaxItems, defaultMaxItems)}
 	switch {
 	case out.Style == plan.PageNumber:
@@ -41,13 +41,6 @@ func pagination(p *specs.Pagination, names []string) *plan.Pagination {
 	return out
 }
 
-func written(t *specs.Text) string {
-	if t == nil {
-		return ""
-	}
-	return t.Value
-}
-
 func countOf(n *specs.Count, standard int) int {
 	if n == nil {
 		return standard
@@ -56,18 +49,11 @@ func countOf(n *specs.Count, standard int) int {
 }
 
 // answerPath are the steps of a path into an answer.
-func answerPath(t *specs.Text) []string {
-	var out []string
-	for step := range strings.SplitSeq(written(t), ".") {
-		name, last := strings.CutSuffix(step, plan.LastItem)
-		if name != "" {
-			out = append(out, name)
-		}
-		if last {
-			out = append(out, plan.LastItem)
-		}
+func answerPath(p *specs.Path) []string {
+	if p == nil {
+		return nil
 	}
-	return out
+	return pathNames(p)
 }
 
 // paginate makes a derived tool return whole lists: as its own block says, or the
@@ -96,7 +82,7 @@ func (e *editor) paginate(a *apiContext, op *specs.Operation) *plan.Pagination {
 	if own && a.listAt(op, answerPath(p.Items)) == noList {
 		d := diag.Diagnostic{Severity: diag.Warning, Code: "pagination-without-list", Message: fmt.Sprintf("operation %q answers no list", op.ID), Hint: `say where the list is: items = "…"`, Range: p.Range}
 		if p.Items != nil {
-			d.Message, d.Range = fmt.Sprintf("operation %q answers no list at %q", op.ID, p.Items.Value), p.Items.Range
+			d.Message, d.Range = fmt.Sprintf("operation %q answers no list at %q", op.ID, strings.Join(answerPath(p.Items), ".")), p.Items.Range
 		}
 		if at := a.firstList(op); at != "" {
 			d.Hint = fmt.Sprintf("there is one at %q", at)

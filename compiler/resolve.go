@@ -27,6 +27,7 @@ type layer struct {
 	title, description *specs.Text
 	hints              specs.Hints
 	inputs             []*specs.Input
+	response           *specs.Shaping
 	used               []atomic.Bool // per input: some tool has it; nil for a tool block
 }
 
@@ -325,7 +326,7 @@ func (c *compilation) nameDerived(all []*selection) {
 // override attaches what the author changes to the tools it concerns.
 func (c *compilation) override(s *selection) {
 	for _, o := range s.api.Overrides {
-		l := layer{title: o.Title, description: o.Description, hints: o.Hints, inputs: o.Inputs, used: make([]atomic.Bool, len(o.Inputs))}
+		l := layer{title: o.Title, description: o.Description, hints: o.Hints, inputs: o.Inputs, response: o.Response, used: make([]atomic.Bool, len(o.Inputs))}
 		any := false
 		for _, d := range s.derived {
 			if glob(o.Pattern.Value, d.op.ID) {
@@ -351,7 +352,7 @@ func (c *compilation) override(s *selection) {
 	}
 	for _, d := range s.derived {
 		if t := d.tool; t != nil {
-			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs})
+			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs, response: t.Response})
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (c *compilation) resource(server *plan.Server, t *specs.Tool, call *plan.To
 	if err != nil {
 		return // the front-end has said it
 	}
-	out := plan.Resource{URI: t.Resource.URI.Value, Name: call.Name, Title: call.Title, Description: call.Description, MIME: written(t.Resource.MIME), Call: *call}
+	out := plan.Resource{URI: t.Resource.URI.Value, Name: call.Name, Title: call.Title, Description: call.Description, MIME: t.Resource.MIME.Str(), Call: *call}
 	if t.Title == nil && t.Operation == nil {
 		out.Title = ""
 	}

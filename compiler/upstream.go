@@ -87,15 +87,24 @@ func (c *compilation) size(t *specs.Text, otherwise int64) int64 {
 	if t == nil {
 		return otherwise
 	}
-	digits := strings.TrimRight(t.Value, "KMGTiBkmgtb ")
-	unit := strings.ToUpper(strings.TrimSpace(t.Value[len(digits):]))
-	factor := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}[unit]
-	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-	if err != nil || factor == 0 || n*factor < 1 || n*factor > math.MaxInt64/2 {
+	n, ok := bytesOf(t.Value)
+	if !ok {
 		c.diags.Add(diag.Diagnostic{Code: "invalid-size", Message: fmt.Sprintf("%q is no size", t.Value), Hint: `write a number and a unit, such as "10MB" or "4MiB"`, Range: t.Range})
 		return otherwise
 	}
-	return int64(n * factor)
+	return n
+}
+
+// bytesOf reads a size with its unit.
+func bytesOf(s string) (int64, bool) {
+	digits := strings.TrimRight(s, "KMGTiBkmgtb ")
+	unit := strings.ToUpper(strings.TrimSpace(s[len(digits):]))
+	factor := map[string]float64{"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}[unit]
+	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	if err != nil || factor == 0 || n*factor < 1 || n*factor > math.MaxInt64/2 {
+		return 0, false
+	}
+	return int64(n * factor), true
 }
 
 // baseURL decides where an API is. given is the word of the command line, which

@@ -2,8 +2,11 @@ package specs
 
 import "github.com/mcpc-dev/mcpc/specs/diag"
 
-// Pagination is how an upstream cuts a list into pages, as written. Paths of an
-// answer are names with dots between them; [-1] is the last element of a list.
+// LastItem is the name of a step of a [Pagination] path.
+const LastItem = "[-1]"
+
+// Pagination is how an upstream cuts a list into pages, as written. In its paths
+// the step [LastItem] is the last element of a list.
 type Pagination struct {
 	Style      Text  // page, offset, cursor, link_header, next_url; "none" of a tool sets that of its API aside
 	Param      *Text // what asks for a page
@@ -11,21 +14,14 @@ type Pagination struct {
 	SizeParam  *Text
 	Size       *Count
 	Start      *Count
-	Items      *Text // path of the list; nil: the answer is the list
-	Next       *Text // path of the next cursor or address
+	Items      *Path // path of the list; nil: the answer is the list
+	Next       *Path // path of the next cursor or address
 	NextHeader *Text
-	Total      *Text
-	Pages      *Text
-	HasMore    *Text
+	Total      *Path
+	Pages      *Path
+	HasMore    *Path
 	MaxPages   *Count
 	MaxItems   *Count
 	Mode       *Text // "auto" or "model"
 	Range      diag.Range
-}
-
-// Count is a whole number with its place. A nil *Count is an attribute not
-// written.
-type Count struct {
-	Value int
-	Range diag.Range
 }

@@ -26,6 +26,14 @@ type Text struct {
 	Range diag.Range
 }
 
+// Str returns the text; "" for nil.
+func (t *Text) Str() string {
+	if t == nil {
+		return ""
+	}
+	return t.Value
+}
+
 // Flag is a boolean with its place. A nil *Flag is an attribute not written.
 type Flag struct {
 	Value bool
@@ -82,6 +90,7 @@ type API struct {
 	// Paginations are for operations that have their parameters; the first that
 	// fits counts.
 	Paginations []*Pagination
+	Response    *Shaping // of all its tools; nil: not written
 
 	// Declared is the number of operations the document declares, skipped ones
 	// included; len(Operations) + len(Skipped) equals it.
@@ -136,6 +145,7 @@ type Override struct {
 	Title       *Text
 	Hints       Hints
 	Inputs      []*Input
+	Response    *Shaping
 	Range       diag.Range
 }
 
@@ -277,6 +287,7 @@ type Tool struct {
 	Request     *Request      // hand-written
 	Inputs      []*Input
 	Pagination  *Pagination
+	Response    *Shaping
 	Resource    *Resource // nil for a tool
 	Prompt      *Prompt   // nil for a tool
 	Native      *Text     // the Go method that may take its place in generated code; nil: named after the tool

@@ -5,12 +5,13 @@ package plan
 // errors, select and shape, render.
 type Response struct {
 	Kind    string // "" by Content-Type; "json", "xml", "csv", "form", "html", "text", "bytes" … forces
-	Charset string // of the body, by its IANA name; wins over what the answer says
+	Charset string // of the body, by a name of WHATWG or IANA; wins over what the answer says
 	Wrap    bool   // the result is {"result": value}, because the value is not an object
 	Shape   *Shape // for XML answers: names, arrays and types, from a schema
 	XML     *XMLReading
 	CSV     *CSVReading
-	HTML    string // tag, #id or .class of the part that counts; "" finds the main part
+	Types   []NameType // texts of XML, CSV and forms that are numbers or booleans, by element, column or field
+	HTML    string     // tag, #id or .class of the part that counts; "" finds the main part
 
 	Errors []ErrorRule // answers of status 2xx that are errors all the same; the first that fits
 	Advice []Advice    // what to tell the model of error statuses; the first that fits
@@ -27,18 +28,18 @@ type Response struct {
 // elements, without a prefix unless Namespaces are given; "@name" is an
 // attribute.
 type XMLReading struct {
-	SOAP       bool       // the document is a SOAP envelope: its body counts, a fault is an error
-	Lists      []string   // elements that are lists even when there is one
-	Types      []NameType // elements and attributes whose text is a number or boolean
+	SOAP       bool     // the document is a SOAP envelope: its body counts, a fault is an error
+	Lists      []string // elements that are lists even when there is one
 	Namespaces []Namespace
 }
 
 // CSVReading says how CSV becomes a list.
 type CSVReading struct {
-	Delimiter string     // one character; "" is what the Content-Type says, or a comma
-	NoHeader  bool       // the first row holds values
-	Columns   []string   // names of the columns, instead of the first row's
-	Types     []NameType // columns that are numbers or booleans
+	Delimiter string   // one character; "" is found out from the first line
+	Quote     string   // one character; "" is a double quote
+	NoQuote   bool     // no character quotes
+	NoHeader  bool     // the first row holds values
+	Columns   []string // names of the columns, instead of the first row's
 }
 
 // NameType is the JSON type of a named text: "integer", "number", "boolean" or
@@ -57,6 +58,7 @@ type Namespace struct {
 // Selection is the part of a decoded answer that is kept.
 type Selection struct {
 	Root   []string   // members that lead to the value; the rest of the answer is dropped
+	List   bool       // what Root leads to is a list: nothing is an empty one, one value a list of it
 	Rename []NamePair // keys of objects, at any depth
 	Fields []Path     // what is kept, after Rename; nil: everything
 	Drop   []Path     // what is not, after Rename
@@ -80,10 +82,14 @@ type PathStep struct {
 }
 
 // ErrorRule recognises an answer that is an error although its status is not.
+// All of its conditions hold.
 type ErrorRule struct {
-	Condition Expr   // over response
-	Message   Expr   // text for the model
-	Retry     string // "no", "later" or ""
+	Status    []int    // of the answer; nil: any
+	Element   []string // members that lead to one that is there; nil: not asked
+	Member    []string // members that lead to one that is not null, false, 0 or empty; nil: not asked
+	Condition *Expr    // over args and response; an error in it is false; nil: not asked
+	Message   *Expr    // text for the model; nil: what the answer says
+	Retry     string   // "no", "later" or ""
 }
 
 // Advice is what a model is told about an error status.

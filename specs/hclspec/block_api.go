@@ -185,7 +185,7 @@ func apiBlock() *block {
 					{name: "description", kind: textKind, doc: "told to the model", example: `description = "…"`,
 						set: into(func(o *specs.Override, s *setting) { o.Description = s.text })},
 				}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Override).Hints })...),
-				inner: []*block{inputBlock()},
+				inner: []*block{inputBlock(), responseBlock()},
 				open: func(_ *parser, h *head, parent any) any {
 					t, o := parent.(*apiTarget), &specs.Override{Pattern: h.label(), Range: h.rng}
 					t.api.Overrides = append(t.api.Overrides, o)
@@ -195,6 +195,7 @@ func apiBlock() *block {
 				close: func(p *parser, _ *head, _, target any) { p.checkInputNames(target.(*specs.Override).Inputs) },
 			},
 			paginationBlock(false),
+			responseBlock(),
 		},
 		open: func(p *parser, h *head, _ any) any {
 			name := h.label().Value

@@ -77,7 +77,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	api.BaseURL, api.Auth, api.Headers = written.BaseURL, written.Auth, written.Headers
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
 	api.Limit, api.Cache = written.Limit, written.Cache
-	api.Expose, api.Overrides, api.ExposeAll = written.Expose, written.Overrides, false
+	api.Expose, api.Overrides, api.Response, api.ExposeAll = written.Expose, written.Overrides, written.Response, false
 	api.Paginations = written.Paginations
 	p.doc.APIs = append(p.doc.APIs, &api)
 }
@@ -375,7 +375,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", x.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, x.Name), Range: x.Range})
 		}
 	}
-	for _, x := range exprs {
+	for _, x := range append(exprs, shapingExprs(t.Response)...) {
 		use(x)
 		eachExpr(x, func(x *specs.Expr) {
 			if x.Op == specs.ExprTemplate {
@@ -387,7 +387,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 	}
 	for _, in := range t.Inputs {
 		if in.Path != "" && !used[in.Path] && !h.broken && !p.broken[r] {
-			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used in the request", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})
+			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})
 		}
 	}
 }

@@ -78,7 +78,7 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 	}
 	b.WriteString("\n")
 	for _, i := range c.inner {
-		if i.name == "input" && c.name == "override" {
+		if i.name == "input" && c.name == "override" || i.name == "response" && c.name != "tool" {
 			continue // the same as in tool
 		}
 		writeBlock(b, i, c.name, level+1)

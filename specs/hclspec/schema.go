@@ -25,6 +25,7 @@ type block struct {
 	label    string   // what the label says; "": the block has none
 	labelDoc string   // for the reference
 	labels   []string // labels that are allowed; nil: any
+	optional bool     // the label may be missing
 	second   string   // what the second label says; only request has two
 
 	once  bool  // at most one in its parent
@@ -74,13 +75,18 @@ const (
 	credentialKind             // bearer(…), basic(…), api_key(…)
 	operationKind              // api.name["id"]
 	apiKind                    // api.name
-	templateKind               // text over operation.…
+	templateKind               // text, computed
+	pathKind                   // "user.login", leads to one value
+	pathsKind                  // list of paths, which may have patterns
+	typesKind                  // { NAME = integer }
+	jqKind                     // a program of jq
 	settingsKind               // object of fixed members, each with a row of its own
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
-		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text", "settings"}[k]
+		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
+		"path", "list of paths", "object of types", "jq program", "settings"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -125,6 +131,9 @@ type setting struct {
 	typ     *inputType
 	cred    *specs.Credential
 	op      *specs.OperationRef
+	paths   []specs.Path // one of a pathKind
+	pairs   []specs.Pair // of a textMapKind
+	typed   []specs.TypedName
 	members []memberSetting      // of settings
 	raw     hclsyntax.Expression // of an attribute of free name, not evaluated
 }
@@ -245,6 +254,8 @@ func (p *parser) checkLabels(c *block, h *head) bool {
 		}
 	}
 	switch {
+	case len(h.labels) == 0 && c.optional:
+		return true
 	case len(h.labels) < want:
 		form := c.name
 		for i := range want {
@@ -344,6 +355,10 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		return s.text != nil
 	case settingsKind:
 		return p.settings(e, row, s)
+	case typesKind:
+		var ok bool
+		s.typed, ok = p.typedNames(e, row)
+		return ok
 	}
 
 	x := p.lower(e, sc)
@@ -380,7 +395,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	}
 	s.node = v
 	switch row.kind {
-	case textKind:
+	case textKind, pathKind, jqKind:
 		if v.Kind != specs.String {
 			return wrong("text")
 		}
@@ -395,6 +410,14 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			}
 		}
 		s.text = &specs.Text{Value: v.Text, Range: s.rng}
+		switch row.kind {
+		case pathKind:
+			path, ok := p.path(row.name, *s.text, false)
+			s.paths = []specs.Path{path}
+			return ok
+		case jqKind:
+			return p.checkJQ(row.name, *s.text)
+		}
 	case boolKind:
 		if v.Kind != specs.Bool {
 			return wrong("true or false")
@@ -423,7 +446,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			return false
 		}
 		s.text = &specs.Text{Value: v.Text, Range: s.rng}
-	case textsKind, statusesKind:
+	case textsKind, statusesKind, pathsKind:
 		if v.Kind != specs.Array {
 			return wrong("a list")
 		}
@@ -450,7 +473,21 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 				ok = false
 				continue
 			}
-			s.texts = append(s.texts, specs.Text{Value: f.Value.Text, Range: r})
+			t := specs.Text{Value: f.Value.Text, Range: r}
+			if row.kind == pathsKind {
+				path, sound := p.path(row.name, t, true)
+				s.paths = append(s.paths, path)
+				ok = ok && sound
+				continue
+			}
+			if row.check != nil {
+				if problem, advice := row.check(t.Value); problem != "" {
+					p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: r})
+					ok = false
+					continue
+				}
+			}
+			s.texts = append(s.texts, t)
 		}
 		return ok
 	case textMapKind:
@@ -461,6 +498,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			if f.Value.Kind != specs.String {
 				return wrong("an object of text")
 			}
+			s.pairs = append(s.pairs, specs.Pair{Name: specs.Text{Value: f.Key, Range: cmpRange(f.KeyRange(), s.rng)}, Value: specs.Text{Value: f.Value.Text, Range: cmpRange(f.Value.Range(), s.rng)}})
 		}
 	case valuesKind:
 		if v.Kind != specs.Array {

@@ -23,8 +23,8 @@ import (
 func (d *Decoder) html(b *body) *result.Result {
 	if d.forced == unknown && looksJSON(b.bytes) {
 		if d.wantsJSON {
-			if res := d.tryJSON(b); res != nil {
-				return res
+			if v, err := readJSON(b); err == nil {
+				return d.deliver(b, v)
 			}
 		}
 		return d.plain(b)

@@ -14,8 +14,8 @@ import (
 
 // json delivers a body that is said to be JSON.
 func (d *Decoder) json(b *body) *result.Result {
-	if res := d.tryJSON(b); res != nil {
-		return res
+	if v, err := readJSON(b); err == nil {
+		return d.deliver(b, v)
 	}
 	if looksHTML(b.bytes) { // an error page, or a login form, with status 200
 		return d.html(b)
@@ -23,8 +23,8 @@ func (d *Decoder) json(b *body) *result.Result {
 	return d.plain(b)
 }
 
-// tryJSON delivers a body if it is JSON, or the beginning of JSON that was cut.
-func (d *Decoder) tryJSON(b *body) *result.Result {
+// readJSON reads a body if it is JSON, or the beginning of JSON that was cut.
+func readJSON(b *body) (value, error) {
 	text := b.bytes
 	valid := jsontext.Value(text).IsValid()
 	if !valid {
@@ -33,30 +33,21 @@ func (d *Decoder) tryJSON(b *body) *result.Result {
 	}
 	switch v := jsontext.Value(text); {
 	case valid:
-		res := result.Text(string(text))
-		d.structure(res, text)
-		return res
+		return value{json: text}, nil
 	case v.IsValid(jsontext.AllowDuplicateNames(true)):
-		res := result.Text(string(text))
-		if once := lastNames(text); once != nil {
-			d.structure(res, once)
-		}
-		return res
+		return value{json: lastNames(text), text: text}, nil
 	case !b.cut:
-		return nil
+		return value{}, errUndecoded
 	}
 	c, ok := shorten(text, len(text))
 	if !ok {
-		return nil
+		return value{}, errUndecoded
 	}
-	res := result.Text(string(c.text))
-	if once := c.text; jsontext.Value(once).IsValid() {
-		d.structure(res, once)
-	} else if once = lastNames(once); once != nil {
-		d.structure(res, once)
+	out := value{json: c.text, text: c.text, cut: true, where: c.String()}
+	if !jsontext.Value(c.text).IsValid() {
+		out.json = lastNames(c.text)
 	}
-	d.note(b, res, c.String())
-	return res
+	return out, nil
 }
 
 // lastNames rewrites JSON so that of members of one name the last remains, in
@@ -272,26 +263,21 @@ func scan(text []byte) (open []level, end jsontext.Pointer) {
 	}
 }
 
-// lines delivers JSON values that follow one another, each on its line or, in
-// json-seq (RFC 7464), after a record separator.
+// lines delivers JSON values that follow one another.
 func (d *Decoder) lines(b *body) *result.Result {
-	text := b.records()
-	list, n, err := listOf(text)
+	v, err := readLines(b)
 	if err != nil {
-		return d.text(b, string(text))
+		return d.text(b, string(recordText(b)))
 	}
-	res := result.Text(string(text))
-	if d.declared {
-		d.structure(res, list)
+	if !d.declared {
+		v.json = nil
 	}
-	if b.cut {
-		d.note(b, res, (&cut{elements: n}).String())
-	}
-	return res
+	return d.deliver(b, v)
 }
 
-// records is a body of lines, without record separators and a line that was cut.
-func (b *body) records() []byte {
+// recordText is the text of a sequence of JSON values, each on its line or, in
+// json-seq (RFC 7464), after a record separator.
+func recordText(b *body) []byte {
 	text := bytes.ReplaceAll(b.utf8(""), []byte{0x1e}, nil)
 	if b.cut {
 		text = text[:bytes.LastIndexByte(text, '\n')+1]
@@ -299,17 +285,19 @@ func (b *body) records() []byte {
 	return text
 }
 
-// listOf is a JSON list of the values in text, and how many they are.
-func listOf(text []byte) (list []byte, n int, err error) {
-	list = append(make([]byte, 0, len(text)+2), '[')
+// readLines reads a sequence of JSON values as a list.
+func readLines(b *body) (value, error) {
+	text := recordText(b)
+	list := []byte{'['}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text))
+	n := 0
 	for {
 		v, err := dec.ReadValue()
 		if errors.Is(err, io.EOF) {
-			return append(list, ']'), n, nil
+			break
 		}
 		if err != nil {
-			return nil, n, err
+			return value{}, errUndecoded
 		}
 		if n > 0 {
 			list = append(list, ',')
@@ -317,4 +305,9 @@ func listOf(text []byte) (list []byte, n int, err error) {
 		list = append(list, v...)
 		n++
 	}
+	out := value{json: append(list, ']'), text: text, cut: b.cut}
+	if b.cut {
+		out.where = (&cut{elements: n}).String()
+	}
+	return out, nil
 }

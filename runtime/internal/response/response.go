@@ -163,8 +163,8 @@ func (d *Decoder) decode(k kind, b *body) *result.Result {
 		return d.multipart(b)
 	case kindText:
 		if d.forced == unknown && d.wantsJSON && looksJSON(b.bytes) {
-			if res := d.tryJSON(b); res != nil {
-				return res
+			if v, err := readJSON(b); err == nil {
+				return d.deliver(b, v)
 			}
 		}
 		if d.forced == unknown && d.shape != nil && looksXML(b.bytes) {
@@ -175,8 +175,8 @@ func (d *Decoder) decode(k kind, b *body) *result.Result {
 		return d.picture(b, k)
 	case kindBytes:
 		if d.forced == unknown && d.wantsJSON && looksJSON(b.bytes) {
-			if res := d.tryJSON(b); res != nil {
-				return res
+			if v, err := readJSON(b); err == nil {
+				return d.deliver(b, v)
 			}
 		}
 		return d.blob(b)

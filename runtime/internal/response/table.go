@@ -12,8 +12,17 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 )
 
-// table delivers CSV (RFC 4180) or tab-separated values as a list of objects.
+// table delivers CSV (RFC 4180) or tab-separated values as a list.
 func (d *Decoder) table(b *body, tabs bool) *result.Result {
+	v, err := readTable(b, tabs)
+	if err != nil {
+		return d.plain(b)
+	}
+	return d.deliver(b, v)
+}
+
+// readTable reads CSV or tab-separated values as a list of objects.
+func readTable(b *body, tabs bool) (value, error) {
 	text := b.utf8("")
 	if b.cut {
 		text = text[:bytes.LastIndexByte(text, '\n')+1]
@@ -25,20 +34,18 @@ func (d *Decoder) table(b *body, tabs bool) *result.Result {
 	t := tableWriter{out: []byte{'['}, header: b.media.params["header"] != "absent"}
 	if err := t.csv(text, comma, b.cut); err != nil {
 		if !tabs {
-			return d.plain(b)
+			return value{}, errUndecoded
 		}
 		// Spreadsheets quote, the registered format (text/tab-separated-values)
 		// knows no quotes.
 		t = tableWriter{out: []byte{'['}, header: t.header}
 		t.lines(text)
 	}
-	t.out = append(t.out, ']')
-	res := result.Text(string(t.out))
-	d.structure(res, t.out)
-	if b.cut || t.full {
-		d.note(b, res, (&cut{elements: t.rows}).String())
+	out := value{json: append(t.out, ']'), cut: b.cut || t.full}
+	if out.cut {
+		out.where = (&cut{elements: t.rows}).String()
 	}
-	return res
+	return out, nil
 }
 
 // tableWriter writes rows as a JSON list.
@@ -176,9 +183,18 @@ func appendList(out []byte, values []string) []byte {
 	return append(out, ']')
 }
 
-// form delivers application/x-www-form-urlencoded text as an object, in its
-// order; a name that is there more than once has a list.
+// form delivers application/x-www-form-urlencoded text as an object.
 func (d *Decoder) form(b *body) *result.Result {
+	v, err := readForm(b)
+	if err != nil {
+		return d.plain(b)
+	}
+	return d.deliver(b, v)
+}
+
+// readForm reads a form in its order; a name that is there more than once has a
+// list.
+func readForm(b *body) (value, error) {
 	text := string(bytes.TrimSpace(b.utf8("")))
 	var order []string
 	values := map[string][]string{}
@@ -186,17 +202,17 @@ func (d *Decoder) form(b *body) *result.Result {
 		if pair == "" {
 			continue
 		}
-		name, value, found := strings.Cut(pair, "=")
+		name, field, found := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
-		value, err2 := url.QueryUnescape(value)
+		field, err2 := url.QueryUnescape(field)
 		if err != nil || err2 != nil || !found && len(order) == 0 && !strings.Contains(text, "&") {
-			return d.plain(b)
+			return value{}, errUndecoded
 		}
 		name = strings.ToValidUTF8(name, "\ufffd")
 		if values[name] == nil {
 			order = append(order, name)
 		}
-		values[name] = append(values[name], value)
+		values[name] = append(values[name], field)
 	}
 	out := []byte{'{'}
 	for i, name := range order {
@@ -210,11 +226,5 @@ func (d *Decoder) form(b *body) *result.Result {
 			out = appendList(out, v)
 		}
 	}
-	out = append(out, '}')
-	res := result.Text(string(out))
-	d.structure(res, out)
-	if b.cut {
-		d.note(b, res, "")
-	}
-	return res
+	return value{json: append(out, '}'), cut: b.cut}, nil
 }

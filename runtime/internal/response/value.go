@@ -1,46 +1,54 @@
 package response
 
 import (
-	"net/http"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"errors"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
-	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 )
 
-// Value is the JSON that an answer holds or is decoded to, for who has to look
-// into it before it becomes a result ([Decoder.ResultOf]). It is false for
-// errors, for what was cut off, and for answers that are no data.
-func (d *Decoder) Value(a *upstream.Answer) (jsontext.Value, bool) {
-	if a.Status >= 300 || a.Method == http.MethodHead || len(a.Body) == 0 || a.Truncated {
-		return nil, false
-	}
-	m := mediaOf(a.Header)
-	k := d.forced
-	if k == unknown {
-		k = m.kind
-	}
-	b := &body{answer: a, media: m, bytes: a.Body}
-	if k == kindLines {
-		list, _, err := listOf(b.records())
-		return list, err == nil
-	}
-	if k == kindJSON || k == unknown || k == kindText {
-		if v := jsontext.Value(a.Body); v.IsValid(jsontext.AllowDuplicateNames(true)) {
-			return v, true
-		}
-	}
-	res := d.decode(k, b)
-	if res.IsError || len(res.Content) != 1 || res.Content[0].Type != result.TypeText {
-		return nil, false
-	}
-	v := jsontext.Value(res.Content[0].Text)
-	return v, v.IsValid(jsontext.AllowDuplicateNames(true))
+// errUndecoded is a body that is not what it is said to be. It is delivered as
+// text.
+var errUndecoded = errors.New("not what it is said to be")
+
+// value is a body decoded to a JSON value.
+type value struct {
+	json  []byte // valid, no name twice in an object; nil when it could not be made so
+	text  []byte // JSON as it came, where that differs; nil otherwise
+	cut   bool   // the rest of it is missing
+	where string // what was cut, a sentence; "" when that is not known
 }
 
-// ResultOf makes the result of a value that [Decoder.Value] decoded of an answer,
-// or that was put together from several.
-func (d *Decoder) ResultOf(a *upstream.Answer, v jsontext.Value) *result.Result {
-	return d.decode(kindJSON, &body{answer: a, bytes: v})
+// value decodes a body of a kind that has values: JSON, NDJSON, XML, CSV, TSV,
+// forms. Other kinds, and bodies that are not what they are said to be, are an
+// error.
+func (d *Decoder) value(k kind, b *body) (value, error) {
+	switch k {
+	case kindJSON:
+		return readJSON(b)
+	case kindLines:
+		return readLines(b)
+	case kindXML:
+		return d.readXML(b)
+	case kindCSV, kindTSV:
+		return readTable(b, k == kindTSV)
+	case kindForm:
+		return readForm(b)
+	}
+	return value{}, errUndecoded
+}
+
+// deliver makes a result of a decoded value.
+func (d *Decoder) deliver(b *body, v value) *result.Result {
+	text := v.text
+	if text == nil {
+		text = v.json
+	}
+	res := result.Text(string(text))
+	if v.json != nil {
+		d.structure(res, v.json)
+	}
+	if v.cut {
+		d.note(b, res, v.where)
+	}
+	return res
 }

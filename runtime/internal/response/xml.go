@@ -30,13 +30,23 @@ type element struct {
 
 // xml delivers an XML document as JSON.
 func (d *Decoder) xml(b *body) *result.Result {
+	v, err := d.readXML(b)
+	if err == nil {
+		return d.deliver(b, v)
+	}
+	text := b.utf8(xmlEncoding(b.bytes))
+	if looksHTML(text) {
+		return d.html(b)
+	}
+	return d.text(b, string(text))
+}
+
+// readXML reads an XML document as JSON.
+func (d *Decoder) readXML(b *body) (value, error) {
 	text := b.utf8(xmlEncoding(b.bytes))
 	root, whole, err := parseXML(text)
 	if err != nil || root == nil || !whole && !b.cut {
-		if looksHTML(text) {
-			return d.html(b)
-		}
-		return d.text(b, string(text))
+		return value{}, errUndecoded
 	}
 	var w xmlWriter
 	if d.shape != nil && len(d.shape.Nodes) > 0 {
@@ -48,21 +58,13 @@ func (d *Decoder) xml(b *body) *result.Result {
 		w.out = append(w.out, '}')
 	}
 	if len(w.out) <= maxConverted {
-		res := result.Text(string(w.out))
-		d.structure(res, w.out)
-		if b.cut {
-			d.note(b, res, "")
-		}
-		return res
+		return value{json: w.out, cut: b.cut}, nil
 	}
 	c, ok := shorten(w.out, maxConverted)
 	if !ok {
-		return d.text(b, string(text))
+		return value{}, errUndecoded
 	}
-	res := result.Text(string(c.text))
-	d.structure(res, c.text)
-	d.note(b, res, c.String())
-	return res
+	return value{json: c.text, cut: true, where: c.String()}, nil
 }
 
 // xmlEncoding is the encoding an XML declaration names; "" without one.
