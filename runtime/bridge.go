@@ -15,12 +15,14 @@ import (
 // Bridge executes the calls of a plan. It knows no protocol: a [Server] puts MCP
 // around it. It is safe for concurrent use.
 type Bridge struct {
-	plan    *plan.Server
-	options Options
-	tools   map[string]*tool
-	clients map[string]*upstream.Client // by upstream name
-	secrets secrets
-	log     *slog.Logger
+	plan      *plan.Server
+	options   Options
+	tools     map[string]*tool
+	resources []*resource
+	prompts   map[string]*prompt
+	clients   map[string]*upstream.Client // by upstream name
+	secrets   secrets
+	log       *slog.Logger
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
@@ -30,6 +32,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		plan:    p,
 		options: o,
 		tools:   make(map[string]*tool, len(p.Tools)),
+		prompts: make(map[string]*prompt, len(p.Prompts)),
 		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
 		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile},
 		log:     o.Logger,
@@ -62,21 +65,48 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			return nil, fmt.Errorf("a base URL for upstream %q: there is %s", name, strings.Join(slices.Sorted(maps.Keys(upstreams)), ", "))
 		}
 	}
-	for i := range p.Tools {
-		t := &p.Tools[i]
+	toolOf := func(t *plan.Tool) (*tool, error) {
 		u := upstreams[t.Request.Upstream]
 		if u == nil {
 			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
-		}
-		if b.tools[t.Name] != nil {
-			return nil, fmt.Errorf("two tools are called %s", t.Name)
 		}
 		if _, moved := o.BaseURLs[u.Name]; moved && t.Request.Server != "" {
 			c := *t
 			c.Request.Server = ""
 			t = &c
 		}
-		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name]}
+		return &tool{plan: t, upstream: u, client: b.clients[u.Name]}, nil
+	}
+	for i := range p.Tools {
+		t, err := toolOf(&p.Tools[i])
+		if err != nil {
+			return nil, err
+		}
+		if b.tools[t.plan.Name] != nil {
+			return nil, fmt.Errorf("two tools are called %s", t.plan.Name)
+		}
+		b.tools[t.plan.Name] = t
+	}
+	for i := range p.Resources {
+		r := &p.Resources[i]
+		call, err := toolOf(&r.Call)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s: %w", r.URI, err)
+		}
+		b.resources = append(b.resources, newResource(r, call))
+	}
+	for i := range p.Prompts {
+		one := &prompt{plan: &p.Prompts[i]}
+		if b.prompts[one.plan.Name] != nil {
+			return nil, fmt.Errorf("two prompts are called %s", one.plan.Name)
+		}
+		if one.plan.Call != nil {
+			var err error
+			if one.call, err = toolOf(one.plan.Call); err != nil {
+				return nil, fmt.Errorf("prompt %s: %w", one.plan.Name, err)
+			}
+		}
+		b.prompts[one.plan.Name] = one
 	}
 	return b, nil
 }

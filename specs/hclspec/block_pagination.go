@@ -52,9 +52,9 @@ tool "list_orders" {
 			{name: "start", kind: integerKind, standard: "1 for `page`, 0 for `offset`", doc: "number of the first page, or offset of the first item", example: "start = 0",
 				set: bounded("start", func(t *specs.Pagination) **specs.Count { return &t.Start }, 0, 1<<30)},
 			{name: "items", kind: textKind, standard: "the answer is the list", doc: "where the list is in the answer", example: `items = "data.orders"`,
-				set: answerPath(func(t *specs.Pagination) **specs.Path { return &t.Items })},
+				set: answerPath("items", func(t *specs.Pagination) **specs.Path { return &t.Items })},
 			{name: "next", kind: textKind, doc: "where the next cursor or address is in the answer; null, empty or missing is the end. `[-1]` is the last item", example: `next = "meta.next_cursor"`,
-				set: answerPath(func(t *specs.Pagination) **specs.Path { return &t.Next })},
+				set: answerPath("next", func(t *specs.Pagination) **specs.Path { return &t.Next })},
 			{name: "next_header", kind: textKind, doc: "the header that has it instead", example: `next_header = "X-Next-Cursor"`,
 				check: func(s string) (string, string) {
 					if !isToken(s) {
@@ -64,11 +64,11 @@ tool "list_orders" {
 				},
 				set: into(func(t *specs.Pagination, s *setting) { t.NextHeader = s.text })},
 			{name: "total", kind: textKind, doc: "where the answer says how many items there are in all", example: `total = "meta.total"`,
-				set: answerPath(func(t *specs.Pagination) **specs.Path { return &t.Total })},
+				set: answerPath("total", func(t *specs.Pagination) **specs.Path { return &t.Total })},
 			{name: "total_pages", kind: textKind, doc: "where it says how many pages there are", example: `total_pages = "meta.pages"`,
-				set: answerPath(func(t *specs.Pagination) **specs.Path { return &t.Pages })},
+				set: answerPath("total_pages", func(t *specs.Pagination) **specs.Path { return &t.Pages })},
 			{name: "has_more", kind: textKind, doc: "where it says whether there is more", example: `has_more = "has_more"`,
-				set: answerPath(func(t *specs.Pagination) **specs.Path { return &t.HasMore })},
+				set: answerPath("has_more", func(t *specs.Pagination) **specs.Path { return &t.HasMore })},
 			{name: "mode", kind: textKind, standard: "`\"auto\"`", doc: "`auto` joins pages, `model` returns one page a call", example: `mode = "model"`, words: []string{"auto", "model"},
 				set: into(func(t *specs.Pagination, s *setting) { t.Mode = s.text })},
 			{name: "max_pages", kind: integerKind, standard: "`5`", doc: "pages of one call, at most 100", example: "max_pages = 3",
@@ -126,7 +126,7 @@ func bounded(name string, of func(*specs.Pagination) **specs.Count, least, most 
 
 // answerPath sets a path into an answer: one of a response block, and [-1] for the
 // last element of a list.
-func answerPath(of func(*specs.Pagination) **specs.Path) func(*parser, any, *setting) {
+func answerPath(name string, of func(*specs.Pagination) **specs.Path) func(*parser, any, *setting) {
 	return func(p *parser, target any, s *setting) {
 		out := &specs.Path{Range: s.rng}
 		whole := *s.text
@@ -139,7 +139,7 @@ func answerPath(of func(*specs.Pagination) **specs.Path) func(*parser, any, *set
 				continue
 			}
 			text := specs.Text{Value: part, Range: whole.Range}
-			path, ok := p.path("the path", text, false)
+			path, ok := p.path(name, text, false)
 			if !ok {
 				return
 			}

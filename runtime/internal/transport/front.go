@@ -41,6 +41,11 @@ type Caller interface {
 	// client's bytes and may be kept. The error is [ErrUnknownTool] or nil:
 	// everything else that can go wrong is a result.
 	CallTool(ctx context.Context, who principal.Principal, tool string, arguments []byte, e Era, b []byte) ([]byte, error)
+	// ReadResource reads a resource and appends its ReadResourceResult.
+	ReadResource(ctx context.Context, who principal.Principal, uri string, e Era, b []byte) ([]byte, *Error)
+	// GetPrompt fills in a prompt and appends its GetPromptResult. arguments are
+	// the client's bytes.
+	GetPrompt(ctx context.Context, who principal.Principal, prompt string, arguments []byte, e Era, b []byte) ([]byte, *Error)
 }
 
 // ErrUnknownTool is returned for a tool that does not exist.
@@ -57,13 +62,13 @@ type Options struct {
 
 // Front answers MCP messages of one server.
 type Front struct {
-	tools    []plan.Tool
+	plan     *plan.Server
 	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
 	caller   Caller
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
 	versions struct{ http, all []string }
-	lists    [2]list // by Era
+	lists    [2][4]list // by Era and kind
 	log      *slog.Logger
 	drain    time.Duration
 	calls    int // of one client on stdio at once
@@ -74,7 +79,7 @@ type Front struct {
 
 // New returns a front for the tools of a plan.
 func New(p *plan.Server, c Caller, o Options) *Front {
-	f := &Front{tools: p.Tools, caller: c, log: o.Logger, drain: o.Drain}
+	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -88,11 +93,15 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
 
-	// Tools are ours; only that there are some is said.
-	f.mcp = server.NewMCPServer(p.Name, p.Version,
-		server.WithToolCapabilities(false),
-		server.WithInstructions(p.Instructions),
-		server.WithTitle(p.Title))
+	// Tools, resources and prompts are ours; only that there are some is said.
+	offers := []server.ServerOption{server.WithToolCapabilities(false), server.WithInstructions(p.Instructions), server.WithTitle(p.Title)}
+	if len(p.Resources) > 0 {
+		offers = append(offers, server.WithResourceCapabilities(false, false))
+	}
+	if len(p.Prompts) > 0 {
+		offers = append(offers, server.WithPromptCapabilities(false))
+	}
+	f.mcp = server.NewMCPServer(p.Name, p.Version, offers...)
 	info := result.AppendString([]byte(`{"name":`), p.Name)
 	info = result.AppendString(append(info, `,"version":`...), p.Version)
 	if p.Title != "" {
@@ -196,11 +205,42 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)))
 		}
 		return reply{head: append(called, '}')}
-	case methodList:
+	case methodRead:
+		if len(f.plan.Resources) == 0 {
+			break
+		}
+		if m.uri == "" {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.uri must be the URI of a resource"))
+		}
+		read, err := f.caller.ReadResource(ctx, principal.Principal{}, m.uri, e, appendHead(b, m.id))
+		if err != nil {
+			return fail(err.fault())
+		}
+		return reply{head: append(read, '}')}
+	case methodPrompt:
+		if len(f.plan.Prompts) == 0 {
+			break
+		}
+		if !m.hasName || m.name == "" {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.name must be the name of a prompt"))
+		}
+		if k := m.arguments.Kind(); m.arguments != nil && k != '{' && k != 'n' {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.arguments must be an object"))
+		}
+		got, err := f.caller.GetPrompt(ctx, principal.Principal{}, m.name, m.arguments, e, appendHead(b, m.id))
+		if err != nil {
+			return fail(err.fault())
+		}
+		return reply{head: append(got, '}')}
+	case methodList, methodResources, methodTemplates, methodPrompts:
+		kind := listKindOf(m.method)
+		if !f.offers(kind) {
+			break
+		}
 		if k := m.cursor.Kind(); m.cursor != nil && k != 'n' && string(m.cursor) != `""` {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "the cursor is not one of this server's: the list has one page"))
 		}
-		return reply{head: appendHead(b, m.id), body: f.listResult(e), tail: "}"}
+		return reply{head: appendHead(b, m.id), body: f.listResult(kind, e), tail: "}"}
 	case "ping":
 		if e == Legacy {
 			return reply{head: append(appendHead(b, m.id), "{}}"...)}
