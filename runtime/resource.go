@@ -101,6 +101,25 @@ func (r *resource) variables(uri string) ([]string, bool) {
 	return values, true
 }
 
+// arguments are the arguments that the values of the variables make.
+func (r *resource) arguments(values []string) ([]byte, error) {
+	if err := r.call.prepare(); err != nil {
+		return nil, err
+	}
+	var given args.Args
+	i := 0
+	for _, p := range r.plan.Parts {
+		if p.Var == "" {
+			continue
+		}
+		if err := given.Set(p.Var, typedText(r.call.input, p.Var, values[i])); err != nil {
+			return nil, err
+		}
+		i++
+	}
+	return given.JSON(), nil
+}
+
 // resourceOf finds what a URI is of: one without variables first.
 func (b *Bridge) resourceOf(uri string) (*resource, []string) {
 	for _, templates := range []bool{false, true} {
@@ -141,18 +160,10 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 		if err := r.call.prepare(); err != nil {
 			return b.failure(ctx, r.call, "plan", err)
 		}
-		var given args.Args
-		i := 0
-		for _, p := range r.plan.Parts {
-			if p.Var == "" {
-				continue
-			}
-			if err := given.Set(p.Var, typedText(r.call.input, p.Var, values[i])); err != nil {
-				return badArguments(sentence(err.Error()))
-			}
-			i++
+		var err error
+		if k.Arguments, err = r.arguments(values); err != nil {
+			return badArguments(sentence(err.Error()))
 		}
-		k.Arguments = given.JSON()
 		return b.checked(ctx, k)
 	})
 	b.logCall(ctx, k, res, time.Since(start))

@@ -44,6 +44,13 @@ type (
 // ErrUnknownTool is returned, wrapped, for a tool that does not exist.
 var ErrUnknownTool = transport.ErrUnknownTool
 
+// ErrUnknownResource and ErrUnknownPrompt are returned, wrapped, for what does not
+// exist, or makes no request.
+var (
+	ErrUnknownResource = errors.New("unknown resource")
+	ErrUnknownPrompt   = errors.New("no request is made by the prompt")
+)
+
 // Options configure a [Server]. The zero value works.
 type Options struct {
 	// Logger gets one line per call, at debug level, or info when the call did

@@ -17,12 +17,14 @@ func (a *app) list() *cobra.Command {
 		Use:   "list TARGET",
 		Short: "the tools, one a line",
 		Long: `List the tools of TARGET: name, request, and the first sentence of the description.
+Resources and prompts follow.
 
   mcpc list petstore.yaml
   mcpc list petstore.yaml --json | jq -r '.[].name'
 
   --json                  print an array of name, title, description, hints,
-                          method, path and operation
+                          method, path and operation; with kind for resources,
+                          whose name is their URI, and prompts
 
 ` + commonHelp,
 		Args:              wants("TARGET"),
@@ -49,6 +51,13 @@ func (a *app) list() *cobra.Command {
 				}
 				rows = append(rows, []string{tool.Name, short(request, 55), firstSentence(text, 60)})
 			}
+			for _, o := range others(r.Plan) {
+				text := o.Description
+				if text == "" {
+					text = o.Title
+				}
+				rows = append(rows, []string{o.Kind + " " + o.Name, short(strings.TrimSpace(o.Method+" "+o.Path), 55), firstSentence(text, 60)})
+			}
 			return a.write(table(rows, a.width()))
 		},
 	}
@@ -59,6 +68,7 @@ func (a *app) list() *cobra.Command {
 
 // listedTool is a tool as list --json prints it.
 type listedTool struct {
+	Kind        string    `json:"kind,omitempty"` // "resource" or "prompt"; "" is a tool
 	Name        string    `json:"name"`
 	Title       string    `json:"title,omitempty"`
 	Description string    `json:"description"`
@@ -79,7 +89,24 @@ func listed(p *plan.Server) []listedTool {
 	list := make([]listedTool, 0, len(p.Tools))
 	for i := range p.Tools {
 		t := &p.Tools[i]
-		list = append(list, listedTool{t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation})
+		list = append(list, listedTool{"", t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation})
+	}
+	return append(list, others(p)...)
+}
+
+// others are the resources and prompts, as they are listed.
+func others(p *plan.Server) (list []listedTool) {
+	for i := range p.Resources {
+		r := &p.Resources[i]
+		list = append(list, listedTool{"resource", r.URI, r.Title, r.Description, toolHints(r.Call.Hints), r.Call.Request.Method, template(&r.Call.Request), r.Call.Origin.Operation})
+	}
+	for i := range p.Prompts {
+		m := &p.Prompts[i]
+		one := listedTool{Kind: "prompt", Name: m.Name, Title: m.Title, Description: m.Description}
+		if t := m.Call; t != nil {
+			one.Hints, one.Method, one.Path, one.Operation = toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation
+		}
+		list = append(list, one)
 	}
 	return list
 }

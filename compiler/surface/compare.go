@@ -24,7 +24,7 @@ const (
 // Change is one difference between two surfaces.
 type Change struct {
 	Impact  Impact `json:"impact"`
-	Tool    string `json:"tool"`
+	Tool    string `json:"tool"`            // its name; "resource URI" and "prompt NAME" of the others
 	Place   string `json:"place,omitempty"` // e.g. "input body.lines[].sku"; "" for the tool itself
 	Message string `json:"message"`
 }
@@ -33,29 +33,54 @@ type Change struct {
 // impact, then of s's tools, then of other's.
 func (s *Surface) Changes(other *Surface) []Change {
 	var list []Change
-	find := func(in *Surface, name string) *Tool {
-		if i := slices.IndexFunc(in.Tools, func(t Tool) bool { return t.Name == name }); i >= 0 {
-			return &in.Tools[i]
+	find := func(in []Tool, name string) *Tool {
+		if i := slices.IndexFunc(in, func(t Tool) bool { return t.Name == name }); i >= 0 {
+			return &in[i]
 		}
 		return nil
 	}
-	for i := range s.Tools {
-		before := &s.Tools[i]
-		after := find(other, before.Name)
+	old, now := s.parts(), other.parts()
+	for i := range old {
+		before := &old[i]
+		after := find(now, before.Name)
 		if after == nil {
 			list = append(list, Change{Breaking, before.Name, "", "is gone"})
 			continue
 		}
 		list = append(list, before.changes(after)...)
 	}
-	for i := range other.Tools {
-		if t := &other.Tools[i]; find(s, t.Name) == nil {
+	for i := range now {
+		if t := &now[i]; find(old, t.Name) == nil {
 			list = append(list, Change{Additive, t.Name, "", "is new"})
 		}
 	}
 	order := []Impact{Breaking, Additive, Wording}
 	slices.SortStableFunc(list, func(a, b Change) int { return slices.Index(order, a.Impact) - slices.Index(order, b.Impact) })
 	return list
+}
+
+// parts are the tools, and the resources and prompts as if they were some: a
+// template is called by its URI, and what it reads has a type.
+func (s *Surface) parts() []Tool {
+	list := slices.Clone(s.Tools)
+	for i := range s.Resources {
+		r := &s.Resources[i]
+		list = append(list, Tool{Name: "resource " + r.URI, Title: r.Title, Description: r.Description, Input: r.Input, Output: mediaOutput(r.MIME)})
+	}
+	for i := range s.Prompts {
+		p := &s.Prompts[i]
+		list = append(list, Tool{Name: "prompt " + p.Name, Title: p.Title, Description: p.Description, Input: p.Input})
+	}
+	return list
+}
+
+// mediaOutput says in a schema's words what is read.
+func mediaOutput(media string) plan.Schema {
+	if media == "" {
+		return ""
+	}
+	b, _ := marshalPlain(map[string]string{"contentMediaType": media}) // strings always marshal
+	return plan.Schema(b)
 }
 
 // changes compares two versions of one tool.

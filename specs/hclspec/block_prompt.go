@@ -81,7 +81,7 @@ func (p *parser) closePrompt(h *head, t *specs.Tool) {
 	}
 	p.promptNames[t.Name] = h.rng
 	p.doc.Tools = append(p.doc.Tools, t)
-	if len(t.Prompt.Messages) == 0 && !h.broken {
+	if len(t.Prompt.Messages) == 0 && !p.broken[t] {
 		p.add(diag.Diagnostic{Code: "missing-block", Message: fmt.Sprintf("%s has no message", h.title()), Hint: `add message "user" { text = "…" }`, Range: h.rng})
 	}
 	_, derived := h.seen["operation"]

@@ -83,12 +83,13 @@ func (p *parser) closeResource(h *head, t *specs.Tool) {
 	parts, err := specs.ParseURITemplate(uri.Value)
 	if err != nil {
 		p.add(diag.Diagnostic{Code: "invalid-uri", Message: fmt.Sprintf("%q is no URI of a resource: %v", uri.Value, err), Hint: `write it as "orders://{number}"`, Range: uri.Range})
+		return // what follows from it would be said twice
 	}
 	if t.Name == "" {
 		t.Name = resourceName(parts)
 	}
 	key := uriKey(parts)
-	if first, ok := p.resources[key]; ok && err == nil {
+	if first, ok := p.resources[key]; ok {
 		p.duplicate("resource", uri.Value, h.rng, first)
 		return
 	}
@@ -110,7 +111,7 @@ func (p *parser) closeResource(h *head, t *specs.Tool) {
 		}
 	}
 	for _, in := range t.Inputs {
-		if t.Operation == nil && !vars[in.Path] && in.Default == nil && in.Value == nil && err == nil && !p.broken[in] {
+		if t.Operation == nil && !vars[in.Path] && in.Default == nil && in.Value == nil && !p.broken[in] {
 			p.add(diag.Diagnostic{Code: "input-nobody-gives", Message: fmt.Sprintf("nobody can give the input %q: it is no variable of the URI", in.Path), Hint: fmt.Sprintf("add {%s} to the URI, or a default", in.Path), Range: in.Range})
 		}
 	}
