@@ -128,6 +128,10 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	said := a.api.Response
 	for _, l := range d.layers {
 		said = inherit(said, l.response)
+		if l.confirm != nil {
+			x := edits.expr(l.confirm, nil, plan.Expr{})
+			t.Confirm = &x
+		}
 	}
 	shapeAnswer(&t.Response, said, func(x *specs.Expr) plan.Expr { return edits.expr(x, nil, plan.Expr{}) })
 	if out.diags.HasErrors() {

@@ -28,6 +28,7 @@ type layer struct {
 	hints              specs.Hints
 	inputs             []*specs.Input
 	response           *specs.Shaping
+	confirm            *specs.Expr
 	used               []atomic.Bool // per input: some tool has it; nil for a tool block
 }
 
@@ -352,7 +353,7 @@ func (c *compilation) override(s *selection) {
 	}
 	for _, d := range s.derived {
 		if t := d.tool; t != nil {
-			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs, response: t.Response})
+			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs, response: t.Response, confirm: t.Confirm})
 		}
 	}
 }

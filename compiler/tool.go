@@ -31,6 +31,10 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	root, values, arg := in.root, in.values, in.arg
 
 	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	if t.Confirm != nil {
+		x := lowerExpr(t.Confirm, arg)
+		out.Confirm = &x
+	}
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, nil, false
 	}

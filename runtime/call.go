@@ -78,6 +78,9 @@ func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
 	if res := b.check(ctx, k); res != nil {
 		return res
 	}
+	if res := b.confirmed(ctx, k); res != nil {
+		return res
+	}
 	return b.send(ctx, k)
 }
 

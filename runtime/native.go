@@ -108,6 +108,9 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 			return res, nil
 		}
 	}
+	if res := b.confirmed(ctx, k); res != nil {
+		return res, nil
+	}
 	h := s.native[k.Tool]
 	if h == nil {
 		return b.send(ctx, k), nil

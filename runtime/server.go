@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/response"
@@ -125,7 +126,8 @@ type tool struct {
 	input   *schema.Validator
 	builder *request.Builder
 	decoder *response.Decoder
-	pager   *pager // nil: one answer is the whole result
+	pager   *pager    // nil: one answer is the whole result
+	confirm expr.Func // nil: nobody is asked
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -229,6 +231,11 @@ func (t *tool) prepare() error {
 			t.broken = fmt.Errorf("response: %w", err)
 		} else if t.plan.Pagination != nil {
 			t.pager, t.broken = newPager(t)
+		}
+		if t.broken == nil && t.plan.Confirm != nil {
+			if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
+				t.broken = fmt.Errorf("confirm: %w", err)
+			}
 		}
 	})
 	return t.broken

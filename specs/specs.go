@@ -290,6 +290,7 @@ type Tool struct {
 	Response    *Shaping
 	Resource    *Resource // nil for a tool
 	Prompt      *Prompt   // nil for a tool
+	Confirm     *Expr     // what a person is asked before a call; nil: nothing
 	Native      *Text     // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range
 }

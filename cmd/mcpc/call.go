@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/mcpc-dev/mcpc/runtime"
 )
@@ -17,7 +20,7 @@ import (
 func (a *app) call() *cobra.Command {
 	var t target
 	var given arguments
-	var asJSON bool
+	var asJSON, yes bool
 	var out string
 	cmd := &cobra.Command{
 		Use:   "call TARGET TOOL [K=V …]",
@@ -35,6 +38,8 @@ func (a *app) call() *cobra.Command {
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
   --out FILE              write the result's image, sound or binary there
+  --yes                   agree to what the tool asks a person (confirm); on a
+                          terminal you are asked
   --json                  print the whole result object, as an MCP client gets it
 
 Text goes to stdout. An error of the tool goes to stderr; the exit code is then
@@ -66,7 +71,13 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			if err != nil {
 				return failed(err)
 			}
-			r, err := s.Call(cmd.Context(), runtime.Principal{}, tool.Name, arguments)
+			ctx := cmd.Context()
+			if yes || a.interactive() {
+				ctx = runtime.WithConfirmation(ctx, func(_ context.Context, question string) (bool, error) {
+					return yes || a.agree(question), nil
+				})
+			}
+			r, err := s.Call(ctx, runtime.Principal{}, tool.Name, arguments)
 			if err != nil {
 				return failed(err)
 			}
@@ -84,10 +95,29 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 	}
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "")
+	f.BoolVar(&yes, "yes", false, "")
 	f.StringVar(&out, "out", "", "")
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd
+}
+
+// interactive tells whether somebody sits before the command.
+func (a *app) interactive() bool {
+	in, ok := a.stdin.(*os.File)
+	out, ok2 := a.stderr.(*os.File)
+	return ok && ok2 && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
+}
+
+// agree asks on the terminal.
+func (a *app) agree(question string) bool {
+	fmt.Fprintf(a.stderr, "%s [y/N] ", printable(question))
+	line, err := bufio.NewReader(a.stdin).ReadString('\n')
+	if err != nil {
+		return false
+	}
+	word := strings.ToLower(strings.TrimSpace(line))
+	return word == "y" || word == "yes"
 }
 
 // failureCode tells apart what the tool says (6) and what kept it from saying
@@ -100,7 +130,7 @@ func failureCode(code string) int {
 		}
 		return exitToolError
 	}
-	if code == "" || code == "invalid-arguments" {
+	if code == "" || code == "invalid-arguments" || code == "declined" || code == "confirmation" {
 		return exitToolError
 	}
 	return exitUpstream

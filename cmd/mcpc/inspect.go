@@ -202,6 +202,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		"credentials", security(r.Security),
 		"hints", hintWords(t.Hints),
 		"pages", pages(t.Pagination),
+		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
 	for _, s := range []struct {
@@ -334,6 +335,14 @@ func body(b *plan.Body) string {
 		s += " (required)"
 	}
 	return s
+}
+
+// confirmation is what a person is asked before a call; "" for nothing.
+func confirmation(e *plan.Expr) string {
+	if e == nil {
+		return ""
+	}
+	return expression(e)
 }
 
 // expression writes an expression as the author might have.

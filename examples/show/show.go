@@ -53,6 +53,7 @@ type Server struct {
 	// Upstreams says which service stands behind which api of the spec:
 	// "service", or "service/path".
 	Upstreams map[string]string
+	Vars      map[string]string // values of the spec's variables
 	Calls     []Call
 }
 
@@ -136,7 +137,7 @@ func (s *Show) run(ctx context.Context, w io.Writer, once bool) error {
 }
 
 func (s *Show) start(ctx context.Context, server *Server, spec string, urls map[string]string, port int, once bool, wait *sync.WaitGroup) (running, error) {
-	compiled, err := compiler.Compile(ctx, compiler.Options{Target: spec})
+	compiled, err := compiler.Compile(ctx, compiler.Options{Target: spec, Vars: server.Vars})
 	if err != nil {
 		return running{}, err
 	}
@@ -265,4 +266,18 @@ func config(name, url string) string {
 		panic(err) // strings always encode
 	}
 	return string(text)
+}
+
+// Check runs the show once and returns what its output lacks, as an error.
+func (s *Show) Check(wants ...string) error {
+	var out, errs strings.Builder
+	if code := s.Main(&out, &errs, []string{"--once"}); code != 0 {
+		return fmt.Errorf("exit code %d\n%s%s", code, out.String(), errs.String())
+	}
+	for _, want := range wants {
+		if !strings.Contains(out.String(), want) {
+			return fmt.Errorf("the show does not contain %q:\n%s", want, out.String())
+		}
+	}
+	return nil
 }

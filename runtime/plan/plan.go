@@ -108,6 +108,7 @@ type Tool struct {
 	Request     Request
 	Response    Response
 	Pagination  *Pagination // nil: one answer is the whole result
+	Confirm     *Expr       // what a person is asked before a call; nil: nothing
 	Origin      Origin
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.

@@ -375,7 +375,11 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", x.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, x.Name), Range: x.Range})
 		}
 	}
-	for _, x := range append(exprs, shapingExprs(t.Response)...) {
+	exprs = append(exprs, shapingExprs(t.Response)...)
+	if t.Confirm != nil {
+		exprs = append(exprs, t.Confirm)
+	}
+	for _, x := range exprs {
 		use(x)
 		eachExpr(x, func(x *specs.Expr) {
 			if x.Op == specs.ExprTemplate {

@@ -35,12 +35,14 @@ type message struct {
 	arguments jsontext.Value // tools/call
 	cursor    jsontext.Value // lists
 	requestID jsontext.Value // notifications/cancelled
+	answers   jsontext.Value // inputResponses: what the client was asked
+	state     string         // requestState: what it was given with the question
 
 	// Of params._meta.
 	token        jsontext.Value // progressToken; nil when absent
 	version      string         // io.modelcontextprotocol/protocolVersion
 	hasVersion   bool
-	capabilities bool // io.modelcontextprotocol/clientCapabilities is an object
+	capabilities jsontext.Value // io.modelcontextprotocol/clientCapabilities, when it is an object
 }
 
 // isRequest reports whether an answer is owed.
@@ -210,7 +212,7 @@ func (r *reader) message(text []byte, m *message) (first *fault, err error) {
 
 // params reads the members of params that any method of ours needs.
 func (r *reader) params(text []byte, m *message) (first *fault, err error) {
-	const name, uri, arguments, cursor, requestID, meta = 1, 2, 4, 8, 16, 32
+	const name, uri, arguments, cursor, requestID, meta, answers, state = 1, 2, 4, 8, 16, 32, 64, 128
 	var seen uint
 	once := func(bit uint, name string) {
 		if seen&bit != 0 && first == nil {
@@ -235,6 +237,12 @@ func (r *reader) params(text []byte, m *message) (first *fault, err error) {
 		case "requestId":
 			once(requestID, "requestId")
 			m.requestID, err = r.value(text)
+		case "inputResponses":
+			once(answers, "inputResponses")
+			m.answers, err = r.value(text)
+		case "requestState":
+			once(state, "requestState")
+			m.state, _, err = r.string()
 		case "_meta":
 			once(meta, "_meta")
 			if r.dec.PeekKind() != '{' {
@@ -280,8 +288,9 @@ func (r *reader) meta(text []byte, m *message) (first *fault, err error) {
 			m.version, m.hasVersion, err = r.string()
 		case mcp.MetaKeyClientCapabilities:
 			once(capabilities, mcp.MetaKeyClientCapabilities)
-			m.capabilities = r.dec.PeekKind() == '{'
-			err = r.dec.SkipValue()
+			if m.capabilities, err = r.value(text); err == nil && m.capabilities.Kind() != '{' {
+				m.capabilities = nil
+			}
 		default:
 			err = r.dec.SkipValue()
 		}

@@ -75,11 +75,11 @@ func TestDecode(t *testing.T) {
 
 func TestDecodeReadsAll(t *testing.T) {
 	m, f := decode([]byte(`{"params":{"_meta":{"progressToken":"t","io.modelcontextprotocol/clientCapabilities":{"a":[]},"io.modelcontextprotocol/protocolVersion":"2026-07-28","x":{"y":1}},
-		"uri":"u","name":"n\u0041","requestId":5,"cursor":null,"arguments": {"a" : 1.0} },"x":[],"id":7,"method":"tools/call","jsonrpc":"2.0"}`))
+		"uri":"u","name":"n\u0041","requestId":5,"requestState":"s","inputResponses":{"confirm":{}},"cursor":null,"arguments": {"a" : 1.0} },"x":[],"id":7,"method":"tools/call","jsonrpc":"2.0"}`))
 	if f != nil {
 		t.Fatal(f.message)
 	}
-	if string(m.token) != `"t"` || !m.capabilities || m.version != "2026-07-28" || m.uri != "u" || m.name != "nA" ||
+	if string(m.token) != `"t"` || m.state != "s" || string(m.answers) != `{"confirm":{}}` || m.capabilities == nil || m.version != "2026-07-28" || m.uri != "u" || m.name != "nA" ||
 		string(m.requestID) != "5" || string(m.cursor) != "null" || string(m.arguments) != `{"a" : 1.0}` || m.method != "tools/call" || string(m.id) != "7" {
 		t.Errorf("%+v", m)
 	}

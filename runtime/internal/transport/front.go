@@ -29,6 +29,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -64,6 +65,8 @@ type Options struct {
 type Front struct {
 	plan     *plan.Server
 	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
+	asks     map[string]bool             // tools that want a person's word
+	keeper   *confirm.Keeper
 	caller   Caller
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
@@ -79,7 +82,12 @@ type Front struct {
 
 // New returns a front for the tools of a plan.
 func New(p *plan.Server, c Caller, o Options) *Front {
-	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain}
+	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper()}
+	for i := range p.Tools {
+		if p.Tools[i].Confirm != nil {
+			f.asks[p.Tools[i].Name] = true
+		}
+	}
 	if f.log == nil {
 		f.log = slog.New(slog.DiscardHandler)
 	}
@@ -199,10 +207,18 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if arguments.Kind() == 'n' {
 			arguments = nil
 		}
+		var q *question
+		if e == Modern && f.asks[m.name] {
+			q = &question{front: f, message: m}
+			ctx = confirm.With(ctx, q.ask)
+		}
 		b = appendHead(b, m.id)
 		called, err := f.caller.CallTool(ctx, principal.Principal{}, m.name, arguments, e, b)
 		if err != nil {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)))
+		}
+		if q != nil && q.state != "" {
+			return reply{head: append(q.append(appendHead(b[:0], m.id)), '}')}
 		}
 		return reply{head: append(called, '}')}
 	case methodRead:

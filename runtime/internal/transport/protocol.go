@@ -109,7 +109,7 @@ func eraOf(m *message, versions []string) (Era, *fault) {
 	if !mcp.IsModernProtocol(m.version) {
 		return Legacy, nil
 	}
-	if !m.capabilities && m.isRequest() {
+	if m.capabilities == nil && m.isRequest() {
 		return Modern, faultf(mcp.INVALID_PARAMS, 400, "params._meta[%q] is missing or not an object", mcp.MetaKeyClientCapabilities)
 	}
 	return Modern, nil
@@ -158,7 +158,7 @@ func eraOfHTTP(h header, m *message, versions []string) (Era, *fault) {
 		return mismatch("MCP-Protocol-Version is %q, the body says %q", stated, m.version)
 	case !slices.Contains(versions, stated):
 		return Modern, unsupported(stated, versions)
-	case m.isRequest() && !m.capabilities:
+	case m.isRequest() && m.capabilities == nil:
 		return Modern, faultf(mcp.INVALID_PARAMS, 400, "params._meta[%q] is missing or not an object", mcp.MetaKeyClientCapabilities)
 	case m.response:
 		return Modern, faultf(mcp.INVALID_REQUEST, 400, "this server sends no requests, so it takes no responses")

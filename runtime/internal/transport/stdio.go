@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
 )
 
 // Limits of the stdio loop.
@@ -37,6 +40,10 @@ type conn struct {
 	version  string
 	pending  sync.WaitGroup
 	inFlight map[string]*call // by [sameID]
+
+	asks      bool                   // the client can ask a person
+	asked     int                    // questions so far
+	questions map[string]chan []byte // that wait for their answers, by id
 }
 
 // call is a call that was not answered yet.
@@ -60,6 +67,8 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		out:      make(chan reply, maxCalls),
 		broken:   make(chan struct{}),
 		inFlight: map[string]*call{},
+
+		questions: map[string]chan []byte{},
 	}
 	c.room = sync.NewCond(&c.mu)
 	finish := make(chan struct{})
@@ -166,6 +175,9 @@ func (c *conn) take(line []byte) bool {
 	case m.method == "notifications/cancelled":
 		c.cancel(m.requestID)
 		return true
+	case m.response:
+		c.answered(m.id, line)
+		return true
 	case !m.isRequest():
 		return true
 	case !works(m.method):
@@ -173,6 +185,7 @@ func (c *conn) take(line []byte) bool {
 		out := c.answer(c.calls, &m, e, c.versions.all, nil)
 		if m.method == "initialize" && out.fault == nil {
 			c.setVersion(out.body)
+			c.setCapabilities(m.params)
 		}
 		return c.send(out)
 	}
@@ -228,6 +241,14 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 	if one.ctx.Err() != nil {
 		bad := faultf(-32000, 0, "the server is shutting down")
 		return reply{head: appendFault(nil, one.id, bad), fault: bad}, ended()
+	}
+	if one.era == Legacy && c.Front.asks[one.name] {
+		c.mu.Lock()
+		able := c.asks
+		c.mu.Unlock()
+		if able {
+			one.ctx = confirm.With(one.ctx, c.ask)
+		}
 	}
 	work := func(ctx context.Context) { out = c.answer(ctx, &one.message, one.era, c.versions.all, nil) }
 	if one.token == nil {
@@ -316,6 +337,20 @@ func (c *conn) setVersion(result []byte) {
 		}
 	}
 	c.version = ""
+}
+
+// setCapabilities remembers what the client can do, from the parameters of
+// initialize.
+func (c *conn) setCapabilities(params jsontext.Value) {
+	var p struct {
+		Capabilities json.RawMessage `json:"capabilities"`
+	}
+	if json.Unmarshal(params, &p) != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asks = asksForms(jsontext.Value(p.Capabilities))
 }
 
 // send queues a line. It waits while the client does not read, and is false

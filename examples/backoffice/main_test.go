@@ -1,0 +1,19 @@
+package main
+
+import "testing"
+
+func TestShow(t *testing.T) {
+	t.Chdir("../..")
+	err := example().Check(
+		"CUSTNO=C-10442&STAT=10&MAXROW=50", // the form as the service got it
+		`"order_id":"4711"`,                // renamed
+		`"QTY":200`,                        // a number
+		"No orders matched.",
+		"ERP says: customer C-0 is locked",
+		"too &lt;late&gt; &amp; wrong", // escaped for its place
+		"no open order of this number",
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
