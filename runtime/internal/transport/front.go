@@ -4,7 +4,7 @@
 //
 // A message goes one way: it is read once ([decode]), its era is found from
 // what it carries, and then either answered here or by mcp-go. Calls and lists
-// of tools are answered here, from bytes to bytes, because they are the traffic;
+// are answered here, from bytes to bytes, because they are the traffic;
 // everything else goes through mcp-go's HandleMessage, whose word on versions and
 // capabilities is therefore ours. mcp-go never sees a client's id nor a
 // notification: ids are echoed byte for byte, and a cancellation could there
@@ -35,7 +35,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// Caller runs tools.
+// Caller runs tools, reads resources and fills in prompts.
 type Caller interface {
 	// CallTool runs a tool and appends its CallToolResult object to b, with
 	// modern members (resultType, _meta) when e asks for them. arguments are the
