@@ -58,7 +58,7 @@ func post(ctx context.Context, t *testing.T, url, method, name, params string, m
 			r.Header.Set("Mcp-Name", name)
 		}
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := new(http.Client).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
