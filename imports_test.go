@@ -49,6 +49,8 @@ var rules = []rule{
 		"github.com/JohannesKaufmann/html-to-markdown/v2",
 		"golang.org/x/net",
 		"golang.org/x/text",
+		"github.com/failsafe-go/failsafe-go",
+		"golang.org/x/sync",
 		"golang.org/x/time",
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
 	{"examples/orders/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "a generated package is a plan and doors to the runtime"},

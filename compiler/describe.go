@@ -28,6 +28,7 @@ func (d *derived) describe(t *plan.Tool) {
 			t.Description = cleanText(o.description.Value)
 		}
 		setHints(&t.Hints, o.hints)
+		t.Request.Repeat = t.Request.Repeat || repeatable(o.hints)
 	}
 }
 

@@ -170,6 +170,12 @@ func methodHints(method string) plan.Hints {
 	return h
 }
 
+// repeatable tells whether the author says that a tool may be called twice with
+// the effect of once.
+func repeatable(by specs.Hints) bool {
+	return by.ReadOnly != nil && by.ReadOnly.Value || by.Idempotent != nil && by.Idempotent.Value
+}
+
 func setHints(h *plan.Hints, by specs.Hints) {
 	if by.ReadOnly != nil {
 		h.ReadOnly = by.ReadOnly.Value

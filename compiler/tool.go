@@ -38,6 +38,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
 		return out, nil, false
 	}
+	out.Request.Repeat = repeatable(t.Hints)
 	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
 		if !c.paginateByHand(t, &out, in.names) {
 			return out, nil, false

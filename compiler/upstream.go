@@ -47,8 +47,15 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 		u.Limit = rateLimit(l)
 	}
 	if k := api.Cache; k != nil && k.TTL != nil {
-		u.Cache = &plan.Cache{TTL: c.duration(k.TTL, 0), ETag: k.ETag, Shared: k.Scope != nil && k.Scope.Value == "all"}
+		u.Cache = &plan.Cache{TTL: c.duration(k.TTL, 0), ETag: k.ETag, Shared: k.Scope != nil && k.Scope.Value == "all", StaleIfError: c.duration(k.Stale, 0)}
 	}
+	if b := api.Breaker; b != nil && b.Failures > 0 {
+		u.Breaker = &plan.Breaker{Failures: b.Failures, Window: c.duration(b.Window, 30*time.Second), Open: c.duration(b.Open, 30*time.Second), HalfOpen: max(1, b.HalfOpen)}
+	}
+	if b := api.Bulkhead; b != nil && b.Concurrency > 0 {
+		u.Bulkhead = &plan.Bulkhead{Concurrency: b.Concurrency, Queue: c.duration(b.Queue, 0)}
+	}
+	u.Coalesce = api.Coalesce != nil && api.Coalesce.Value
 	for _, h := range api.Headers {
 		v := lowerExpr(h.Value, noArguments(&c.diags, "a header of an api"))
 		u.Headers = append(u.Headers, plan.Param{Name: h.Name, Value: &v, Style: plan.Simple})

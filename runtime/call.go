@@ -112,6 +112,10 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		return b.refused(ctx, t, err)
 	}
 	res := t.decoder.Result(k.answer)
+	if k.answer.Stale > 0 {
+		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
+		res.SetMeta("mcpc/stale", true)
+	}
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}

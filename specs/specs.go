@@ -81,6 +81,9 @@ type API struct {
 	MaxResponse    *Text // bytes, "10MB" or "4MiB"
 	Limit          *RateLimit
 	Cache          *Cache
+	Breaker        *Breaker
+	Bulkhead       *Bulkhead
+	Coalesce       *Flag
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
@@ -124,6 +127,20 @@ type Cache struct {
 	TTL   *Text // how long an answer is fresh, Go duration
 	ETag  bool  // ask whether a stale answer is still right, where it has a validator
 	Scope *Text // "caller" or "all"
+	Stale *Text // how long an answer may stand for one that cannot be had, Go duration
+}
+
+// Breaker stops calling an API that fails.
+type Breaker struct {
+	Failures     int
+	Window, Open *Text // Go durations; nil is 30 s
+	HalfOpen     int   // probes; 0 is 1
+}
+
+// Bulkhead bounds the requests that are under way at once.
+type Bulkhead struct {
+	Concurrency int
+	Queue       *Text // Go duration; nil: nobody waits
 }
 
 // Expose selects operations of an API and says how their tools are named.

@@ -56,6 +56,9 @@ type Upstream struct {
 	MaxResponse    int64 // bytes read of a response body
 	Limit          *RateLimit
 	Cache          *Cache
+	Breaker        *Breaker
+	Bulkhead       *Bulkhead
+	Coalesce       bool // concurrent identical GET requests of a caller are made once
 }
 
 // Retry says when a request is sent again. Only GET, HEAD and OPTIONS are
@@ -78,6 +81,26 @@ type Cache struct {
 	TTL    time.Duration // how long an answer is given again without asking
 	ETag   bool          // after that, ask with If-None-Match
 	Shared bool          // among all callers; false: each has its own
+	// StaleIfError is how long after TTL an answer still stands for one that
+	// cannot be had.
+	StaleIfError time.Duration
+}
+
+// Breaker stops calling an upstream after Failures attempts failed within
+// Window, for the time Open; then HalfOpen probes must succeed. Only failures of
+// the transport and statuses from 500 on count.
+type Breaker struct {
+	Failures int
+	Window   time.Duration
+	Open     time.Duration
+	HalfOpen int
+}
+
+// Bulkhead bounds the requests that are under way at an upstream at once. One
+// more waits for Queue at most.
+type Bulkhead struct {
+	Concurrency int
+	Queue       time.Duration
 }
 
 // Credential is one way to authenticate to an upstream.
@@ -177,6 +200,9 @@ type Request struct {
 	// whose credentials are all at hand is used; none at hand: the request goes
 	// out without, and a 401 says what to set. Nil: no credential is sent.
 	Security [][]string
+	// Repeat is set where the author says that the request may be sent again,
+	// whatever its method is.
+	Repeat bool
 }
 
 // Segment is a piece of a path: literal text, already percent-encoded, or one

@@ -31,6 +31,31 @@ func (t *apiTarget) cache() *specs.Cache {
 	return t.api.Cache
 }
 
+func (t *apiTarget) breaker() *specs.Breaker {
+	if t.api.Breaker == nil {
+		t.api.Breaker = &specs.Breaker{}
+	}
+	return t.api.Breaker
+}
+
+func (t *apiTarget) bulkhead() *specs.Bulkhead {
+	if t.api.Bulkhead == nil {
+		t.api.Bulkhead = &specs.Bulkhead{}
+	}
+	return t.api.Bulkhead
+}
+
+// atLeastOne is the setter of a number that cannot be 0.
+func atLeastOne(set func(t *apiTarget, n int)) func(*parser, any, *setting) {
+	return func(p *parser, target any, s *setting) {
+		if s.number < 1 || s.number > 1e6 {
+			p.add(diag.Diagnostic{Code: "invalid-value", Message: "the number must be from 1 to 1,000,000", Hint: "to switch it off, remove the setting", Range: s.rng})
+			return
+		}
+		set(target.(*apiTarget), s.number)
+	}
+}
+
 // rate is a number of requests in a unit of time.
 var rate = regexp.MustCompile(`^([1-9][0-9]{0,6})/(s|m|h)$`)
 
@@ -88,9 +113,31 @@ func apiBlock() *block {
 						set: into(func(t *apiTarget, s *setting) { t.cache().TTL = s.text })},
 					{name: "etag", kind: boolKind, standard: "`false`", doc: "after that, ask with If-None-Match where the answer had an ETag, and keep it on 304", example: "etag = true",
 						set: into(func(t *apiTarget, s *setting) { t.cache().ETag = s.flag.Value })},
+					{name: "stale_if_error", kind: durationKind, standard: "not at all", doc: "how long after that an answer is still given when the API fails", example: `stale_if_error = "10m"`,
+						set: into(func(t *apiTarget, s *setting) { t.cache().Stale = s.text })},
 					{name: "scope", kind: textKind, words: []string{"caller", "all"}, standard: "`\"caller\"`", doc: "who gets an answer again: who called, or everybody", example: `scope = "caller"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().Scope = s.text })},
 				}},
+			{name: "breaker", kind: settingsKind, doc: "stop calling an API that fails: after so many failures within `window` it is left alone for `open`, and calls are refused at once. Broken connections, time-outs and statuses from 500 on count; a 404 does not", example: `breaker = { failures = 5, open = "30s" }`, set: setMembers,
+				members: []attr{
+					{name: "failures", kind: integerKind, required: true, doc: "failures that open it", example: "failures = 5",
+						set: atLeastOne(func(t *apiTarget, n int) { t.breaker().Failures = n })},
+					{name: "window", kind: durationKind, standard: "`\"30s\"`", doc: "how far back failures count", example: `window = "1m"`,
+						set: into(func(t *apiTarget, s *setting) { t.breaker().Window = s.text })},
+					{name: "open", kind: durationKind, standard: "`\"30s\"`", doc: "how long the API is left alone", example: `open = "30s"`,
+						set: into(func(t *apiTarget, s *setting) { t.breaker().Open = s.text })},
+					{name: "half_open", kind: integerKind, standard: "`1`", doc: "calls that must succeed then before all go through again", example: "half_open = 2",
+						set: atLeastOne(func(t *apiTarget, n int) { t.breaker().HalfOpen = n })},
+				}},
+			{name: "bulkhead", kind: settingsKind, doc: "how many requests the API has to answer at once; one more waits for `queue` and is then refused", example: `bulkhead = { concurrency = 20, queue = "1s" }`, set: setMembers,
+				members: []attr{
+					{name: "concurrency", kind: integerKind, required: true, doc: "requests under way at once", example: "concurrency = 20",
+						set: atLeastOne(func(t *apiTarget, n int) { t.bulkhead().Concurrency = n })},
+					{name: "queue", kind: durationKind, standard: "nobody waits", doc: "how long one more waits", example: `queue = "1s"`,
+						set: into(func(t *apiTarget, s *setting) { t.bulkhead().Queue = s.text })},
+				}},
+			{name: "coalesce", kind: boolKind, standard: "`false`", doc: "make one request of identical GET requests of one caller that are under way at once", example: "coalesce = true",
+				set: into(func(t *apiTarget, s *setting) { t.api.Coalesce = s.flag })},
 			{name: "server_variables", kind: textMapKind, doc: "values for the variables of the document's server URL", example: `server_variables = { region = "eu" }`,
 				set: into(func(t *apiTarget, s *setting) {
 					t.variables = map[string]string{}
@@ -102,7 +149,7 @@ func apiBlock() *block {
 		inner: []*block{
 			{
 				name: "retry", once: true,
-				doc: "When a request is sent again. It concerns tools that are read-only or idempotent; others are never retried. Without it GET and HEAD are tried three times in all on 502, 503, 504 and when connecting fails.",
+				doc: "When a request is sent again. It concerns GET, HEAD and OPTIONS, and tools that are said to be `read_only` or `idempotent`; others are never retried. Without it they are tried three times in all on 502, 503, 504 and when connecting fails. All retries together are a tenth of the requests at most.",
 				example: `api "erp" {
   base_url = "https://erp.example"
   retry {

@@ -32,6 +32,7 @@ type Request struct {
 	URL    *url.URL
 	Header http.Header
 	Body   []byte // nil: none, and no Content-Type; else Content-Type is in Header
+	Repeat bool   // it may be sent again, whatever its method is
 	Parts  []Part // only from Explain
 }
 
@@ -58,6 +59,7 @@ type Builder struct {
 	fixed    []header // sent unless a parameter sets the same header
 	body     *body
 	hidden   [][]string
+	repeat   bool
 	boundary func() string
 }
 
@@ -68,7 +70,7 @@ type segment struct {
 
 // Compile prepares the requests of one tool. An error is a mistake in the plan.
 func Compile(u plan.Upstream, r plan.Request) (*Builder, error) {
-	b := &Builder{method: r.Method, hidden: r.Hidden, boundary: randomBoundary}
+	b := &Builder{method: r.Method, hidden: r.Hidden, repeat: r.Repeat, boundary: randomBoundary}
 	if !isToken(r.Method) {
 		return nil, fmt.Errorf("request: %q is not a method", r.Method)
 	}
@@ -232,6 +234,7 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 		call call
 		env  expr.Env
 	}{}
+	w.Repeat = b.repeat
 	c := &w.call
 	c.env, c.args = env, a
 	if env == nil || env.Args == nil {

@@ -31,6 +31,9 @@ type Answer struct {
 	Attempts  int
 	Duration  time.Duration
 	Cached    bool // it is an earlier answer
+	// Stale is the age of an earlier answer that stands for one that could not be
+	// had; 0 otherwise.
+	Stale time.Duration
 	// Sent names the credentials that went with the request. Missing says, for
 	// each alternative that could not be used, what would have to be set: names
 	// of environment variables and secrets, no values.

@@ -35,6 +35,7 @@ type cached struct {
 	key    cacheKey
 	answer Answer // its Body and Header are never changed
 	etag   string
+	made   time.Time
 	fresh  time.Time // until when
 }
 
@@ -56,14 +57,14 @@ func newCache(p *plan.Cache) *cache {
 	return &cache{Cache: *p, now: time.Now, byKey: map[cacheKey]*list.Element{}}
 }
 
-// key is the key of a request before credentials are added: they are the
-// upstream's, the same for all requests of a principal. cacheable is false for
-// what is never kept.
-func (c *cache) key(p principal.Principal, req *request.Request) (key cacheKey, cacheable bool) {
-	if c == nil || req.Method != http.MethodGet || req.Body != nil {
+// keyOf is the key of a request before credentials are added: they are the
+// upstream's, the same for all requests of a principal. repeatable is false for
+// requests whose answer is not for anybody else, or another time.
+func keyOf(p principal.Principal, shared bool, req *request.Request) (key cacheKey, repeatable bool) {
+	if req.Method != http.MethodGet || req.Body != nil {
 		return key, false
 	}
-	if !c.Shared {
+	if !shared {
 		key.who = p
 	}
 	h := sha256.New()
@@ -95,8 +96,9 @@ func (c *cache) get(key cacheKey) (a *cached, fresh bool) {
 		return nil, false
 	}
 	a = e.Value.(*cached)
-	fresh = c.now().Before(a.fresh)
-	if !fresh && a.etag == "" {
+	now := c.now()
+	fresh = now.Before(a.fresh)
+	if !fresh && a.etag == "" && !now.Before(a.fresh.Add(c.StaleIfError)) {
 		c.remove(e)
 		return nil, false
 	}
@@ -117,7 +119,7 @@ func (c *cache) put(key cacheKey, a *Answer) {
 			}
 		}
 	}
-	k := &cached{key: key, answer: *a, fresh: c.now().Add(c.TTL)}
+	k := &cached{key: key, answer: *a, made: c.now(), fresh: c.now().Add(c.TTL)}
 	k.answer.Header, k.answer.Body = a.Header.Clone(), bytes.Clone(a.Body)
 	if c.ETag {
 		k.etag = a.Header.Get("Etag")
@@ -134,12 +136,28 @@ func (c *cache) put(key cacheKey, a *Answer) {
 	}
 }
 
+// bridge is a stale answer in the place of one that cannot be had, or nil.
+func (c *cache) bridge(a *cached) *Answer {
+	if a == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if !now.Before(a.fresh.Add(c.StaleIfError)) {
+		return nil
+	}
+	out := a.again()
+	out.Stale = max(now.Sub(a.made), time.Second)
+	return out
+}
+
 // confirm makes an answer fresh again that the upstream says is still right.
 func (c *cache) confirm(a *cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.byKey[a.key]; e != nil && e.Value.(*cached) == a {
-		a.fresh = c.now().Add(c.TTL)
+		a.made, a.fresh = c.now(), c.now().Add(c.TTL)
 	}
 }
 
@@ -151,8 +169,19 @@ func (c *cache) remove(e *list.Element) {
 
 // again is a kept answer as the answer of another call, which may change it.
 func (a *cached) again() *Answer {
-	out := a.answer
-	out.Header, out.Body = a.answer.Header.Clone(), bytes.Clone(a.answer.Body)
+	out := a.answer.clone()
 	out.Attempts, out.Duration, out.Cached = 0, 0, true
+	return out
+}
+
+// clone is an answer of its own, which may be changed.
+func (a *Answer) clone() *Answer {
+	out := *a
+	out.Header, out.Body = a.Header.Clone(), bytes.Clone(a.Body)
 	return &out
+}
+
+// String is a key as text.
+func (k cacheKey) String() string {
+	return k.who.Tenant + "\x00" + k.who.Subject + "\x00" + k.who.Client + "\x00" + string(k.request[:])
 }

@@ -150,3 +150,37 @@ func TestRateLimit(t *testing.T) {
 		}
 	})
 }
+
+func TestStaleIfError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		status := 200
+		tr := &transport{answer: func(n int, r *http.Request) (*http.Response, error) {
+			if status == 0 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(fmt.Sprint(n))), ContentLength: -1}, nil
+		}}
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Retry: plan.Retry{Attempts: 1}, Cache: &plan.Cache{TTL: time.Minute, StaleIfError: time.Hour}}, Options{Transport: tr})
+		get := func() (*Answer, error) {
+			return c.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
+		}
+		if a, err := get(); err != nil || string(a.Body) != "1" {
+			t.Fatal(a, err)
+		}
+		time.Sleep(2 * time.Minute)
+		for _, status = range []int{503, 0} {
+			if a, err := get(); err != nil || string(a.Body) != "1" || !a.Cached || a.Stale != 2*time.Minute {
+				t.Errorf("status %d: %+v %v", status, a, err)
+			}
+		}
+		status = 404 // says that it is gone, which is news
+		if a, err := get(); err != nil || a.Status != 404 {
+			t.Error(a, err)
+		}
+		time.Sleep(2 * time.Hour)
+		status = 503
+		if a, err := get(); err != nil || a.Status != 503 {
+			t.Errorf("a very old answer: %+v %v", a, err)
+		}
+	})
+}

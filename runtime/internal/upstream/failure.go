@@ -30,6 +30,8 @@ const (
 	KindNoBaseURL  = "no-base-url" // where the upstream is, is not known
 	KindCredential = "credential"  // a credential that cannot be sent
 	KindLimit      = "rate-limit"  // the turn of the call would come too late
+	KindBreaker    = "breaker"     // the upstream failed too often and is left alone
+	KindBusy       = "busy"        // the upstream has as many requests as it gets at once
 )
 
 // Failure is a call without an answer, told to the model as it is: no part of it

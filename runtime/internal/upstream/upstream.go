@@ -28,6 +28,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
@@ -94,6 +95,11 @@ type Client struct {
 	gzip        sync.Pool
 	limiter     *rate.Limiter // nil: no limit
 	cache       *cache        // nil: nothing is kept
+	breakers    *breakers     // nil: none
+	bulkhead    *bulkhead     // nil: no bound
+	budget      *budget
+	coalesce    bool
+	flights     singleflight.Group
 }
 
 // New returns a client for an upstream. An error is a mistake in the plan.
@@ -113,6 +119,10 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		redact:      o.Redact,
 		backoff:     backoff,
 		cache:       newCache(u.Cache),
+		breakers:    newBreakers(u.Breaker),
+		bulkhead:    newBulkhead(u.Bulkhead),
+		budget:      newBudget(),
+		coalesce:    u.Coalesce,
 	}
 	if l := u.Limit; l != nil {
 		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
@@ -210,9 +220,12 @@ type call struct {
 // for, and returns the answer whatever its status is. It takes over req: header
 // fields are added to it. The error is a [*Failure].
 func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
-	key, cacheable := c.cache.key(p, req)
-	if !cacheable {
+	key, repeatable := keyOf(p, c.cache != nil && c.cache.Shared, req)
+	switch {
+	case !repeatable || c.cache == nil && !c.coalesce:
 		return c.do(ctx, p, req, security)
+	case c.cache == nil:
+		return c.joined(ctx, p, key, req, security)
 	}
 	known, fresh := c.cache.get(key)
 	switch {
@@ -222,9 +235,16 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 		if req.Header == nil {
 			req.Header = http.Header{}
 		}
-		req.Header.Set("If-None-Match", known.etag)
+		if known.etag != "" {
+			req.Header.Set("If-None-Match", known.etag)
+		}
 	}
-	a, err := c.do(ctx, p, req, security)
+	a, err := c.joined(ctx, p, key, req, security)
+	if err != nil || a.Status >= http.StatusInternalServerError {
+		if old := c.cache.bridge(known); old != nil {
+			return old, nil
+		}
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -236,9 +256,35 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 	return a, nil
 }
 
+// joined is do for requests that may be made once for several callers, who are
+// the same principal unless answers are shared among all.
+func (c *Client) joined(ctx context.Context, p principal.Principal, key cacheKey, req *request.Request, security [][]string) (*Answer, error) {
+	if !c.coalesce {
+		return c.do(ctx, p, req, security)
+	}
+	// One caller that goes away must not end the request of the others. It ends
+	// with the time of a call at the latest.
+	detached := context.WithoutCancel(ctx)
+	flight := c.flights.DoChan(key.String(), func() (any, error) { return c.do(detached, p, req, security) })
+	select {
+	case r := <-flight:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		a, ok := r.Val.(*Answer)
+		if ok && r.Shared {
+			a = a.clone()
+		}
+		return a, nil
+	case <-ctx.Done():
+		k := &call{Client: c, who: p, req: req, start: time.Now()}
+		return nil, k.failed(ctx, ctx.Err())
+	}
+}
+
 // do is Do without the cache.
 func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
-	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: slices.Contains(c.methods, req.Method)}
+	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
 	if err := k.check(); err != nil {
 		return nil, err
 	}
@@ -248,11 +294,7 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	for {
-		if fail := k.turn(ctx, callCtx); fail != nil {
-			return nil, fail
-		}
-		k.attempts++
-		a, again, wait, err := k.attempt(ctx, callCtx)
+		a, again, wait, err := k.guarded(ctx, callCtx)
 		if !again {
 			if err != nil {
 				return nil, err
@@ -264,6 +306,35 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 			return nil, k.failed(ctx, callCtx.Err())
 		}
 	}
+}
+
+// guarded makes an attempt when the limits of the upstream let it through.
+func (k *call) guarded(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
+	if fail := k.turn(outer, ctx); fail != nil {
+		return nil, false, 0, fail
+	}
+	leave, fail := k.enter(outer, ctx)
+	if fail != nil {
+		return nil, false, 0, fail
+	}
+	defer leave()
+	done, fail := k.permit()
+	if fail != nil {
+		return nil, false, 0, fail
+	}
+	k.attempts++
+	k.budget.earn()
+	a, again, wait, err = k.attempt(outer, ctx)
+	status := 0
+	if a != nil {
+		status = a.Status
+	}
+	f, _ := errors.AsType[*Failure](err)
+	done(status, f)
+	if again {
+		k.budget.spend()
+	}
+	return a, again, wait, err
 }
 
 // turn waits until the upstream may be called again.
@@ -367,7 +438,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 // attempt after wait; then a and err tell why, and a has no body.
 func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
 	res, at, fail := k.send(outer, ctx)
-	last := !k.repeat || k.attempts >= k.Client.attempts
+	last := !k.repeat || k.attempts >= k.Client.attempts || !k.budget.affords()
 	if fail != nil {
 		if last || !fail.transient {
 			return nil, false, 0, fail
