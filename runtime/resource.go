@@ -294,6 +294,13 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 				return nil, res
 			}
 			for _, c := range contents(r, k, text, res) {
+				// What a model can look at or listen to is that, not a file.
+				switch media, _, _ := strings.Cut(c.MIME, "/"); {
+				case c.Data != nil && media == "image":
+					c.Type = result.TypeImage
+				case c.Data != nil && media == "audio":
+					c.Type = result.TypeAudio
+				}
 				out = append(out, message{m.role, c})
 				size += len(c.Text) + len(c.Data)
 			}

@@ -37,7 +37,7 @@ prompt "review_order" {
 			attrs: []attr{
 				{name: "text", kind: exprKind, phase: responsePhase, doc: "what is said; a value that is no text is written as JSON", example: `text = "Summarise order ${args.number}."`,
 					set: into(func(m *specs.Message, s *setting) { m.Text = s.expr })},
-				{name: "resource", kind: exprKind, phase: responsePhase, doc: "the URI of a resource of this server", example: `resource = "orders://${args.number}"`,
+				{name: "resource", kind: exprKind, phase: responsePhase, doc: "the URI of a resource of this server; an image or sound becomes one, all else an embedded resource", example: `resource = "orders://${args.number}"`,
 					set: into(func(m *specs.Message, s *setting) { m.Resource = s.expr })},
 			},
 			open: func(_ *parser, h *head, parent any) any {
