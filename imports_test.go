@@ -47,6 +47,7 @@ var rules = []rule{
 		"github.com/go-json-experiment/json",
 		"github.com/santhosh-tekuri/jsonschema/v6",
 		"github.com/JohannesKaufmann/html-to-markdown/v2",
+		"github.com/itchyny/gojq",
 		"golang.org/x/net",
 		"golang.org/x/text",
 		"github.com/failsafe-go/failsafe-go",

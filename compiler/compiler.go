@@ -226,10 +226,10 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 				c.serve(server, t, r)
 			}
 		case t.Request != nil:
-			if r, in, ok := c.handWritten(t, apis); ok {
+			if r, roots, ok := c.handWritten(t, apis); ok {
 				c.serve(server, t, &r)
 				if t.IsTool() {
-					whole[r.Name] = roots{in: in}
+					whole[r.Name] = roots
 				}
 			}
 		case t.Prompt != nil:

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -121,10 +122,6 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 		t.Request.Server = server
 	}
 
-	t.Request.Accept, t.Response, t.Output = a.response(op, &out)
-	if t.Pagination != nil && t.Output == "" {
-		t.Pagination.Member = cursorMember // nothing was promised that it could break
-	}
 	said := a.api.Response
 	for _, l := range d.layers {
 		said = inherit(said, l.response)
@@ -134,6 +131,7 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 		}
 	}
 	shapeAnswer(&t.Response, said, func(x *specs.Expr) plan.Expr { return edits.expr(x, nil, plan.Expr{}) })
+	t.Request.Accept = a.response(d, said, &out)
 	if out.diags.HasErrors() {
 		return out
 	}
@@ -602,8 +600,10 @@ func (a *apiContext) server(op *specs.Operation) (string, bool) {
 	return "", false
 }
 
-// response decides what is asked for and what a result looks like.
-func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r plan.Response, out plan.Schema) {
+// response decides what is asked for, and writes what a result looks like. What
+// the author says of answers is in the tool's plan already.
+func (a *apiContext) response(d *derived, said *specs.Shaping, l *lowered) (accept string) {
+	op, r := d.op, &l.tool.Response
 	answers := successes(op)
 	var chosen, first *specs.Media
 	var others []*schema
@@ -639,37 +639,115 @@ func (a *apiContext) response(op *specs.Operation, l *lowered) (accept string, r
 	if v := acceptParam(op); v != "" {
 		accept = v
 	}
+	if said != nil && said.Schema != nil {
+		l.roots.out = a.writtenOutput(said, &l.tool, &l.diags)
+		return accept
+	}
 	if chosen == nil || chosen.Schema == nil || op.Method == "HEAD" {
-		return accept, r, ""
+		return accept
 	}
 	s := a.out.lower(chosen.Schema, place{})
-	if codecOf(chosen.Type) == plan.XML {
+	xml := codecOf(chosen.Type) == plan.XML
+	if xml {
 		r.Shape, _ = shapeOf(s, true, xmlRoot(s))
 	}
-	root, wrap, ok := resultSchema(append([]*schema{s}, others...), empty)
-	if !ok {
-		return accept, r, ""
+	list := append([]*schema{s}, others...)
+	if said != nil {
+		if r.JQ != "" || r.Kind != "" && r.Kind != "json" && (r.Kind != "xml" || !xml || r.XML != nil) {
+			return accept // what comes out, nobody has described
+		}
+		if own := d.tool; own != nil && own.Response != nil && len(others) == 0 {
+			a.checkPaths(s, own.Response, op, &l.diags)
+		}
+		for i := range list {
+			masked, maybe := maskSchema(list[i], r.Select, r.MaxItems)
+			if masked == nil {
+				return accept
+			}
+			list[i], empty = masked, empty || maybe
+		}
+		s = list[0]
 	}
-	paginated := l.tool.Pagination != nil && promiseCursor(root)
+	root, wrap, ok := resultSchema(list, empty)
+	if !ok {
+		return accept
+	}
+	cut, ok := a.declare(&l.tool, root, wrap)
+	if cut {
+		l.cut = append(l.cut, "output")
+	}
+	if !ok {
+		return accept // it would be no use to anybody; the answers are
+	}
+	if l.roots.out = root; !wrap && !empty && len(others) == 0 && l.tool.Pagination == nil {
+		l.roots.out = s // by its name, where it has one
+	}
+	return accept
+}
+
+// declare writes the schema of a tool's results. One that is not valid is none.
+func (a *apiContext) declare(t *plan.Tool, root *schema, wrap bool) (cut, ok bool) {
 	must := 0
 	if wrap {
 		must = 1
 	}
+	room := t.Pagination == nil || promiseCursor(root)
 	text, cut := emit(root, outputBudget, must)
-	if cut {
-		l.cut = append(l.cut, "output")
-	}
 	if checkSchema(string(text), a.patterns) != nil {
-		return accept, r, "" // it would be no use to anybody; the answers are
+		return cut, false
 	}
-	r.Wrap = wrap
-	if paginated {
-		l.tool.Pagination.Member = cursorMember
+	t.Output, t.Response.Wrap = text, wrap
+	if t.Pagination != nil && !room {
+		t.Pagination.Member = ""
 	}
-	if l.roots.out = root; !wrap && !empty && len(others) == 0 && !paginated {
-		l.roots.out = s // by its name, where it has one
+	return cut, true
+}
+
+// writtenOutput declares the schema that the author wrote for results.
+func (a *apiContext) writtenOutput(said *specs.Shaping, t *plan.Tool, diags *diag.List) *schema {
+	root, wrap, ok := resultSchema([]*schema{a.out.lower(said.Schema, place{})}, false)
+	if ok {
+		_, ok = a.declare(t, root, wrap)
 	}
-	return accept, r, text
+	if !ok {
+		diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "open-schema", Message: "this schema does not say whether the result is an object; clients are not told of it",
+			Hint: `add type = "object", or another type`, Range: said.Schema.Range()})
+		return nil
+	}
+	return root
+}
+
+// handOutput declares the results of a hand-written tool, as far as its response
+// block tells what they are: what is always a list is one.
+func (a *apiContext) handOutput(said *specs.Shaping, t *plan.Tool, diags *diag.List) *schema {
+	r := &t.Response
+	switch {
+	case said == nil:
+		return nil
+	case said.Schema != nil:
+		return a.writtenOutput(said, t, diags)
+	case r.JQ != "" || r.Select == nil || !r.Select.List:
+		return nil
+	}
+	items := &schema{}
+	for _, p := range r.Select.Fields {
+		if p[0].Glob || p[0].Deep {
+			items = &schema{}
+			break
+		}
+		if items.prop(p[0].Name) == nil && isPortable(p[0].Name) {
+			items.props = append(items.props, prop{key: p[0].Name, wire: p[0].Name, schema: &schema{}})
+		}
+	}
+	list := &schema{types: []string{"array"}, subs: []sub{{key: "items", form: oneSchema, list: []*schema{items}}}}
+	if r.MaxItems > 0 {
+		list.setWord("maxItems", strconv.Itoa(r.MaxItems))
+	}
+	root, wrap, _ := resultSchema([]*schema{list}, false)
+	if _, ok := a.declare(t, root, wrap); !ok {
+		return nil
+	}
+	return root
 }
 
 // successes lists the answers that are no errors: 200 and 201 first, then by

@@ -23,7 +23,7 @@ const cursorMember = "next_cursor"
 // pagination is the plan's word for a block. names are the arguments that are
 // taken.
 func pagination(p *specs.Pagination, names []string) *plan.Pagination {
-	out := &plan.Pagination{Style: p.Style.Value, Model: p.Mode != nil && p.Mode.Value == "model", Param: p.Param.Str(), Input: "cursor", Size: countOf(p.Size, 0),
+	out := &plan.Pagination{Style: p.Style.Value, Model: p.Mode != nil && p.Mode.Value == "model", Param: p.Param.Str(), Input: "cursor", Member: cursorMember, Size: countOf(p.Size, 0),
 		Items: answerPath(p.Items), Next: answerPath(p.Next), NextHeader: p.NextHeader.Str(), Total: answerPath(p.Total), Pages: answerPath(p.Pages), HasMore: answerPath(p.HasMore),
 		MaxPages: countOf(p.MaxPages, defaultMaxPages), MaxItems: countOf(p.MaxItems, defaultMaxItems)}
 	switch {
@@ -305,11 +305,9 @@ func describePages(description string, p *plan.Pagination) string {
 	return description + "\n\n" + text
 }
 
-// paginateByHand makes a tool described by hand return whole lists.
-func (c *compilation) paginateByHand(t *specs.Tool, out *plan.Tool, names []string) bool {
+// paginateByHand makes the request of a tool described by hand ask for pages.
+func (c *compilation) paginateByHand(t *specs.Tool, out *plan.Tool) bool {
 	p := t.Pagination
-	out.Pagination = pagination(p, names)
-	out.Pagination.Member = cursorMember
 	sound := true
 	send := func(name *specs.Text, v plan.Expr) {
 		if name == nil {

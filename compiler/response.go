@@ -56,8 +56,8 @@ func shapeAnswer(r *plan.Response, s *specs.Shaping, expr func(*specs.Expr) plan
 	for _, t := range s.Types {
 		r.Types = append(r.Types, plan.NameType{Name: t.Name.Value, Type: t.Type})
 	}
-	x := plan.XMLReading{SOAP: r.Kind == "soap", Lists: values(s.Lists)}
-	if x.SOAP {
+	x := plan.XMLReading{SOAP: r.Kind == "soap" || r.XML != nil && r.XML.SOAP, Lists: values(s.Lists)}
+	if r.Kind == "soap" {
 		r.Kind = "xml"
 	}
 	for _, n := range s.Namespaces {
@@ -142,4 +142,26 @@ func paths(list []specs.Path) []plan.Path {
 		out = append(out, steps)
 	}
 	return out
+}
+
+// mediaOfKind is what a kind of bodies is asked for by; "" when that is JSON, or
+// anything.
+func mediaOfKind(kind string) string {
+	switch kind {
+	case "xml":
+		return "application/xml, text/xml, application/soap+xml"
+	case "csv":
+		return "text/csv"
+	case "tsv":
+		return "text/tab-separated-values"
+	case "form":
+		return "application/x-www-form-urlencoded"
+	case "html":
+		return "text/html"
+	case "text":
+		return "text/plain"
+	case "ndjson":
+		return "application/x-ndjson"
+	}
+	return ""
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
-// handWritten compiles a tool that has a request of its own. root is its input.
-func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, *schema, bool) {
+// handWritten compiles a tool that has a request of its own.
+func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (plan.Tool, roots, bool) {
 	a := c.apiOf(t, apis)
 	if a == nil {
-		return plan.Tool{}, nil, false
+		return plan.Tool{}, roots{}, false
 	}
 	before := len(c.diags)
 	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path, Hints: methodHints(t.Request.Method),
@@ -30,18 +30,26 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	in := c.inputs(t, a.in)
 	root, values, arg := in.root, in.values, in.arg
 
-	shapeAnswer(&out.Response, inherit(a.api.Response, t.Response), func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
+		out.Pagination = pagination(t.Pagination, in.names)
+	}
+	said := inherit(a.api.Response, t.Response)
+	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	results := a.handOutput(said, &out, &c.diags)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, arg)
 		out.Confirm = &x
 	}
 	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
-		return out, nil, false
+		return out, roots{}, false
+	}
+	if media := mediaOfKind(out.Response.Kind); media != "" && out.Request.Accept == acceptOf("") { // the author names no other
+		out.Request.Accept = media + ", */*;q=0.5"
 	}
 	out.Request.Repeat = repeatable(t.Hints)
-	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
-		if !c.paginateByHand(t, &out, in.names) {
-			return out, nil, false
+	if out.Pagination != nil {
+		if !c.paginateByHand(t, &out) {
+			return out, roots{}, false
 		}
 		addCursor(root, out.Pagination)
 	}
@@ -51,9 +59,9 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	if err := gate(&out, a.patterns); err != nil {
 		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("%s cannot be served: %v", t, err), Range: t.Range})
-		return out, nil, false
+		return out, roots{}, false
 	}
-	return out, root, true
+	return out, roots{root, results}, true
 }
 
 // handInputs are the inputs that an author declared.

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // benchServer is an HTTP server in a process of its own, so that the CPU time
@@ -45,6 +48,17 @@ func serveBench(kind string) {
 		t.MaxIdleConnsPerHost = 256
 		t.DisableCompression = true
 		h = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }, Transport: t}
+	case "list":
+		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(benchLists()[r.URL.Path])
+		})
+	case "shaping":
+		s, err := New(shapers(target), Options{})
+		if err != nil {
+			panic(err)
+		}
+		h = s.Handler()
 	case "mcpc":
 		s, err := New(library(target), Options{Getenv: env("LIBRARY_TOKEN", "sesame")})
 		if err != nil {
@@ -183,6 +197,107 @@ func BenchmarkAgainstReverseProxy(b *testing.B) {
 					b.ReportMetric(float64(spent[i])/float64(spent[0]), subject.name+"-cpu-ratio")
 					b.ReportMetric(float64(took[0])/float64(took[i]), subject.name+"-rate-ratio")
 				}
+			}
+			b.ReportMetric(0, "ns/op") // of a round of all, which says nothing
+		})
+	}
+}
+
+// benchLists are answers by their paths: lists of issues, as code hosts send
+// them.
+var benchLists = sync.OnceValue(func() map[string][]byte {
+	list := func(n int) []byte {
+		var b bytes.Buffer
+		b.WriteString(`{"total":` + fmt.Sprint(n) + `,"items":[`)
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"url":"https://api.example/repos/o/r/issues/%[1]d","id":1%[1]d,"node_id":"MDU6SXNzdWUx%[1]d","number":%[1]d,"title":"Found a \"bug\" in %[1]d","user":{"login":"octocat","id":1,"node_id":"MDQ6VXNlcjE=","avatar_url":"https://github.example/images/octocat_happy.gif","type":"User"},"labels":[{"id":208045946,"node_id":"MDU6TGFiZWwyMDgwNDU5NDY=","name":"bug","default":true}],"state":"open","assignee":null,"created_at":"2011-04-22T13:33:48Z","body":"I'm having a problem with this, and it takes a paragraph to tell.\nThen there is a second line."}`, i)
+		}
+		b.WriteString("]}")
+		return b.Bytes()
+	}
+	return map[string][]byte{"/1KB": list(2), "/20KB": list(32), "/1MB": list(1700)}
+})
+
+// shapers is a plan of one tool that passes a list on, and of others that shape
+// it.
+func shapers(base string) *plan.Server {
+	p := &plan.Server{Name: "shapers", Version: "1", Upstreams: []plan.Upstream{{
+		Name: "u", BaseURL: base, Timeout: 20 * time.Second, ConnectTimeout: 5 * time.Second, MaxResponse: 4 << 20, Retry: plan.Retry{Attempts: 1},
+	}}}
+	step := func(names ...string) (out plan.Path) {
+		for _, n := range names {
+			out = append(out, plan.PathStep{Name: strings.TrimPrefix(n, "**."), Glob: strings.Contains(strings.TrimPrefix(n, "**."), "*"), Deep: strings.HasPrefix(n, "**.")})
+		}
+		return out
+	}
+	failed := plan.Expr{Op: plan.OpCall, Name: "==", Args: []plan.Expr{
+		{Op: plan.OpGet, Name: "ok", Args: []plan.Expr{{Op: plan.OpGet, Name: "body", Args: []plan.Expr{{Op: plan.OpVar, Name: "response"}}}}}, {Op: plan.OpConst, Const: "false"}}}
+	fields := []plan.Path{step("number"), step("title"), step("state"), step("user", "login"), step("labels", "name")}
+	for name, r := range map[string]plan.Response{
+		"plain":  {},
+		"root":   {Select: &plan.Selection{Root: []string{"items"}}, Wrap: true},
+		"fields": {Select: &plan.Selection{Root: []string{"items"}, Fields: fields}, Wrap: true},
+		"drop":   {Select: &plan.Selection{Drop: []plan.Path{step("**.*_url"), step("**.url"), step("**.node_id")}}},
+		"errors": {Errors: []plan.ErrorRule{{Member: []string{"error", "code"}}, {Status: []int{202}}}},
+		"rule":   {Errors: []plan.ErrorRule{{Condition: &failed}}},
+		"table":  {Select: &plan.Selection{Root: []string{"items"}, Fields: fields}, Wrap: true, As: "table"},
+		"jq":     {JQ: "[.items[] | {number, title, state, user: .user.login, labels: [.labels[].name]}]", Wrap: true},
+	} {
+		p.Tools = append(p.Tools, plan.Tool{
+			Name: name, Description: "A list.", Input: `{"type":"object","properties":{"size":{"type":"string"}},"required":["size"],"additionalProperties":false}`,
+			Request: plan.Request{Upstream: "u", Method: "GET", Accept: "application/json",
+				Path: []plan.Segment{{Literal: "/"}, {Param: &plan.Param{Name: "size", Arg: "size", Style: plan.Simple, Required: true}}}},
+			Response: r,
+		})
+	}
+	return p
+}
+
+// BenchmarkShaping compares calls of tools that shape their answers with the same
+// call of one that passes it on: CPU time of the server per call, in turns within
+// one run, and prints the ratios. The target is at most 1.15 for what is no
+// program: root, fields, drop and errors.
+func BenchmarkShaping(b *testing.B) {
+	up := startBench(b, "list", "")
+	mcpc := startBench(b, "shaping", up.url)
+	subjects := []string{"plain", "root", "fields", "drop", "errors", "rule", "table", "jq"}
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	for _, c := range []struct {
+		size  string
+		round int
+	}{{"1KB", 1000}, {"20KB", 500}, {"1MB", 20}} {
+		b.Run(c.size, func(b *testing.B) {
+			spent := make([]time.Duration, len(subjects))
+			calls := 0
+			for b.Loop() {
+				calls += c.round
+				for i, tool := range subjects {
+					before := mcpc.cpu(b)
+					for range c.round {
+						r, err := http.NewRequest("POST", mcpc.url+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{"size":"`+c.size+`"}}}`))
+						if err != nil {
+							b.Fatal(err)
+						}
+						r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+						resp, err := client.Do(r)
+						if err != nil {
+							b.Fatal(err)
+						}
+						text, err := io.ReadAll(resp.Body)
+						_ = resp.Body.Close()
+						if err != nil || resp.StatusCode != 200 || !bytes.Contains(text, []byte("octocat")) || bytes.Contains(text, []byte(`"isError":true`)) {
+							b.Fatalf("%s: %d %.300s %v", tool, resp.StatusCode, text, err)
+						}
+					}
+					spent[i] += mcpc.cpu(b) - before
+				}
+			}
+			b.ReportMetric(float64(spent[0].Microseconds())/float64(calls), "plain-cpu-µs/call")
+			for i, tool := range subjects[1:] {
+				b.ReportMetric(float64(spent[i+1])/float64(spent[0]), tool+"-ratio")
 			}
 			b.ReportMetric(0, "ns/op") // of a round of all, which says nothing
 		})

@@ -111,15 +111,20 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
-	res := t.decoder.Result(k.answer)
-	if k.answer.Stale > 0 {
-		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
-		res.SetMeta("mcpc/stale", true)
-	}
+	res := t.decoder.ResultOf(ctx, k.answer, k.args.Values)
+	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}
 	return res
+}
+
+// stale says of a result that it is of a kept answer.
+func stale(res *Result, a *upstream.Answer) {
+	if a.Stale > 0 {
+		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", a.Stale.Round(time.Second)))
+		res.SetMeta("mcpc/stale", true)
+	}
 }
 
 // request makes the HTTP request of a call. vars are what its expressions may

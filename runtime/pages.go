@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -90,6 +91,8 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 		rest paging.Place // where to go on, when more
 		more bool
 		note string
+
+		remarks []string // about the decoding of pages
 	)
 	list.Visit(at)
 	for {
@@ -109,6 +112,11 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 		}
 		took := list.Add(page, at.Skip, g.room(&list))
 		last = k.answer
+		for _, r := range page.Remarks {
+			if !slices.Contains(remarks, r) {
+				remarks = append(remarks, r)
+			}
+		}
 		if at.Skip+took < page.Len() {
 			rest, more = paging.Place{At: at.At, Skip: at.Skip + took}, true
 			break
@@ -132,10 +140,14 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 		progress.Report(ctx, list.Pages(), g.MaxPages, fmt.Sprintf("page %d of at most %d, %s so far", list.Pages(), g.MaxPages, count(list.Len(), "item")))
 		at = page.Next
 	}
-	res := t.decoder.ResultOf(last, list.Value())
+	res := t.decoder.Shape(ctx, last, list.Value(), k.args.Values)
 	if res.IsError {
 		return res
 	}
+	for _, r := range remarks {
+		res.Add(r)
+	}
+	stale(res, last)
 	cursor := ""
 	if more {
 		cursor = g.Cursor(rest, k.args)
@@ -182,15 +194,16 @@ func (b *Bridge) page(ctx context.Context, k *Call, at paging.Place) (*paging.Pa
 		return nil, b.refused(ctx, t, err)
 	}
 	k.answer = a
-	v, ok := t.decoder.Value(a)
+	v, remarks, ok := t.decoder.Value(ctx, a, k.args.Values)
 	if !ok {
-		return nil, t.decoder.Result(a)
+		return nil, t.decoder.ResultOf(ctx, a, k.args.Values)
 	}
 	page, err := g.Read(v, a.Header, at, &address, g.path)
 	if err != nil {
 		b.log.WarnContext(ctx, "an answer has no list to paginate", "tool", t.plan.Name, "items", strings.Join(g.Items, "."), "error", err)
-		return nil, t.decoder.Result(a)
+		return nil, t.decoder.ResultOf(ctx, a, k.args.Values)
 	}
+	page.Remarks = remarks
 	return page, nil
 }
 

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/response"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
 	"github.com/mcpc-dev/mcpc/runtime/internal/transport"
@@ -261,7 +261,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		if res.IsError {
 			return nil, res
 		}
-		env.Vars["response"] = b.responseOf(k, res)
+		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
 	} else if problems := p.input.Check(given.Values); problems != nil {
 		return nil, badArguments(describe(problems))
 	}
@@ -326,21 +326,6 @@ func (p *prompt) arguments(text []byte) (args.Args, error) {
 		}
 	}
 	return given, nil
-}
-
-// responseOf is what expressions know as response: the answer, and the value it
-// became.
-func (b *Bridge) responseOf(k *Call, res *Result) map[string]any {
-	headers := map[string]any{}
-	out := map[string]any{"headers": headers}
-	if a := k.answer; a != nil {
-		out["status"] = json.Number(strconv.Itoa(a.Status))
-		for name, values := range a.Header {
-			headers[strings.ToLower(name)] = values[0]
-		}
-	}
-	out["body"] = bodyOf(res)
-	return out
 }
 
 // bodyOf is the value that an answer became: JSON where it is that, and the text.

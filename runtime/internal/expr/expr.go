@@ -34,6 +34,7 @@ import (
 type Env struct {
 	Args map[string]any
 	// Vars are the values of the phase by name, such as response; see [plan.Expr].
+	// One that takes work to make may be a func() (any, error) that makes it.
 	Vars map[string]any
 	// Secret resolves a secret. Nil: every secret is missing.
 	Secret func(plan.Secret) (string, error)
@@ -68,7 +69,13 @@ func Compile(e plan.Expr) (Func, error) {
 		return func(env *Env) (any, error) { return env.Args[name], nil }, nil
 	case plan.OpVar:
 		name := e.Name
-		return func(env *Env) (any, error) { return env.Vars[name], nil }, nil
+		return func(env *Env) (any, error) {
+			v := env.Vars[name]
+			if f, ok := v.(func() (any, error)); ok {
+				return f()
+			}
+			return v, nil
+		}, nil
 	case plan.OpSecret:
 		if e.Secret == nil {
 			return nil, errors.New("a secret expression names no secret")

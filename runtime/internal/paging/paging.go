@@ -116,7 +116,8 @@ type Page struct {
 	// Stopped says in a sentence why the list ends here although the upstream says
 	// there is more; "" mostly.
 	Stopped string
-	Total   int // elements or pages in all, as the upstream says; -1 when it does not
+	// Remarks are what was to be said about the decoding of the answer.
+	Remarks []string
 }
 
 // Len is the number of elements of the page.
@@ -132,7 +133,7 @@ func (g *Pager) Read(v jsontext.Value, h http.Header, at Place, address *url.URL
 	if err := find(v, g.paths, found); err != nil {
 		return nil, err
 	}
-	p := &Page{value: v, Total: -1}
+	p := &Page{value: v}
 	list := found[g.items]
 	switch {
 	case list.end > list.start && v[list.start] == '[':
@@ -155,9 +156,6 @@ func (g *Pager) Read(v jsontext.Value, h http.Header, at Place, address *url.URL
 	total, hasTotal := integer(value(g.total))
 	pages, hasPages := integer(value(g.pages))
 	more, said := truth(value(g.hasMore))
-	if hasTotal {
-		p.Total = total
-	}
 	switch g.Style {
 	case plan.PageNumber, plan.PageOffset:
 		n, ok := integer(jsontext.Value(at.At))

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -97,55 +98,62 @@ func (d *Decoder) tooLarge(b *body) *result.Result {
 		d.operation, size(b.answer.Limit), b.media.name), next, retry)
 }
 
-// multipart delivers the parts of an answer, each as what it is, after a summary.
-func (d *Decoder) multipart(b *body) *result.Result {
+// parts are the parts of a multipart body; more: there were others. None: it is
+// no multipart body.
+func (b *body) parts() (list []*body, more bool) {
 	boundary := b.media.params["boundary"]
 	if boundary == "" {
-		return d.unreadableParts(b)
+		return nil, false
 	}
-	var parts []*body
-	var summary strings.Builder
 	r := multipart.NewReader(bytes.NewReader(b.bytes), boundary)
-	more := b.cut
 	for {
 		p, err := r.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			break
+			return list, b.cut
 		}
-		if err == nil && len(parts) == maxParts {
-			more = true
-			break
+		if err != nil || len(list) == maxParts {
+			return list, true
 		}
-		var text []byte
-		if err == nil {
-			text, err = io.ReadAll(p)
-		}
+		text, err := io.ReadAll(p)
 		if err != nil {
-			if len(parts) == 0 {
-				return d.unreadableParts(b)
-			}
-			more = true
-			break
+			return list, true
 		}
 		answer := *b.answer
 		answer.Header = http.Header(p.Header)
-		part := &body{answer: &answer, media: mediaOf(p.Header), bytes: text}
+		part := &body{ctx: b.ctx, args: b.args, answer: &answer, media: mediaOf(p.Header), bytes: text, name: p.FormName()}
 		if part.media.name == "" {
 			part.media = media{kind: kindText, name: "text/plain"} // RFC 2046, section 5.1
 		}
-		parts = append(parts, part)
-		name := p.FormName()
-		if file := fileName(p.Header.Get("Content-Disposition")); file != "" && name != "" {
-			name += " "
-		}
-		fmt.Fprintf(&summary, "\n%d. %s%s", len(parts), name, d.describe(part))
+		list = append(list, part)
 	}
+}
+
+// multipart delivers the parts of an answer, each as what it is, after a summary.
+func (d *Decoder) multipart(b *body) *result.Result {
+	parts, more := b.parts()
 	if len(parts) == 0 {
 		return d.unreadableParts(b)
 	}
+	var summary strings.Builder
+	for i, part := range parts {
+		name := part.name
+		if file := fileName(part.answer.Header.Get("Content-Disposition")); file != "" && name != "" {
+			name += " "
+		}
+		fmt.Fprintf(&summary, "\n%d. %s%s", i+1, name, d.describe(part))
+	}
 	res := d.text(nil, fmt.Sprintf("%d parts:%s", len(parts), summary.String()))
-	inner := *d
-	inner.declared, inner.wrap, inner.forced, inner.shape = false, false, unknown, nil
+	res.Content = append(res.Content, d.contents(parts)...)
+	if more {
+		d.note(b, res, "")
+	}
+	return res
+}
+
+// contents delivers parts, each as what it is.
+func (d *Decoder) contents(parts []*body) []result.Content {
+	inner := Decoder{operation: d.operation, upstream: d.upstream, wantsJSON: d.wantsJSON, safe: d.safe, narrowing: d.narrowing, shaping: d.parts}
+	var out []result.Content
 	for _, part := range parts {
 		if len(part.bytes) == 0 {
 			continue
@@ -158,12 +166,35 @@ func (d *Decoder) multipart(b *body) *result.Result {
 		if n := len(one.Content); n > 1 && one.Content[n-1].Type == result.TypeResource {
 			one.Content = one.Content[1:]
 		}
-		res.Content = append(res.Content, one.Content...)
+		out = append(out, one.Content...)
 	}
-	if more {
-		d.note(b, res, "")
+	return out
+}
+
+// root is the part of a multipart/related body (RFC 2387, as SOAP with attachments
+// and MTOM send it) that the others belong to, with those attached: the one that
+// the parameter start names, else the first. It is the body itself when that is
+// no such part, or one that is no value.
+func (d *Decoder) root(b *body) *body {
+	if b.media.name != "multipart/related" {
+		return b
 	}
-	return res
+	parts, more := b.parts()
+	for i, p := range parts {
+		if start := b.media.params["start"]; start != "" && p.answer.Header.Get("Content-Id") != start {
+			continue
+		}
+		if p.media.kind != kindXML && p.media.kind != kindJSON {
+			return b
+		}
+		if encoding := strings.ToLower(p.answer.Header.Get("Content-Transfer-Encoding")); encoding == "quoted-printable" || encoding == "base64" {
+			return b // of binary transports nobody encodes
+		}
+		p.charset, p.cut = b.charset, more && i == len(parts)-1
+		p.attached = d.contents(slices.Delete(parts, i, i+1))
+		return p
+	}
+	return b
 }
 
 // unreadableParts delivers a multipart answer that is none.

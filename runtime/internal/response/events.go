@@ -60,6 +60,9 @@ func (d *Decoder) events(b *body) *result.Result {
 		}
 	}
 	dispatch()
+	if d.shaping != nil || d.rules != nil {
+		return d.deliver(b, value{json: append(list, ']'), cut: b.cut})
+	}
 	res := result.Text(out.String())
 	if d.declared {
 		d.structure(res, append(list, ']'))

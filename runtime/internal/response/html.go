@@ -2,6 +2,7 @@ package response
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,18 +34,58 @@ func (d *Decoder) html(b *body) *result.Result {
 	if doc == nil {
 		return d.plain(b)
 	}
-	res := d.text(nil, markdown(doc))
+	part := mainPart(doc)
+	if d.main != "" {
+		if chosen := find(doc, selector(d.main)); chosen != nil {
+			part = chosen
+		} else {
+			b.remark(fmt.Sprintf("The page has no %s, the part that was to be shown; this is all of it.", d.main))
+		}
+	}
+	res := d.words(b, markdown(doc, part))
+	if res.IsError {
+		return res
+	}
 	if b.cut || len(b.bytes) > maxHTML {
 		d.note(b, res, "")
 	}
+	b.remarks(res)
 	return res
+}
+
+// mainPart is what a page says is its main part, else its body.
+func mainPart(doc *html.Node) *html.Node {
+	for _, is := range []func(*html.Node) bool{
+		func(n *html.Node) bool { return n.Data == "main" || attribute(n, "role") == "main" },
+		func(n *html.Node) bool { return n.Data == "body" },
+	} {
+		if part := find(doc, is); part != nil {
+			return part
+		}
+	}
+	return doc
+}
+
+// selector tells the elements of a tag, #id or .class.
+func selector(s string) func(*html.Node) bool {
+	switch name := s[1:]; s[0] {
+	case '#':
+		return func(n *html.Node) bool { return attribute(n, "id") == name }
+	case '.':
+		return func(n *html.Node) bool { return slices.Contains(strings.Fields(attribute(n, "class")), name) }
+	}
+	s = strings.ToLower(s)
+	return func(n *html.Node) bool { return n.Data == s }
 }
 
 // parseHTML reads a page; nil when it is nested too deeply.
 func parseHTML(b *body) *html.Node {
-	_, encoding, certain := charset.DetermineEncoding(b.bytes, "text/html; charset="+b.media.charset)
-	if !certain && encoding == "windows-1252" {
-		encoding = "" // a guess
+	encoding := ""
+	if b.charset == "" {
+		var certain bool
+		if _, encoding, certain = charset.DetermineEncoding(b.bytes, "text/html; charset="+b.media.charset); !certain && encoding == "windows-1252" {
+			encoding = "" // a guess
+		}
 	}
 	text := b.utf8(encoding)
 	doc, err := html.Parse(bytes.NewReader(text[:min(len(text), maxHTML)]))
@@ -64,15 +105,9 @@ const (
 	maxSpanned = 2000 // cells that others cover, in all
 )
 
-// markdown converts the main part of a page.
-func markdown(doc *html.Node) string {
+// markdown converts a part of a page.
+func markdown(doc, part *html.Node) string {
 	title := strings.Join(strings.Fields(plainText(find(doc, func(n *html.Node) bool { return n.Data == "title" }))), " ")
-	part := find(doc, func(n *html.Node) bool { return n.Data == "main" || attribute(n, "role") == "main" })
-	if part == nil {
-		if part = find(doc, func(n *html.Node) bool { return n.Data == "body" }); part == nil {
-			part = doc
-		}
-	}
 	prune(part)
 	text := ""
 	if convertible(part) {

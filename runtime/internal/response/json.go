@@ -14,19 +14,20 @@ import (
 
 // json delivers a body that is said to be JSON.
 func (d *Decoder) json(b *body) *result.Result {
-	if v, err := readJSON(b); err == nil {
+	v, err := readJSON(b)
+	if err == nil {
 		return d.deliver(b, v)
 	}
 	if looksHTML(b.bytes) { // an error page, or a login form, with status 200
 		return d.html(b)
 	}
-	return d.plain(b)
+	return d.undecoded(b, b.utf8(""), "JSON", err)
 }
 
 // readJSON reads a body if it is JSON, or the beginning of JSON that was cut.
 func readJSON(b *body) (value, error) {
 	text := b.bytes
-	valid := jsontext.Value(text).IsValid()
+	valid := b.charset == "" && jsontext.Value(text).IsValid()
 	if !valid {
 		text = b.utf8("")
 		valid = jsontext.Value(text).IsValid()
@@ -37,11 +38,11 @@ func readJSON(b *body) (value, error) {
 	case v.IsValid(jsontext.AllowDuplicateNames(true)):
 		return value{json: lastNames(text), text: text}, nil
 	case !b.cut:
-		return value{}, errUndecoded
+		return value{}, undecoded("it is not valid JSON")
 	}
 	c, ok := shorten(text, len(text))
 	if !ok {
-		return value{}, errUndecoded
+		return value{}, undecoded("it is not valid JSON")
 	}
 	out := value{json: c.text, text: c.text, cut: true, where: c.String()}
 	if !jsontext.Value(c.text).IsValid() {
@@ -132,6 +133,7 @@ type cut struct {
 	at       jsontext.Pointer // of the list or object that was cut
 	object   bool
 	elements int // that are left of it
+	of       int // that it had, 0 when that is not known
 }
 
 // String says where the cut is.
@@ -140,12 +142,15 @@ func (c *cut) String() string {
 	if c.object {
 		what, of = "object", "members"
 	}
-	if c.elements == 1 {
+	if c.elements == 1 && c.of == 0 {
 		of = of[:len(of)-1]
 	}
 	where := ""
 	if c.at != "" {
 		where = " at " + string(c.at)
+	}
+	if c.of > 0 {
+		return fmt.Sprintf("The %s%s ends after %d of %d %s.", what, where, c.elements, c.of, of)
 	}
 	return fmt.Sprintf("The %s%s ends after %d %s.", what, where, c.elements, of)
 }
@@ -267,9 +272,9 @@ func scan(text []byte) (open []level, end jsontext.Pointer) {
 func (d *Decoder) lines(b *body) *result.Result {
 	v, err := readLines(b)
 	if err != nil {
-		return d.text(b, string(recordText(b)))
+		return d.undecoded(b, recordText(b), "a sequence of JSON values", err)
 	}
-	if !d.declared {
+	if !d.declared && d.shaping == nil && d.rules == nil {
 		v.json = nil
 	}
 	return d.deliver(b, v)
@@ -297,7 +302,7 @@ func readLines(b *body) (value, error) {
 			break
 		}
 		if err != nil {
-			return value{}, errUndecoded
+			return value{}, undecoded("it is not valid JSON")
 		}
 		if n > 0 {
 			list = append(list, ',')

@@ -1,6 +1,7 @@
 package response
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,13 +11,15 @@ import (
 )
 
 // Value is the JSON that an answer holds or is decoded to, for who has to look
-// into it before it becomes a result ([Decoder.ResultOf]). It is false for
-// errors, for what was cut off, and for answers that hold no values.
-func (d *Decoder) Value(a *upstream.Answer) (jsontext.Value, bool) {
-	if a.Status >= 300 || a.Method == http.MethodHead || len(a.Body) == 0 || a.Truncated {
-		return nil, false
+// into it before it becomes a result ([Decoder.Shape]), and what is to be said
+// about the decoding. It is false for errors, for what was cut off, and for
+// answers that hold no values: [Decoder.ResultOf] says what these are.
+func (d *Decoder) Value(ctx context.Context, a *upstream.Answer, arguments map[string]any) (v jsontext.Value, remarks []string, ok bool) {
+	if a.Status >= 300 || a.Method == http.MethodHead || len(a.Body) == 0 || a.Truncated || d.readFault(a) != nil {
+		return nil, nil, false
 	}
-	b := &body{answer: a, media: mediaOf(a.Header), bytes: a.Body}
+	b := d.body(a)
+	b.ctx, b.args = ctx, arguments
 	k := d.forced
 	if k == unknown {
 		k = b.media.kind
@@ -27,18 +30,27 @@ func (d *Decoder) Value(a *upstream.Answer) (jsontext.Value, bool) {
 	if d.forced == unknown && (k == kindText || k == kindBytes) && looksJSON(b.bytes) {
 		k = kindJSON
 	}
-	v, err := d.value(k, b)
-	if err != nil || v.cut {
-		return nil, false
+	read, err := d.value(k, b)
+	if err != nil || read.cut || d.rules != nil && d.failed(b, read.json) != nil {
+		return nil, nil, false
 	}
-	if v.json == nil { // with a name twice, and nested too deeply to mend that
-		return v.text, v.text != nil
+	if read.json == nil { // with a name twice, and nested too deeply to mend that
+		return read.text, b.notes, read.text != nil
 	}
-	return v.json, true
+	return read.json, b.notes, true
 }
 
-// ResultOf makes the result of a value that [Decoder.Value] decoded of an answer,
-// or that was put together from several.
-func (d *Decoder) ResultOf(a *upstream.Answer, v jsontext.Value) *result.Result {
-	return d.deliver(&body{answer: a, media: mediaOf(a.Header)}, value{json: v})
+// Shape makes the result of a value that [Decoder.Value] decoded of an answer, or
+// that was put together from several.
+func (d *Decoder) Shape(ctx context.Context, a *upstream.Answer, v jsontext.Value, arguments map[string]any) *result.Result {
+	b := d.body(a)
+	b.ctx, b.args, b.cut = ctx, arguments, false
+	return d.deliver(b, value{json: v})
+}
+
+// Scope is what expressions know as response: an answer, and the value it became.
+func Scope(a *upstream.Answer, value any) map[string]any {
+	out := (&body{answer: a}).response()
+	out["body"] = value
+	return out
 }

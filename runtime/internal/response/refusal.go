@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 )
@@ -24,7 +25,8 @@ const (
 )
 
 // refusal is the result of an answer with a status from 300 on.
-func (d *Decoder) refusal(a *upstream.Answer) *result.Result {
+func (d *Decoder) refusal(b *body) *result.Result {
+	a := b.answer
 	message := fmt.Sprintf("HTTP %s from %s", status(a.Status), d.operation)
 	if a.Attempts > 1 {
 		message += fmt.Sprintf(" (%d attempts)", a.Attempts)
@@ -33,11 +35,43 @@ func (d *Decoder) refusal(a *upstream.Answer) *result.Result {
 	if a.Status < 400 {
 		message += redirection(a)
 	}
-	if text := excerpt(a); text != "" {
+	next, again := d.advice(a)
+	text := ""
+	if i := slices.IndexFunc(d.advices, func(s advice) bool { return s.From <= a.Status && a.Status <= s.To }); i >= 0 {
+		said := &d.advices[i]
+		if said.message != nil {
+			// The author's words stand for the upstream's, if they can be made.
+			text, _ = textOf(said.message, d.refusedScope(b))
+		}
+		if said.Hint != "" {
+			next = said.Hint
+		}
+		again = retry(said.Retry, a, again)
+	}
+	if text == "" {
+		text = excerpt(a)
+	}
+	if text != "" {
 		message += "\n" + text
 	}
-	next, retry := d.advice(a)
-	return result.Error(fmt.Sprintf("http-%d", a.Status), a.Redact(message), next, retry)
+	return result.Error(fmt.Sprintf("http-%d", a.Status), a.Redact(message), next, again)
+}
+
+// refusedScope is what expressions see of an answer of an error status: the
+// decoded body, or its text when it is not what a good answer is.
+func (d *Decoder) refusedScope(b *body) *expr.Env {
+	k := b.media.kind
+	if k == unknown || k == kindText {
+		k = kindJSON
+	}
+	v, err := d.value(k, b)
+	if err != nil && d.forced != unknown {
+		v, err = d.value(d.forced, b)
+	}
+	if err != nil {
+		v.json = result.AppendString(nil, string(b.utf8("")))
+	}
+	return b.scope(v.json)
 }
 
 // redirection says where a redirect that was not followed leads.

@@ -21,6 +21,7 @@ package response
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -53,21 +54,35 @@ const (
 // does not know, and all XML without a shape, is mapped generally: an element
 // with attributes or children is an object, attributes are "@name", text beside
 // them is "#text", elements of one name are a list, everything else is a string;
-// the root element is the one member of the result. Prefixes and namespaces are
-// dropped. A DTD is not read, so entities beyond XML's five make a document text.
+// the root element is the one member of the result. Prefixes are dropped but for
+// those of namespaces that the plan names. A document type is not read, and one
+// that defines entities makes a document text. Of a SOAP envelope what the body
+// holds is the document, and a fault is an error of the tool.
 //
-// CSV is a list of objects by the names in its first row, forms are an object;
-// all values are strings, so that 007 stays 007.
+// CSV is a list of objects by the names in its first row, or the plan's; forms are
+// an object. All values are strings, so that 007 stays 007, but those the plan has
+// a type for.
 type Decoder struct {
-	operation string // "GET /pets/{id}"
-	upstream  string
-	forced    kind
-	wrap      bool // structured content is {"result": value}
-	declared  bool // there must be structured content
-	wantsJSON bool
-	shape     *plan.Shape
-	safe      bool     // the same call again does no harm
-	narrowing []string // arguments that make an answer smaller
+	operation  string // "GET /pets/{id}"
+	upstream   string
+	forced     kind
+	wrap       bool // structured content is {"result": value}
+	declared   bool // there must be structured content
+	wantsJSON  bool
+	shape      *plan.Shape
+	charset    string            // of bodies; "" is what they say
+	soap       bool              // XML is a SOAP envelope
+	lists      map[string]bool   // XML elements that are lists
+	types      map[string]string // JSON types of texts, by name
+	namespaces map[string]string // prefixes, by the URI they stand for
+	csv        *plan.CSVReading
+	main       string   // the part of a page that counts: tag, #id or .class
+	shaping    *shaping // nil: values are shown as they are
+	parts      *shaping // what holds for parts of an answer, too
+	rules      []rule   // what makes an answer an error although its status is good
+	advices    []advice // what to tell of error statuses
+	safe       bool     // the same call again does no harm
+	narrowing  []string // arguments that make an answer smaller
 }
 
 // Compile prepares the decoding of a tool's answers. An error is a mistake in
@@ -84,6 +99,22 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	if d.forced, ok = kindNamed(t.Response.Kind); !ok {
 		return nil, fmt.Errorf("response kind %q is not known", t.Response.Kind)
 	}
+	if err := d.compileReading(t.Response); err != nil {
+		return nil, err
+	}
+	var err error
+	if d.shaping, err = compileShaping(t.Response); err != nil {
+		return nil, err
+	}
+	if s := t.Response.Select; s != nil && s.Drop != nil {
+		d.parts, err = compileShaping(plan.Response{Select: &plan.Selection{Rename: s.Rename, Drop: s.Drop}})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if d.rules, d.advices, err = compileErrors(t.Response); err != nil {
+		return nil, err
+	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
 	var path strings.Builder
@@ -97,11 +128,34 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	}
 	d.operation = path.String()
 	for _, p := range t.Request.Query {
-		if p.Arg != "" && narrows(p.Name) {
-			d.narrowing = append(d.narrowing, p.Arg)
+		if narrows(p.Name) {
+			for _, name := range argsOf(p) {
+				if !slices.Contains(d.narrowing, name) {
+					d.narrowing = append(d.narrowing, name)
+				}
+			}
 		}
 	}
 	return d, nil
+}
+
+// argsOf are the arguments that a parameter is made of.
+func argsOf(p plan.Param) []string {
+	if p.Value == nil {
+		return []string{p.Arg}
+	}
+	var names []string
+	var walk func(x *plan.Expr)
+	walk = func(x *plan.Expr) {
+		if x.Op == plan.OpArg {
+			names = append(names, x.Name)
+		}
+		for i := range x.Args {
+			walk(&x.Args[i])
+		}
+	}
+	walk(p.Value)
+	return names
 }
 
 // narrows tells whether a query parameter of that name usually asks for less, or
@@ -115,32 +169,101 @@ func narrows(name string) bool {
 	}, name)
 }
 
-// Result makes the result of an answer, success or not.
+// Result makes the result of an answer, success or not, of a call that has no
+// arguments.
 func (d *Decoder) Result(a *upstream.Answer) *result.Result {
+	return d.ResultOf(context.Background(), a, nil)
+}
+
+// ResultOf makes the result of an answer, success or not. arguments are those of
+// the call, for what is said of the answer. ctx ends what takes long.
+func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
+	if f := d.readFault(a); f != nil {
+		return d.fault(a, f)
+	}
+	b := d.body(a)
+	b.ctx, b.args = ctx, arguments
 	switch {
 	case a.Status == http.StatusNotModified:
 		return d.text(nil, "Not modified (304): it is what the arguments say is known already.")
 	case a.Status >= 300:
-		return d.refusal(a)
+		return d.refusal(b)
 	case a.Method == http.MethodHead:
 		return d.head(a)
 	case len(a.Body) == 0:
+		if res := d.failed(b, nil); res != nil {
+			return res
+		}
 		return d.empty(a)
 	}
-	m := mediaOf(a.Header)
 	k := d.forced
 	if k == unknown {
-		k = m.kind
+		k = b.media.kind
 	}
-	return d.decode(k, &body{answer: a, media: m, bytes: a.Body, cut: a.Truncated})
+	return d.decode(k, b)
+}
+
+// compileReading prepares what a plan says of how bodies are read.
+func (d *Decoder) compileReading(r plan.Response) error {
+	d.charset, d.csv, d.main = r.Charset, r.CSV, r.HTML
+	if d.charset != "" && encodingNamed(d.charset) == nil {
+		return fmt.Errorf("charset %q is not known", d.charset)
+	}
+	if x := r.XML; x != nil {
+		d.soap = x.SOAP
+		d.lists = make(map[string]bool, len(x.Lists))
+		for _, name := range x.Lists {
+			d.lists[name] = true
+		}
+		d.namespaces = make(map[string]string, len(x.Namespaces))
+		for _, n := range x.Namespaces {
+			d.namespaces[n.URI] = n.Prefix
+		}
+	}
+	if len(r.Types) > 0 {
+		d.types = make(map[string]string, len(r.Types))
+		for _, n := range r.Types {
+			d.types[n.Name] = n.Type
+		}
+	}
+	return nil
+}
+
+// body is what is to be decoded of an answer.
+func (d *Decoder) body(a *upstream.Answer) *body {
+	return d.root(&body{answer: a, media: mediaOf(a.Header), bytes: a.Body, cut: a.Truncated, charset: d.charset})
 }
 
 // body is a body on its way to a result: of an answer, or of a part of one.
 type body struct {
-	answer *upstream.Answer
-	media  media
-	bytes  []byte
-	cut    bool // there was more
+	ctx     context.Context // of the call, which the body does not outlive
+	args    map[string]any
+	answer  *upstream.Answer
+	media   media
+	bytes   []byte
+	cut     bool     // there was more
+	charset string   // its encoding, by the plan; "" is what it says
+	name    string   // of a part of a form
+	notes   []string // what is to be said about the decoding
+	// attached is what belongs to the body and comes after it.
+	attached []result.Content
+}
+
+// remark notes something about the decoding, once.
+func (b *body) remark(text string) {
+	if !slices.Contains(b.notes, text) {
+		b.notes = append(b.notes, text)
+	}
+}
+
+// remarks adds what is to be said about the decoding to a result, and what
+// belongs to the body.
+func (b *body) remarks(res *result.Result) {
+	res.Content = append(res.Content, b.attached...)
+	for _, text := range b.notes {
+		res.Add(text)
+	}
+	b.attached, b.notes = nil, nil
 }
 
 func (d *Decoder) decode(k kind, b *body) *result.Result {
@@ -191,13 +314,39 @@ func (d *Decoder) plain(b *body) *result.Result {
 
 // text is a result of one text, which is not JSON. b may be nil.
 func (d *Decoder) text(b *body, text string) *result.Result {
+	res := d.words(b, text)
+	if b != nil && !res.IsError {
+		if b.cut {
+			d.note(b, res, "")
+		}
+		b.remarks(res)
+	}
+	return res
+}
+
+// words is text without what is to be said about the body. b may be nil.
+func (d *Decoder) words(b *body, text string) *result.Result {
+	if b != nil && d.rules != nil {
+		if res := d.failed(b, result.AppendString(nil, text)); res != nil {
+			return res
+		}
+	}
+	var note string
+	if s := d.shaping; s != nil && b != nil {
+		if s.empty != "" && strings.TrimSpace(text) == "" {
+			text = s.empty
+		} else if s.maxText > 0 && len(text) > s.maxText {
+			text, note = d.fitText(text)
+		}
+	}
 	res := result.Text(text)
+	if note != "" {
+		res.Add(note)
+		res.SetMeta("mcpc/truncated", true)
+	}
 	if d.declared {
 		// A client that was promised structured content fails a call without.
 		res.Structured = append(result.AppendString([]byte(`{"result":`), text), '}')
-	}
-	if b != nil && b.cut {
-		d.note(b, res, "")
 	}
 	return res
 }
@@ -211,7 +360,7 @@ func (d *Decoder) structure(res *result.Result, v []byte) {
 	v = bytes.Trim(v, " \t\r\n")
 	if v[0] == '{' && !d.wrap {
 		res.Structured = v
-	} else if d.wrap || d.declared {
+	} else if d.wrap || d.declared || d.shaping != nil && d.shaping.as != "" {
 		w := make([]byte, 0, len(v)+12)
 		w = append(append(append(w, `{"result":`...), v...), '}')
 		res.Structured = w
@@ -263,11 +412,7 @@ func (d *Decoder) incomplete(a *upstream.Answer, where string) string {
 	if where != "" {
 		s.WriteString(" " + where)
 	}
-	if len(d.narrowing) > 0 {
-		s.WriteString(" To get the rest, call again with other values of " + strings.Join(d.narrowing, ", ") + ".")
-	} else {
-		s.WriteString(" Ask for less at once, if the tool's arguments allow it.")
-	}
+	s.WriteString(d.rest())
 	return s.String()
 }
 
@@ -277,6 +422,10 @@ func size(n int64) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	case n >= 1<<10 && n%(1<<10) == 0:
 		return fmt.Sprintf("%d KiB", n>>10)
+	case n >= 1e6 && n%1e6 == 0:
+		return fmt.Sprintf("%d MB", n/1e6)
+	case n >= 1e3 && n%1e3 == 0:
+		return fmt.Sprintf("%d KB", n/1e3)
 	}
 	return fmt.Sprintf("%d bytes", n)
 }

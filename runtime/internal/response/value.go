@@ -1,14 +1,16 @@
 package response
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 )
 
-// errUndecoded is a body that is not what it is said to be. It is delivered as
-// text.
-var errUndecoded = errors.New("not what it is said to be")
+// undecoded is why a body is not what it is said to be; such a body is
+// delivered as text.
+type undecoded string
+
+func (u undecoded) Error() string { return string(u) }
 
 // value is a body decoded to a JSON value.
 type value struct {
@@ -30,15 +32,23 @@ func (d *Decoder) value(k kind, b *body) (value, error) {
 	case kindXML:
 		return d.readXML(b)
 	case kindCSV, kindTSV:
-		return readTable(b, k == kindTSV)
+		return d.readTable(b, k == kindTSV)
 	case kindForm:
-		return readForm(b)
+		return d.readForm(b)
 	}
-	return value{}, errUndecoded
+	return value{}, undecoded("it has no values")
 }
 
 // deliver makes a result of a decoded value.
 func (d *Decoder) deliver(b *body, v value) *result.Result {
+	if d.rules != nil {
+		if res := d.failed(b, v.json); res != nil {
+			return res
+		}
+	}
+	if d.shaping != nil {
+		return d.shaped(b, v)
+	}
 	text := v.text
 	if text == nil {
 		text = v.json
@@ -50,5 +60,13 @@ func (d *Decoder) deliver(b *body, v value) *result.Result {
 	if v.cut {
 		d.note(b, res, v.where)
 	}
+	b.remarks(res)
 	return res
+}
+
+// undecoded delivers the text of a body that is not what it is said to be, with
+// a word why.
+func (d *Decoder) undecoded(b *body, text []byte, what string, why error) *result.Result {
+	b.remark(fmt.Sprintf("This is the text of the answer, which cannot be read as %s: %v.", what, why))
+	return d.text(b, string(text))
 }

@@ -17,6 +17,8 @@ const (
 	RetryNo    Retry = 0  // the same call fails the same way
 	RetryMay   Retry = -1 // nothing was changed by the failed call, or once more changes nothing
 	RetryCheck Retry = -2 // the call may have been carried out; look first
+	// RetryUnknown says nothing: only the upstream knows.
+	RetryUnknown Retry = -3
 )
 
 // RetryAfter is a retry that may help after d. No time at all is [RetryMay].
@@ -35,6 +37,8 @@ func (r Retry) word() string {
 		return "may-help"
 	case r == RetryCheck:
 		return "check-first"
+	case r == RetryUnknown:
+		return "unknown"
 	}
 	return "no"
 }
@@ -47,7 +51,7 @@ func (r Retry) seconds() int64 {
 	return int64(math.Ceil(time.Duration(r).Seconds()))
 }
 
-// String is the sentence a model reads.
+// String is the sentence a model reads; "" for [RetryUnknown].
 func (r Retry) String() string {
 	switch {
 	case r == 1 || r.seconds() == 1:
@@ -58,6 +62,8 @@ func (r Retry) String() string {
 		return "A retry may help."
 	case r == RetryCheck:
 		return "It is not known whether the call was carried out: check before calling again."
+	case r == RetryUnknown:
+		return ""
 	}
 	return "Retrying the same call will not help."
 }
@@ -80,7 +86,7 @@ func Error(code, message, next string, retry Retry) *Result {
 		b.WriteByte('\n')
 	}
 	b.WriteString(retry.String())
-	r := Text(b.String())
+	r := Text(strings.TrimSuffix(b.String(), "\n"))
 	r.IsError, r.Code, r.Retry = true, code, retry
 	return r
 }

@@ -34,20 +34,22 @@ const MaxDepth = 512
 // costs one look-up and a shift, whatever the number of paths.
 type Selector struct {
 	root     []string
-	missing  string // what stands for a root that is not there
+	isList   bool // the value is a list whatever comes
 	maxItems int
 	all      bool // there are no fields: everything is kept
 	renames  bool
 	plain    bool // nothing but a root: the value is a part of what is given
 
-	words int                // of a set
-	names map[string]*member // that paths or renamings mention
-	globs []glob
-	start set // the first places of all paths
-	deep  set // steps that are looked for at every depth
-	keep  set // ends of fields
-	drop  set // ends of drop
-	drops set // all places of drop
+	words  int                // of a set
+	names  map[string]*member // that paths or renamings mention
+	seems  [256]uint64        // lengths of those names by their first byte, to look up few others
+	globs  []glob
+	start  set // the first places of all paths
+	deep   set // steps that are looked for at every depth
+	keep   set // ends of fields
+	drop   set // ends of drop
+	drops  set // all places of drop
+	fields set // all places of fields
 }
 
 // member is what is known of a name.
@@ -94,9 +96,9 @@ type Selected struct {
 const maxPlaces = 4096
 
 // NewSelector compiles a selection, which may be nil. maxItems is the most
-// elements that are kept of a list that is selected, 0 for all. missing stands
-// for a root that is not there, as JSON. An error is a mistake in the plan.
-func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, error) {
+// elements that are kept of a list that is selected, 0 for all. An error is a
+// mistake in the plan.
+func NewSelector(s *plan.Selection, maxItems int) (*Selector, error) {
 	if s == nil {
 		s = &plan.Selection{}
 	}
@@ -111,11 +113,11 @@ func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, er
 		return nil, fmt.Errorf("the paths of a selection have more than %d steps", maxPlaces)
 	}
 	m := &Selector{
-		root: s.Root, missing: missing, maxItems: maxItems,
+		root: s.Root, isList: s.List, maxItems: maxItems,
 		all: s.Fields == nil, renames: s.Rename != nil, plain: maxItems == 0 && s.Fields == nil && s.Drop == nil && s.Rename == nil,
 		words: places/64 + 1, names: map[string]*member{},
 	}
-	m.start, m.deep, m.keep, m.drop, m.drops = m.none(), m.none(), m.none(), m.none(), m.none()
+	m.start, m.deep, m.keep, m.drop, m.drops, m.fields = m.none(), m.none(), m.none(), m.none(), m.none(), m.none()
 	place := 0
 	for i, p := range slices.Concat(s.Fields, s.Drop) {
 		dropped := i >= len(s.Fields)
@@ -123,6 +125,8 @@ func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, er
 		for _, step := range p {
 			if dropped {
 				m.drops.put(place)
+			} else {
+				m.fields.put(place)
 			}
 			if step.Deep {
 				m.deep.put(place)
@@ -156,7 +160,27 @@ func NewSelector(s *plan.Selection, maxItems int, missing string) (*Selector, er
 		renamed[r.From] = &to
 	}
 	maps.Copy(m.names, renamed)
+	for name := range m.names {
+		first, length := hint([]byte(name))
+		m.seems[first] |= length
+	}
 	return m, nil
+}
+
+// hint is what tells most names apart: the first byte, and the length as a bit.
+func hint(name []byte) (first byte, length uint64) {
+	if len(name) == 0 {
+		return 0, 1
+	}
+	return name[0], 1 << (len(name) % 64)
+}
+
+// member returns what is known of a name, nil for nothing.
+func (m *Selector) member(name []byte) *member {
+	if first, length := hint(name); m.seems[first]&length == 0 {
+		return nil
+	}
+	return m.names[string(name)]
 }
 
 func (m *Selector) none() set { return make(set, m.words) }
@@ -168,31 +192,63 @@ func (m *Selector) Select(v []byte) Selected {
 	r.at = r.space(0)
 	for _, name := range m.root {
 		if !r.find(name) {
-			return Selected{Value: []byte(m.missing)}
+			return Selected{Value: []byte(m.nothing())}
 		}
 	}
 	s := Selected{Found: true}
-	if m.plain {
+	first := r.in[r.at]
+	switch {
+	case m.isList && first == 'n':
+		s.Value = []byte("[]")
+		return s
+	case m.plain && (first == '[' || !m.isList):
 		s.Value = v[r.at:r.skip(r.at)]
 		return s
 	}
-	// The start of what is kept is a guess; it grows by doubling.
-	r.out = make([]byte, 0, min(len(v)-r.at, 4<<10))
-	r.sets = append(r.sets, m.start...)
-	if r.in[r.at] == '[' && m.maxItems > 0 {
+	r.sets = append(make(set, 0, 16*m.words), m.start...)
+	if r.cuts(m.all) && !(first == '[' && m.maxItems > 0) && !m.isList {
+		begin := r.at
+		r.from = begin
+		if r.walk(); r.out == nil {
+			s.Value = v[begin:r.at]
+			return s
+		}
+		s.Value, s.TooDeep = append(r.out, v[r.from:r.at]...), r.tooDeep
+		return s
+	}
+	// Room to begin with; it grows by doubling.
+	r.out = make([]byte, 0, min(len(v)-r.at, 4<<10)+2)
+	switch {
+	case first == '[' && m.maxItems > 0:
 		s.Kept, s.Total, _ = r.list(m.all, m.maxItems)
-	} else {
+	case first != '[' && m.isList:
+		r.out = append(r.out, '[')
+		r.value(m.all)
+		r.out = append(r.out, ']')
+	default:
 		r.value(m.all)
 	}
 	s.Value, s.TooDeep = r.out, r.tooDeep
 	return s
 }
 
+// nothing stands for a root that is not there.
+func (m *Selector) nothing() string {
+	if m.isList {
+		return "[]"
+	}
+	return "null"
+}
+
+// Renames tells whether the selected value may have names twice.
+func (m *Selector) Renames() bool { return m.renames }
+
 // reader is one pass over a value.
 type reader struct {
 	*Selector
 	scanner
 	out     []byte
+	from    int // what walk has not copied yet begins here
 	sets    set // the places of every open object, one set after the other
 	depth   int
 	tooDeep bool
@@ -210,6 +266,12 @@ func (r *reader) copy() {
 // anything is left; what was written of a value of which nothing is left shows
 // only that there was one.
 func (r *reader) value(keep bool) (left bool) {
+	if r.cuts(keep) {
+		r.from = r.at
+		r.walk()
+		r.out = append(r.out, r.in[r.from:r.at]...)
+		return true
+	}
 	switch r.in[r.at] {
 	case '[':
 		_, _, left = r.list(keep, 0)
@@ -223,6 +285,87 @@ func (r *reader) value(keep bool) (left bool) {
 	}
 	r.at = r.skip(r.at)
 	return false
+}
+
+// cuts tells that of a value something may be cut out, and the rest stays as it
+// is.
+func (r *reader) cuts(keep bool) bool { return keep && !r.renames }
+
+// walk moves over the value at hand and leaves out what drop names: what comes
+// before that is copied, in as few pieces as there are.
+func (r *reader) walk() {
+	switch r.in[r.at] {
+	case '[', '{':
+	default:
+		r.at = r.skip(r.at)
+		return
+	}
+	if r.depth == MaxDepth {
+		r.out = append(r.out, r.in[r.from:r.at]...)
+		r.enter()
+		r.from = r.at
+		return
+	}
+	r.depth++
+	if r.in[r.at] == '{' {
+		r.walkObject()
+	} else {
+		r.at = r.space(r.at + 1)
+		for r.in[r.at] != ']' {
+			r.walk()
+			r.next()
+		}
+		r.at++
+	}
+	r.depth--
+}
+
+func (r *reader) walkObject() {
+	here := len(r.sets) - r.words
+	r.sets = append(r.sets, r.start...) // room, which step writes
+	end := 0                            // of the last member that stays, 0 before the first
+	r.at = r.space(r.at + 1)
+	begin := r.at
+	for r.in[r.at] != '}' {
+		name := r.at
+		behind := r.text(name)
+		key := r.key(name, behind)
+		r.at = r.space(r.space(behind) + 1)
+		from, next := r.sets[here:here+r.words], r.sets[here+r.words:here+2*r.words]
+		alive, _ := r.step(from, next, r.member(key), key)
+		switch {
+		case !alive:
+			r.at = r.skip(r.at)
+			end = r.at
+		case !next.meets(r.drop):
+			r.walk()
+			end = r.at
+		default:
+			r.at = r.skip(r.at)
+			if r.out == nil {
+				r.out = make([]byte, 0, len(r.in)-begin)
+			}
+			// A member goes with the comma before it, the first with that behind.
+			if end > 0 {
+				r.cut(end, r.at)
+				break
+			}
+			r.next()
+			r.cut(begin, r.at)
+			continue
+		}
+		r.next()
+	}
+	r.at++
+	r.sets = r.sets[:here+r.words]
+}
+
+// cut leaves out what is between two positions.
+func (r *reader) cut(begin, end int) {
+	if begin > r.from {
+		r.out = append(r.out, r.in[r.from:begin]...)
+	}
+	r.from = end
 }
 
 // enter tells whether the list or object at hand is not too deep. One that is,
@@ -289,14 +432,14 @@ func (r *reader) object(keep bool) (left bool) {
 		key, quoted := r.key(begin, end), r.in[begin:end]
 		r.at = r.space(r.space(end) + 1)
 
-		m := r.names[string(key)]
+		m := r.member(key)
 		if m != nil && m.quoted != nil {
 			quoted, key = m.quoted, m.name
 		}
 		from, next := r.sets[here:here+r.words], r.sets[here+r.words:here+2*r.words]
 		alive, named := r.step(from, next, m, key)
 		wanted := keep || alive && next.meets(r.keep)
-		if !wanted && !alive || alive && next.meets(r.drop) {
+		if !wanted && !(alive && next.meets(r.fields)) || alive && next.meets(r.drop) {
 			r.at = r.skip(r.at)
 			r.next()
 			continue
@@ -308,7 +451,7 @@ func (r *reader) object(keep bool) (left bool) {
 		r.out = append(append(r.out, quoted...), ':')
 		list := r.in[r.at] == '['
 		switch {
-		case wanted && !r.renames && !(alive && next.meets(r.drops)):
+		case r.cuts(wanted) && !(alive && next.meets(r.drops)):
 			r.copy()
 			left = true
 		case r.value(wanted), list && named:
@@ -372,4 +515,25 @@ func match(pattern string, name []byte) bool {
 		p++
 	}
 	return p == len(pattern)
+}
+
+// Lookup returns the value that names lead to in valid JSON, nil when there is
+// none. In a list the first element that has the next name counts.
+func Lookup(v []byte, names []string) []byte {
+	s := scanner{in: v}
+	s.at = s.space(0)
+	for i, name := range names {
+		if s.in[s.at] == '[' {
+			var found []byte
+			s.elements(func(_, e []byte) bool {
+				found = Lookup(e, names[i:])
+				return found == nil
+			})
+			return found
+		}
+		if !s.find(name) {
+			return nil
+		}
+	}
+	return v[s.at:s.skip(s.at)]
 }

@@ -238,3 +238,10 @@ func Empty(v []byte) bool {
 	}
 	return false
 }
+
+// Count is the number of elements of a list, or of members of an object.
+func Count(v []byte) int {
+	n := 0
+	each(v, func(_, _ []byte) bool { n++; return true })
+	return n
+}
