@@ -102,7 +102,7 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 				return failure
 			}
 			what, _, _ := strings.Cut(failure.Content[0].Text, "\n")
-			note = "The next page could not be had: " + result.Shorten(what, 500)
+			note = "The next page could not be had: " + strings.TrimSuffix(result.Shorten(what, 500), ".") + "."
 			rest, more = at, true
 			break
 		}
