@@ -79,7 +79,7 @@ func braces(list []jen.Code, lines bool) *jen.Statement {
 // typeName is a type of the plan, or a slice of one.
 func typeName(t reflect.Type) *jen.Statement {
 	switch {
-	case t.Kind() == reflect.Slice:
+	case t.Kind() == reflect.Slice && t.Name() == "": // plan.Path has a name
 		return jen.Index().Add(typeName(t.Elem()))
 	case t.PkgPath() == "":
 		return id(t.Name())
