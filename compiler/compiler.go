@@ -174,6 +174,8 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	if doc.Server.Listen != nil {
 		server.Listen = doc.Server.Listen.Value
 	}
+	c.identities(server)
+	c.checkScopes()
 	selections := c.resolve()
 	apis := map[string]*apiContext{}
 	for i, api := range doc.APIs {

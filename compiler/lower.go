@@ -125,6 +125,9 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	said := a.api.Response
 	for _, l := range d.layers {
 		said = inherit(said, l.response)
+		if l.scopes != nil {
+			t.Scopes = values(l.scopes)
+		}
 		if l.confirm != nil {
 			x := edits.expr(l.confirm, nil, plan.Expr{})
 			t.Confirm = &x

@@ -29,6 +29,7 @@ type layer struct {
 	inputs             []*specs.Input
 	response           *specs.Shaping
 	confirm            *specs.Expr
+	scopes             []specs.Text
 	used               []atomic.Bool // per input: some tool has it; nil for a tool block
 }
 
@@ -353,7 +354,7 @@ func (c *compilation) override(s *selection) {
 	}
 	for _, d := range s.derived {
 		if t := d.tool; t != nil {
-			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs, response: t.Response, confirm: t.Confirm})
+			d.layers = append(d.layers, layer{title: t.Title, description: t.Description, hints: t.Hints, inputs: t.Inputs, response: t.Response, confirm: t.Confirm, scopes: t.Scopes})
 		}
 	}
 }

@@ -35,6 +35,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	}
 	said := inherit(a.api.Response, t.Response)
 	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
+	out.Scopes = scopesOf(t)
 	results := a.handOutput(said, &out, &c.diags)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, arg)

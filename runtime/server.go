@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/response"
@@ -104,6 +105,7 @@ type Server struct {
 	native map[string]Handler // by tool name; what is not here is bridged
 	handle Handler            // the middleware around every call; nil when there is none
 	front  *transport.Front
+	gate   *identity.Gate
 
 	maxCalls int64
 	inFlight atomic.Int64 // calls
@@ -162,6 +164,19 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 			s.handle = m(s.handle)
 		}
 	}
+	var scopes []string
+	for i := range b.plan.Tools {
+		scopes = append(scopes, b.plan.Tools[i].Scopes...)
+	}
+	var err error
+	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log})
+	if err != nil {
+		return nil, err
+	}
+	secured, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
+	if err != nil {
+		return nil, err
+	}
 	shown := *b.plan
 	if shown.Version == "" {
 		if shown.Version = b.options.Version; shown.Version == "" {
@@ -174,6 +189,8 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		AllowedOrigins: b.options.AllowedOrigins,
 		Drain:          b.options.DrainTimeout,
 		MaxCalls:       int(s.maxCalls),
+		Gate:           s.gate,
+		TLS:            secured,
 	})
 	return s, nil
 }
@@ -181,7 +198,15 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 // ServeStdio serves one client on a pair of streams, one message per line, until
 // in ends or ctx does; what was asked before that is still answered. Nothing
 // else may write to out. It returns nil after an orderly end.
+//
+// Where the plan has identities, the client is who the environment says: by the
+// access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
+// known.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	ctx, err := s.local(ctx)
+	if err != nil {
+		return err
+	}
 	return s.front.ServeLines(ctx, in, out)
 }
 

@@ -15,9 +15,10 @@ import "github.com/mcpc-dev/mcpc/specs/diag"
 // Document is one target, read completely: an OpenAPI document alone, or all
 // .hcl files of a directory with the OpenAPI documents they name.
 type Document struct {
-	Server Server
-	APIs   []*API
-	Tools  []*Tool // written out in HCL, in source order
+	Server     Server
+	APIs       []*API
+	Tools      []*Tool // written out in HCL, in source order
+	Identities []*Identity
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -46,8 +47,9 @@ type Server struct {
 	Title        string
 	Version      string // of the described service, not of MCP
 	Instructions string // for the model
-	Listen       *Text  // host:port of `listen "http"`, or nil
-	NamePrefix   *Text  // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
+	TLS          *ServerTLS
+	Listen       *Text // host:port of `listen "http"`, or nil
+	NamePrefix   *Text // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
 	Range        diag.Range
 }
 
@@ -307,6 +309,7 @@ type Tool struct {
 	Response    *Shaping
 	Resource    *Resource // nil for a tool
 	Prompt      *Prompt   // nil for a tool
+	Scopes      []Text    // that a caller must have
 	Confirm     *Expr     // what a person is asked before a call; nil: nothing
 	Native      *Text     // the Go method that may take its place in generated code; nil: named after the tool
 	Range       diag.Range

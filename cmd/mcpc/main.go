@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.version(), a.completion(root))
+	root.AddCommand(a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.key(), a.version(), a.completion(root))
 	return root
 }
 
@@ -214,6 +214,7 @@ Make it yours
   generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
 
 Besides
+  key new   NAME                         an API key for a caller
   completion bash|zsh|fish               completion for your shell, tool names included
   version                                which mcpc this is
   help      VERB                         how to use a verb; the same as VERB --help

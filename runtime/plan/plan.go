@@ -19,13 +19,21 @@ type Server struct {
 	Name         string // identifies the server to clients
 	Title        string
 	Version      string
-	Instructions string // for the model
-	Listen       string // host:port the spec asks for; "" is stdio
+	Instructions string       // for the model
+	Listen       string       // host:port the spec asks for; "" is stdio
+	TLS          *Certificate // of the HTTP server; nil: plain HTTP
+	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Resources    []Resource
 	Prompts      []Prompt
 	Coverage     []Coverage
+}
+
+// Certificate is what a server shows its clients.
+type Certificate struct {
+	Cert string // file of the chain, PEM
+	Key  string // file of its key, PEM
 }
 
 // Coverage accounts for the operations of one API.
@@ -131,6 +139,7 @@ type Tool struct {
 	Request     Request
 	Response    Response
 	Pagination  *Pagination // nil: one answer is the whole result
+	Scopes      []string    // that a caller must have
 	Confirm     *Expr       // what a person is asked before a call; nil: nothing
 	Origin      Origin
 	// Method is the Go name of the tool in generated code, when the author said

@@ -105,6 +105,9 @@ type Diagnostic struct {
 	Hint     string // what to do; may be empty
 	Range    Range
 	Notes    []Note // other places that matter
+	// Secret says that the text at Range may be a secret: its place is told, and
+	// no snippet of the list shows the text.
+	Secret bool
 }
 
 // Note is a related place.

@@ -45,6 +45,12 @@ type Printer struct {
 func (p Printer) Print(w io.Writer, list List) error {
 	var b strings.Builder
 	seen := map[string]int{}
+	var hidden []Range
+	for _, d := range list {
+		if d.Secret {
+			hidden = append(hidden, d.Range)
+		}
+	}
 	for _, d := range list {
 		switch p.Format {
 		case Line:
@@ -63,7 +69,7 @@ func (p Printer) Print(w io.Writer, list List) error {
 			if b.Len() > 0 {
 				b.WriteByte('\n')
 			}
-			d.pretty(&b, p.paint())
+			d.pretty(&b, p.paint(), hidden)
 		}
 	}
 	if p.Format == Pretty || p.Format == "" {
@@ -124,20 +130,20 @@ func headline(d Diagnostic, c paint) string {
 	return place + c(color, d.Severity.String()+":") + " " + c(bold, visible(d.Message)) + c(dim, " ["+d.Code+"]")
 }
 
-func (d Diagnostic) pretty(b *strings.Builder, c paint) {
+func (d Diagnostic) pretty(b *strings.Builder, c paint, hidden []Range) {
 	color := red
 	if d.Severity == Warning {
 		color = yellow
 	}
 	b.WriteString(headline(d, c) + "\n")
-	snippet(b, d.Range, c, color)
+	snippet(b, d.Range, c, color, hidden)
 	for _, n := range d.Notes {
 		if n.Range.IsZero() {
 			b.WriteString(c(cyan, "note:") + " " + visible(n.Message) + "\n")
 			continue
 		}
 		b.WriteString(visible(n.Range.String()) + ": " + c(cyan, "note:") + " " + visible(n.Message) + "\n")
-		snippet(b, n.Range, c, cyan)
+		snippet(b, n.Range, c, cyan, hidden)
 	}
 	if d.Hint != "" {
 		b.WriteString(c(cyan, "hint:") + " " + visible(d.Hint) + "\n")
@@ -151,13 +157,17 @@ const (
 	snippetBefore = 30
 )
 
-// snippet writes the first line of r with carets under r.
-func snippet(b *strings.Builder, r Range, c paint, color style) {
+// snippet writes the first line of r with carets under r. What is hidden is
+// written as dots.
+func snippet(b *strings.Builder, r Range, c paint, color style, hidden []Range) {
 	if r.IsZero() || len(r.Source.Text) == 0 {
 		return
 	}
 	at := r.Source.Position(r.Start)
 	text := []rune(r.Source.Line(at.Line))
+	for _, h := range hidden {
+		hide(text, at.Line, r.Source, h)
+	}
 	from := min(at.Column-1, len(text))
 	to := len(text)
 	if end := r.Source.Position(r.End); end.Line == at.Line {
@@ -181,6 +191,27 @@ func snippet(b *strings.Builder, r Range, c paint, color style) {
 	b.WriteString(c(dim, gutter) + strings.TrimRight(before+marked+after, " ") + "\n")
 	b.WriteString(c(dim, strings.Repeat(" ", len(gutter)-2)+"| ") +
 		strings.Repeat(" ", utf8.RuneCountInString(before)) + c(color, strings.Repeat("^", carets)) + "\n")
+}
+
+// hide replaces what h covers of a line of a source.
+func hide(text []rune, line int, s *Source, h Range) {
+	if h.Source != s {
+		return
+	}
+	start, end := s.Position(h.Start), s.Position(h.End)
+	if line < start.Line || line > end.Line {
+		return
+	}
+	from, to := 0, len(text)
+	if line == start.Line {
+		from = min(start.Column-1, len(text))
+	}
+	if line == end.Line {
+		to = min(end.Column-1, len(text))
+	}
+	for i := from; i < to; i++ {
+		text[i] = '•'
+	}
 }
 
 // snippetText makes source text printable on one line, one column a character

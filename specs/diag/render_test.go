@@ -96,14 +96,14 @@ func TestSnippet(t *testing.T) {
 		{"line endings of Windows", "a: b\r\nc: d\r\n", "b", "    1 | a: b\n      |    ^\n"},
 	} {
 		var b strings.Builder
-		snippet(&b, at("f", c.text, c.what), plain, red)
+		snippet(&b, at("f", c.text, c.what), plain, red, nil)
 		if b.String() != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, b.String(), c.want)
 		}
 	}
 	end := Range{&Source{Name: "f", Text: []byte("a: b")}, 4, 4}
 	var b strings.Builder
-	snippet(&b, end, plain, red)
+	snippet(&b, end, plain, red, nil)
 	if want := "    1 | a: b\n      |     ^\n"; b.String() != want {
 		t.Errorf("at the end:\n%s\nwant\n%s", b.String(), want)
 	}
@@ -158,4 +158,29 @@ func FuzzPrint(f *testing.F) {
 			t.Errorf("not one command: %q", got)
 		}
 	})
+}
+
+// A secret that a finding points at is in no snippet, whichever finding shows the
+// line.
+func TestSecretsAreHidden(t *testing.T) {
+	s := &Source{Name: "a.hcl", Text: []byte("x = 1\ntoken = { name = 1, value = \"hunter2\" } # é\n")}
+	text := string(s.Text)
+	at := func(part string, secret bool) Diagnostic {
+		i := strings.Index(text, part)
+		return Diagnostic{Code: "c", Message: "m", Range: Range{s, i, i + len(part)}, Secret: secret}
+	}
+	list := List{at("name", false), at("\"hunter2\"", true), at("x = 1", false)}
+	list[2].Notes = []Note{{"the other", at("token", false).Range}}
+	for _, f := range Formats() {
+		var b strings.Builder
+		if err := (Printer{Format: Format(f)}).Print(&b, list); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "hunter2") {
+			t.Errorf("%s shows the secret:\n%s", f, b.String())
+		}
+		if f == "pretty" && strings.Count(b.String(), "token = { name = 1, value = ••••••••• } # é") != 3 {
+			t.Errorf("pretty:\n%s", b.String())
+		}
+	}
 }

@@ -58,7 +58,19 @@ func serverBlock() *block {
 						v.text.Value = "127.0.0.1" + v.text.Value
 					}
 					s.Listen = v.text
-				})}},
+				})},
+				{name: "tls", kind: settingsKind, doc: "serve HTTPS with this certificate; its files are looked at again every minute", example: `tls = { cert = "server.pem", key = "server.key" }`, set: setMembers,
+					members: []attr{
+						{name: "cert", kind: textKind, required: true, doc: "file of the chain (PEM), its path relative to the spec", example: `cert = "server.pem"`,
+							set: func(p *parser, target any, v *setting) {
+								serverTLS(target).Cert = &specs.Text{Value: p.resolve(v.text.Value), Range: v.text.Range}
+							}},
+						{name: "key", kind: textKind, required: true, doc: "file of its private key (PEM)", example: `key = "server.key"`,
+							set: func(p *parser, target any, v *setting) {
+								serverTLS(target).Key = &specs.Text{Value: p.resolve(v.text.Value), Range: v.text.Range}
+							}},
+					}},
+			},
 			open: func(_ *parser, _ *head, parent any) any { return parent },
 		}},
 		open: func(p *parser, h *head, _ any) any {
@@ -72,4 +84,12 @@ func serverBlock() *block {
 			return s
 		},
 	}
+}
+
+func serverTLS(target any) *specs.ServerTLS {
+	s := target.(*specs.Server)
+	if s.TLS == nil {
+		s.TLS = &specs.ServerTLS{}
+	}
+	return s.TLS
 }

@@ -45,6 +45,8 @@ tool "get_order" {
 				set: into(func(t *specs.Tool, s *setting) { t.Operation = s.op })},
 			{name: "api", kind: apiKind, standard: "the only api", doc: "the API its `request` goes to", example: "api = api.erp",
 				set: into(func(t *specs.Tool, s *setting) { t.API = s.text })},
+			{name: "scopes", kind: textsKind, doc: "scopes a caller must have (see `identity`); a client whose token lacks one is told to ask for it", example: `scopes = ["orders:write"]`,
+				set: into(func(t *specs.Tool, s *setting) { t.Scopes = s.texts })},
 			{name: "confirm", kind: templateKind, phase: callPhase, doc: "asked of a person before each call, through the client (elicitation); a client that cannot ask cannot call the tool. Over HTTP that takes revision 2026-07-28 of MCP or newer", example: `confirm = "Cancel order ${args.order_id}?"`,
 				set: into(func(t *specs.Tool, s *setting) { t.Confirm = s.expr })},
 			{name: "native", kind: textKind, standard: "made of the tool's name", doc: "in generated Go code, the method that stands for the tool and that native code may take the place of; an exported Go name", example: `native = "CreateOrder"`,

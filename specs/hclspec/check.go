@@ -117,7 +117,7 @@ func (p *parser) checkHeaders(list []specs.NamedExpr) {
 		case e.Value.Op == specs.ExprConst && v.Kind == specs.Object:
 			p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("the value of header %s is an object", e.Name), Hint: "use jsonencode()", Range: e.Value.Range})
 		case e.Value.Op == specs.ExprConst && v.Kind == specs.String && slices.Contains([]string{"authorization", "proxy-authorization", "cookie", "x-api-key"}, lower):
-			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Message: fmt.Sprintf("the value of header %s is written in the spec, and will be in its plan", e.Name), Hint: "use auth, or a variable with sensitive = true", Range: e.Value.Range})
+			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: fmt.Sprintf("the value of header %s is written in the spec, and will be in its plan", e.Name), Hint: "use auth, or a variable with sensitive = true", Range: e.Value.Range})
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (p *parser) credential(e hclsyntax.Expression, row *attr) *specs.Credential
 	}
 	usesSecret := c.Username != nil && findSecret(c.Username) != nil
 	if c.Value.Op == specs.ExprConst && !usesSecret {
-		p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Message: "the secret is written in the spec, and will be in its plan", Hint: `use a variable with sensitive = true, or env("NAME")`, Range: c.Value.Range})
+		p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: "the secret is written in the spec, and will be in its plan", Hint: `use a variable with sensitive = true, or env("NAME")`, Range: c.Value.Range})
 	}
 	return c
 }

@@ -114,6 +114,11 @@ func show(list diag.List) string {
 		fmt.Fprintf(&b, "%s: %s [%s]\n", d.Severity, d.Message, d.Code)
 		if s := d.Range.Source; s != nil {
 			text := strings.ReplaceAll(string(s.Text[d.Range.Start:d.Range.End]), "\n", "⏎")
+			for _, other := range list { // as the printer does
+				if other.Secret {
+					text = strings.ReplaceAll(text, string(s.Text[other.Range.Start:other.Range.End]), "•")
+				}
+			}
 			if r := []rune(text); len(r) > 60 {
 				text = string(r[:60]) + "…"
 			}

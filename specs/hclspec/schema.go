@@ -50,6 +50,7 @@ type attr struct {
 	example  string
 	words    []string                                // allowed values of a text; nil: any
 	members  []attr                                  // of settings
+	secret   bool                                    // what is written there may be a secret by mistake: it is not shown
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
 	set      func(p *parser, target any, s *setting)
 }
@@ -80,13 +81,14 @@ const (
 	pathsKind                  // list of paths, which may have patterns
 	typesKind                  // { NAME = integer }
 	jqKind                     // a program of jq
+	secretKind                 // text that may be a secret; env() and file() in it are references
 	settingsKind               // object of fixed members, each with a row of its own
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
 		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
-		"path", "list of paths", "object of types", "jq program", "settings"}[k]
+		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -335,7 +337,7 @@ func (p *parser) unknownAttribute(c *block, h *head, name string, rng diag.Range
 // decodeAttr evaluates one attribute as its row says. False means that it was
 // wrong and has been reported.
 func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *setting) bool {
-	sc := &scope{phase: row.phase, what: row.name}
+	sc := &scope{phase: row.phase, what: row.name, secret: row.kind == secretKind}
 	wrong := func(want string) bool {
 		p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes %s", row.name, want), Hint: "for example " + row.example, Range: s.rng})
 		return false
@@ -374,6 +376,15 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case exprKind:
 		s.expr = x
 		return true
+	case secretKind:
+		s.expr = x
+		if x.Op == specs.ExprConst && x.Value.Kind != specs.String {
+			return wrong("text")
+		}
+		if x.Op == specs.ExprConst {
+			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: row.name + " is written in the spec, and will be in its plan", Hint: "use env(\"NAME\"), file(\"PATH\") or a variable with sensitive = true", Range: x.Range})
+		}
+		return true
 	case templateKind:
 		s.expr = x
 		if x.Op == specs.ExprConst && x.Value.Kind != specs.String {
@@ -405,7 +416,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		}
 		if row.check != nil {
 			if problem, advice := row.check(v.Text); problem != "" {
-				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng})
+				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng, Secret: row.secret})
 				return false
 			}
 		}

@@ -45,6 +45,7 @@ var toolGetCustomer = plan.Tool{
 		Security: [][]string{
 			{"legacy"},
 		},
+		Repeat: true,
 	},
 	Origin: plan.Origin{Kind: "hcl", API: "legacy"},
 }

@@ -93,6 +93,7 @@ var toolSearchOrders = plan.Tool{
 		Security: [][]string{
 			{"legacy"},
 		},
+		Repeat: true,
 	},
 	Origin: plan.Origin{Kind: "hcl", API: "legacy"},
 }

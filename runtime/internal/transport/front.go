@@ -15,6 +15,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -54,11 +56,13 @@ var ErrUnknownTool = errors.New("unknown tool")
 
 // Options configure a [Front]. The zero value works.
 type Options struct {
-	Logger         *slog.Logger  // nil: nothing is logged
-	AllowedHosts   []string      // values of Host besides the loopback names; "*" is any
-	AllowedOrigins []string      // values of Origin besides loopback ones; "*" is any
-	Drain          time.Duration // for calls in flight when the server ends; 0 is 10 s
-	MaxCalls       int           // that a client on stdio has running at once, if less than 64; 0 is 64
+	Logger         *slog.Logger   // nil: nothing is logged
+	AllowedHosts   []string       // values of Host besides the loopback names; "*" is any
+	AllowedOrigins []string       // values of Origin besides loopback ones; "*" is any
+	Drain          time.Duration  // for calls in flight when the server ends; 0 is 10 s
+	Gate           *identity.Gate // who may call over HTTP; nil: everybody, unknown
+	TLS            *tls.Config    // of the HTTP server; nil: plain
+	MaxCalls       int            // that a client on stdio has running at once, if less than 64; 0 is 64
 }
 
 // Front answers MCP messages of one server.
@@ -67,6 +71,9 @@ type Front struct {
 	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
 	asks     map[string]bool             // tools that want a person's word
 	keeper   *confirm.Keeper
+	gate     *identity.Gate
+	tls      *tls.Config
+	scopes   map[string][]string // that a tool wants of its caller
 	caller   Caller
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
@@ -82,10 +89,13 @@ type Front struct {
 
 // New returns a front for the tools of a plan.
 func New(p *plan.Server, c Caller, o Options) *Front {
-	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper()}
+	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper(), gate: o.Gate, tls: o.TLS, scopes: map[string][]string{}}
 	for i := range p.Tools {
 		if p.Tools[i].Confirm != nil {
 			f.asks[p.Tools[i].Name] = true
+		}
+		if len(p.Tools[i].Scopes) > 0 {
+			f.scopes[p.Tools[i].Name] = p.Tools[i].Scopes
 		}
 	}
 	if f.log == nil {
@@ -207,13 +217,19 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if arguments.Kind() == 'n' {
 			arguments = nil
 		}
+		who := f.who(ctx)
+		if f.gate != nil {
+			if need := f.scopes[m.name]; !identity.Of(ctx).Has(need) {
+				return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
+			}
+		}
 		var q *question
 		if e == Modern && f.asks[m.name] {
 			q = &question{front: f, message: m}
 			ctx = confirm.With(ctx, q.ask)
 		}
 		b = appendHead(b, m.id)
-		called, err := f.caller.CallTool(ctx, principal.Principal{}, m.name, arguments, e, b)
+		called, err := f.caller.CallTool(ctx, who, m.name, arguments, e, b)
 		if err != nil {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)))
 		}
@@ -228,7 +244,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if m.uri == "" {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.uri must be the URI of a resource"))
 		}
-		read, err := f.caller.ReadResource(ctx, principal.Principal{}, m.uri, e, appendHead(b, m.id))
+		read, err := f.caller.ReadResource(ctx, f.who(ctx), m.uri, e, appendHead(b, m.id))
 		if err != nil {
 			return fail(err.fault())
 		}
@@ -243,7 +259,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if k := m.arguments.Kind(); m.arguments != nil && k != '{' && k != 'n' {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.arguments must be an object"))
 		}
-		got, err := f.caller.GetPrompt(ctx, principal.Principal{}, m.name, m.arguments, e, appendHead(b, m.id))
+		got, err := f.caller.GetPrompt(ctx, f.who(ctx), m.name, m.arguments, e, appendHead(b, m.id))
 		if err != nil {
 			return fail(err.fault())
 		}
@@ -271,6 +287,17 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		return fail(bad)
 	}
 	return reply{head: appendHead(b, m.id), body: result, tail: "}"}
+}
+
+// who is on whose behalf a request is made; nobody known where the server does
+// not ask.
+func (f *Front) who(ctx context.Context) principal.Principal {
+	if f.gate != nil {
+		if caller := identity.Of(ctx); caller != nil {
+			return caller.Principal
+		}
+	}
+	return principal.Principal{}
 }
 
 // handle gives a request to mcp-go and returns the result.

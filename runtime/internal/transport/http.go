@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 )
 
 // Limits of the HTTP front.
@@ -98,7 +100,14 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
+	go func() {
+		if f.tls != nil {
+			s.TLSConfig = f.tls
+			ended <- s.ServeTLS(l, "", "")
+			return
+		}
+		ended <- s.Serve(l)
+	}()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
@@ -137,9 +146,45 @@ func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		plain(w, http.StatusOK, "ready")
+	case identity.MetadataPath, identity.MetadataPath + "/mcp":
+		f.serveMetadata(w, r)
 	default:
 		plain(w, http.StatusNotFound, "the MCP endpoint is /mcp")
 	}
+}
+
+// serveMetadata tells clients where to get tokens (RFC 9728). It is for
+// everybody, also for pages of other origins.
+func (f *endpoint) serveMetadata(w http.ResponseWriter, r *http.Request) {
+	var doc []byte
+	if f.gate != nil {
+		doc = f.gate.Metadata()
+	}
+	if doc == nil {
+		plain(w, http.StatusNotFound, "this server wants no tokens")
+		return
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", http.MethodGet)
+		plain(w, http.StatusMethodNotAllowed, "GET it")
+		return
+	}
+	h["Content-Type"] = typeJSON
+	h.Set("Cache-Control", "max-age=300")
+	_, _ = w.Write(doc) // the client went away
+}
+
+// deny refuses a caller, with the challenge that says what is missing.
+func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
+	if r.Challenge != "" {
+		w.Header().Set("WWW-Authenticate", r.Challenge)
+	}
+	if r.After > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(r.After/time.Second)))
+	}
+	refuse(w, faultf(mcp.INVALID_REQUEST, r.Status, "%s", r.Message))
 }
 
 func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
@@ -168,6 +213,15 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	if bad := contentType(r.Header); bad != nil {
 		refuse(w, bad)
 		return
+	}
+	if f.gate != nil {
+		// Before the body is read: who may not call sends nothing.
+		caller, refusal := f.gate.Identify(r)
+		if refusal != nil {
+			f.deny(w, refusal)
+			return
+		}
+		r = r.WithContext(identity.With(r.Context(), caller))
 	}
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {
@@ -201,6 +255,10 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	}
 	if bad != nil {
 		f.write(w, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
+		return
+	}
+	if need := f.scopes[m.name]; m.method == methodCall && need != nil && f.gate != nil && !identity.Of(r.Context()).Has(need) {
+		f.deny(w, f.gate.Insufficient(need))
 		return
 	}
 	if !m.isRequest() {

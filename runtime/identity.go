@@ -1,0 +1,114 @@
+package runtime
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// Environment variables that say who the client on stdio is.
+const (
+	tokenVariable = "MCPC_TOKEN"
+	keyVariable   = "MCPC_KEY"
+)
+
+// local returns a context of the client on stdio. What is in the environment has
+// to be valid: a server that drops a credential would run with other rights than
+// its operator believes.
+func (s *Server) local(ctx context.Context) (context.Context, error) {
+	getenv := s.bridge.secrets.getenv
+	token, key := getenv(tokenVariable), getenv(keyVariable)
+	if s.gate == nil || token == "" && key == "" {
+		return ctx, nil
+	}
+	r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if key != "" {
+		set := false
+		for _, i := range s.bridge.plan.Identities {
+			if i.Keys != nil {
+				r.Header.Set(i.Keys.Header, key)
+				set = true
+			}
+		}
+		if !set {
+			return nil, fmt.Errorf("%s is set, and the spec has no identity with API keys", keyVariable)
+		}
+	}
+	caller, refusal := s.gate.Identify(r.WithContext(ctx))
+	if refusal != nil {
+		return nil, errors.New("the credential in the environment is refused: " + refusal.Message)
+	}
+	return identity.With(ctx, caller), nil
+}
+
+// certificate is how a server shows its certificate: read from its files when it
+// is needed, and again when a minute has passed, so that a renewed one is shown.
+// Clients are asked for theirs where somebody may come with one.
+func certificate(p *plan.Certificate, ask bool, read func(string) ([]byte, error)) (*tls.Config, error) {
+	if p == nil {
+		if ask {
+			return nil, errors.New("clients can only show certificates to a server with TLS: listen needs tls")
+		}
+		return nil, nil
+	}
+	c := &shown{plan: *p, read: read}
+	if _, err := c.get(nil); err != nil {
+		return nil, err
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+	if ask {
+		config.ClientAuth = tls.RequestClientCert // what it proves, the identity decides
+	}
+	return config, nil
+}
+
+// shown is the certificate of a server.
+type shown struct {
+	plan plan.Certificate
+	read func(string) ([]byte, error)
+
+	mu   sync.Mutex
+	cert *tls.Certificate
+	text [][]byte
+	at   time.Time
+}
+
+func (c *shown) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cert != nil && time.Since(c.at) < time.Minute {
+		return c.cert, nil
+	}
+	cert, err := c.read(c.plan.Cert)
+	if err == nil {
+		var key []byte
+		if key, err = c.read(c.plan.Key); err == nil {
+			c.at = time.Now()
+			if c.cert != nil && slices.EqualFunc(c.text, [][]byte{cert, key}, func(a, b []byte) bool { return string(a) == string(b) }) {
+				return c.cert, nil
+			}
+			var pair tls.Certificate
+			if pair, err = tls.X509KeyPair(cert, key); err == nil {
+				c.cert, c.text = &pair, [][]byte{cert, key}
+				return c.cert, nil
+			}
+		}
+	}
+	if c.cert != nil {
+		c.at = time.Now()
+		return c.cert, nil // half-written files: the old one is still good
+	}
+	return nil, fmt.Errorf("the certificate of the server: %w", err)
+}

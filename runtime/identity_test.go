@@ -1,0 +1,236 @@
+package runtime
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// locked is a server whose callers come with a key; its tool get_book wants the
+// scope books:read.
+func locked(t *testing.T, o Options) (*Server, *plan.Server) {
+	t.Helper()
+	base := upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"title":"x"}`)
+	})
+	p := library(base)
+	p.Tools[0].Scopes = []string{"books:read"}
+	key := func(name, key string, scopes ...string) plan.APIKey {
+		hash := sha256.Sum256([]byte(key))
+		return plan.APIKey{Name: name, Hash: hex.EncodeToString(hash[:]), Tenant: "acme", Scopes: scopes}
+	}
+	p.Identities = []plan.Identity{
+		{Name: "machines", Keys: &plan.APIKeys{Header: "X-Api-Key", Keys: []plan.APIKey{key("reader", "r-key", "books:read"), key("stranger", "s-key")}}},
+		{Name: "people", OAuth: &plan.OAuth{Issuer: "https://login.example", Audience: []string{"https://mcp.example/mcp"}}},
+	}
+	s, err := New(p, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, p
+}
+
+const callBook = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":1}}}`
+
+func TestCallersAreIdentified(t *testing.T) {
+	var log logged
+	s, _ := locked(t, Options{Logger: log.logger(), Getenv: env("LIBRARY_TOKEN", "t")})
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	post := func(body string, header ...string) (*http.Response, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		res, err := web.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res, string(text)
+	}
+	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
+	for name, test := range map[string]struct {
+		body      string
+		key       string
+		status    int
+		challenge string
+		says      string
+	}{
+		"nobody":              {list, "", 401, `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`, "has to say who"},
+		"nobody, no message":  {"{", "", 401, "Bearer", "has to say who"},
+		"wrong key":           {list, "x", 401, `error="invalid_token"`, "not known"},
+		"a list":              {list, "s-key", 200, "", "get_book"},
+		"a call":              {callBook, "r-key", 200, "", `"title":"x"`},
+		"a call without it":   {callBook, "s-key", 403, `error="insufficient_scope", error_description="the token lacks a scope: books:read", scope="books:read"`, "lacks a scope"},
+		"a batch without it":  {"[" + callBook + "]", "s-key", 200, "", "lacks a scope"},
+		"a tool without need": {strings.Replace(callBook, `get_book","arguments":{"id":1}`, `add_book","arguments":{"body":{}}`, 1), "s-key", 200, "", `"title":"x"`},
+	} {
+		res, text := post(test.body, "X-Api-Key", test.key)
+		if test.key == "" {
+			res, text = post(test.body)
+		}
+		if res.StatusCode != test.status || !strings.Contains(text, test.says) || !strings.Contains(res.Header.Get("WWW-Authenticate"), test.challenge) {
+			t.Errorf("%s: %d %s %q", name, res.StatusCode, text, res.Header.Get("WWW-Authenticate"))
+		}
+	}
+	if got := log.String(); !strings.Contains(got, "tenant=acme subject=reader") || strings.Contains(got, "r-key") {
+		t.Errorf("the log: %s", got)
+	}
+
+	// Where tokens are to be had, everybody may ask.
+	for _, path := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"} {
+		res, err := web.Client().Get(web.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		want := `{"resource":"https://mcp.example/mcp","authorization_servers":["https://login.example"],"scopes_supported":["books:read"],"bearer_methods_supported":["header"]}`
+		if err != nil || string(text) != want || res.Header.Get("Access-Control-Allow-Origin") != "*" || res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %s %v %v", path, text, res.Header, err)
+		}
+	}
+}
+
+// On stdio the environment says who calls; what it says has to be true.
+func TestCallerOnStdio(t *testing.T) {
+	for key, want := range map[string]string{"r-key": `"title":"x"`, "s-key": "lacks a scope", "": "lacks a scope"} {
+		s, _ := locked(t, Options{Getenv: env("MCPC_KEY", key, "LIBRARY_TOKEN", "t")})
+		lines := stdioOf(t, s, `{}`)
+		lines.write(callBook)
+		if got := lines.read(); !strings.Contains(got, want) {
+			t.Errorf("key %q: %s", key, got)
+		}
+	}
+	s, _ := locked(t, Options{Getenv: env("MCPC_KEY", "wrong")})
+	if err := s.ServeStdio(t.Context(), strings.NewReader(""), io.Discard); err == nil || !strings.Contains(err.Error(), "not known") || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("a wrong key: %v", err)
+	}
+}
+
+// pair is a certificate with its key, PEM.
+func pair(t *testing.T, tmpl, parent *x509.Certificate, signer *ecdsa.PrivateKey) (cert, key []byte, own *ecdsa.PrivateKey) {
+	t.Helper()
+	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signer == nil {
+		parent, signer = tmpl, own
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, own.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := x509.MarshalPKCS8PrivateKey(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: k}), own
+}
+
+func TestTLS(t *testing.T) {
+	life := func(c x509.Certificate) *x509.Certificate {
+		c.NotBefore, c.NotAfter, c.SerialNumber = time.Now().Add(-time.Hour), time.Now().Add(time.Hour), big.NewInt(time.Now().UnixNano())
+		return &c
+	}
+	ca := life(x509.Certificate{Subject: pkix.Name{CommonName: "ca"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	caPEM, _, caKey := pair(t, ca, nil, nil)
+	serverCert, serverKey, _ := pair(t, life(x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}), ca, caKey)
+	spiffe := &url.URL{Scheme: "spiffe", Host: "acme", Path: "/billing"}
+	clientCert, clientKey, _ := pair(t, life(x509.Certificate{URIs: []*url.URL{spiffe}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}), ca, caKey)
+	files := map[string][]byte{"ca.pem": caPEM, "server.pem": serverCert, "server.key": serverKey}
+	read := func(name string) ([]byte, error) {
+		if b := files[name]; b != nil {
+			return b, nil
+		}
+		return nil, errors.New("no such file")
+	}
+	p := library("http://127.0.0.1:9")
+	p.TLS = &plan.Certificate{Cert: "server.pem", Key: "server.key"}
+	p.Identities = []plan.Identity{{Name: "mesh", Client: &plan.ClientCertificates{CA: "ca.pem", Names: []string{"spiffe://acme/*"}}}}
+	s, err := New(p, Options{ReadFile: read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	defer func() {
+		end()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(caPEM)
+	own, err := tls.X509KeyPair(clientCert, clientKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		certs  []tls.Certificate
+		status int
+	}{"with a certificate": {[]tls.Certificate{own}, 200}, "without": {nil, 401}} {
+		c := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: test.certs, MinVersion: tls.VersionTLS12}}}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+l.Addr().String()+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json")
+		res, err := c.Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != test.status || res.ProtoMajor != 2 {
+			t.Errorf("%s: %d, %s", name, res.StatusCode, res.Proto)
+		}
+		c.CloseIdleConnections()
+	}
+
+	p.TLS = nil
+	if _, err := New(p, Options{ReadFile: read}); err == nil || !strings.Contains(err.Error(), "listen needs tls") {
+		t.Errorf("certificates without TLS: %v", err)
+	}
+	p.TLS = &plan.Certificate{Cert: "server.pem", Key: "ca.pem"}
+	if _, err := New(p, Options{ReadFile: read}); err == nil {
+		t.Error("a certificate without its key")
+	}
+}
