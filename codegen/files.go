@@ -79,7 +79,7 @@ func (s *server) toolFile(t *tool) (string, []byte, error) {
 		f.Add(embed(t.schemaFile("output"), output, qual(planPath, "Schema")))
 	}
 	f.Line()
-	f.Add(doc(fmt.Sprintf("tool%s is %s %s.", t.method, t.Name, route(t.Request)),
+	f.Add(doc(fmt.Sprintf("tool%s is %s %s.", t.method, t.Name, route(t.Tool)),
 		jen.Var().Add(id("tool"+t.method)).Add(op("=")).Add(literal(reflect.ValueOf(*t.Tool), named, false))))
 	b, err := render(f)
 	return t.file + ".go", b, err
@@ -90,8 +90,14 @@ func (t *tool) schemaFile(which string) string {
 	return schemaFolder + strings.TrimSuffix(t.file, fileSuffix) + "." + which + ".json"
 }
 
-// route is a request in words: its method and path template.
-func route(r plan.Request) string {
+// route is a tool's request in words: its method and path template. Of several
+// it is the first.
+func route(t *plan.Tool) string {
+	all := t.Requests()
+	if len(all) == 0 {
+		return ""
+	}
+	r := all[0]
 	var b strings.Builder
 	b.WriteString("(" + r.Method + " ")
 	for _, s := range r.Path {
@@ -100,6 +106,9 @@ func route(r plan.Request) string {
 		} else {
 			b.WriteString(s.Literal)
 		}
+	}
+	if n := len(all) - 1; n > 0 {
+		fmt.Fprintf(&b, " or %d more", n)
 	}
 	return b.String() + ")"
 }

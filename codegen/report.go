@@ -79,7 +79,7 @@ func Migration(p *plan.Server, m Module) (*Report, error) {
 	}
 	found := src.overrides()
 	for i, method := range Methods(p) {
-		t := ToolReport{Method: method, Upstream: p.Tools[i].Request.Upstream, Route: strings.Trim(route(p.Tools[i].Request), "()"), Native: found[method.Name]}
+		t := ToolReport{Method: method, Upstream: p.Tools[i].Request.Upstream, Route: strings.Trim(route(&p.Tools[i]), "()"), Native: found[method.Name]}
 		slices.Sort(t.Native)
 		if t.Native == nil {
 			r.Bridged++

@@ -28,6 +28,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/hclspec"
 )
 
 // Options say what to compile and what is known beside the document.
@@ -59,7 +60,10 @@ type Options struct {
 	// does not come from the cache.
 	Model    bool
 	Document bool
-	Reader   *specs.Reader // nil: a new one
+	// Spec receives what editors ask about an HCL spec; such a compilation reads
+	// everything anew. Nil: it is dropped.
+	Spec   *hclspec.Spec
+	Reader *specs.Reader // nil: a new one
 }
 
 // Result is what came of a target.
@@ -85,7 +89,7 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		o.Reader = &specs.Reader{}
 	}
 	store := openCache(o)
-	if !o.Model && !o.Document {
+	if !o.Model && !o.Document && o.Spec == nil {
 		if res := store.load(ctx, o); res != nil {
 			return res, nil
 		}

@@ -18,10 +18,16 @@ type editor struct {
 	tool  *derived
 }
 
-func (e *editor) apply() {
+// apply returns the rules over the arguments, which speak of them as they are
+// after all edits.
+func (e *editor) apply() []plan.Rule {
+	var ruled []*specs.Input
 	for _, l := range e.tool.layers {
 		for i, in := range l.inputs {
 			found := e.input(in)
+			if found {
+				ruled = append(ruled, in)
+			}
 			switch {
 			case found && l.used != nil:
 				l.used[i].Store(true)
@@ -31,6 +37,33 @@ func (e *editor) apply() {
 			}
 		}
 	}
+	var rules []plan.Rule
+	add := func(r *specs.Rule, of *specs.Input) {
+		out := plan.Rule{Condition: e.expr(r.Condition, nil, plan.Expr{}), Message: e.expr(r.Message, nil, plan.Expr{})}
+		if of != nil {
+			if a := e.find(of.Path); a != nil && !a.hidden {
+				out.Condition = ifGiven(argument(a.key), out.Condition)
+			}
+		}
+		rules = append(rules, out)
+	}
+	for _, in := range ruled {
+		for _, r := range in.Rules {
+			add(r, in)
+		}
+	}
+	if e.tool.tool != nil {
+		for _, r := range e.tool.tool.Rules {
+			add(r, nil)
+		}
+	}
+	return rules
+}
+
+// ifGiven is the condition of a rule of one input: without the input it says
+// nothing.
+func ifGiven(x, condition plan.Expr) plan.Expr {
+	return whenGiven(x, condition, constant(specs.NewBool(true)))
 }
 
 // names lists what an input block can name; the fields of the body when path

@@ -104,7 +104,7 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 
 	d.describe(t)
 	edits := editor{args: args, in: in, diags: &out.diags, tool: d}
-	edits.apply()
+	t.Rules = edits.apply()
 	t.Pagination = edits.paginate(a, op)
 	if out.diags.HasErrors() {
 		return out

@@ -309,15 +309,11 @@ func describePages(description string, p *plan.Pagination) string {
 func (c *compilation) paginateByHand(t *specs.Tool, out *plan.Tool) bool {
 	p := t.Pagination
 	sound := true
-	send := func(name *specs.Text, v plan.Expr) {
-		if name == nil {
-			return
-		}
+	send := func(name *specs.Text, r *plan.Request, v plan.Expr) {
 		where := "query"
 		if p.In != nil {
 			where = p.In.Value
 		}
-		r := &out.Request
 		sends := func(list []plan.Param) bool {
 			return slices.ContainsFunc(list, func(q plan.Param) bool { return q.Name == name.Value })
 		}
@@ -348,12 +344,15 @@ func (c *compilation) paginateByHand(t *specs.Tool, out *plan.Tool) bool {
 		}
 		sound = sound && !none && !twice
 	}
-	if !out.Pagination.ByAddress() {
-		send(p.Param, plan.Expr{Op: plan.OpVar, Name: plan.PageVar})
+	for _, r := range out.Requests() {
+		if p.Param != nil && !out.Pagination.ByAddress() {
+			send(p.Param, r, plan.Expr{Op: plan.OpVar, Name: plan.PageVar})
+		}
+		if p.SizeParam != nil && p.Size != nil {
+			send(p.SizeParam, r, constant(specs.NewNumber(strconv.Itoa(p.Size.Value))))
+		}
 	}
-	if p.Size != nil {
-		send(p.SizeParam, constant(specs.NewNumber(strconv.Itoa(p.Size.Value))))
-	} else if p.SizeParam != nil {
+	if p.Size == nil && p.SizeParam != nil {
 		c.diags.Add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("nothing is known to be sent as %q", p.SizeParam.Value), Hint: "add size = 100", Range: p.SizeParam.Range})
 		sound = false
 	}

@@ -66,10 +66,13 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 	var arg func(string, diag.Range) plan.Expr
 	if t.Operation == nil {
 		p := &patterns{}
-		in := c.inputs(t, newLowerer(input, false, nil, p))
+		in := handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
+		root := in.declare(newLowerer(input, false, nil, p))
+		in.fix()
+		in.wire()
 		arg = in.arg
 		var cut bool
-		if out.Input, cut = emit(in.root, inputBudget, 1); cut || checkSchema(string(out.Input), p) != nil {
+		if out.Input, cut = emit(root, inputBudget, 1); cut || checkSchema(string(out.Input), p) != nil {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("%s cannot be served: its inputs are too large, or no valid schema", t), Hint: "declare fewer and simpler inputs", Range: t.Range})
 		}
 		if call != nil {

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +18,8 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		return plan.Tool{}, roots{}, false
 	}
 	before := len(c.diags)
-	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: t.Request.Method + " " + t.Request.Path, Hints: methodHints(t.Request.Method),
+	requests := append(slices.Clone(t.Choices), t.Request)
+	out := plan.Tool{Name: t.Name, Title: humanized(t.Name), Description: requests[0].Method + " " + requests[0].Path,
 		Origin: plan.Origin{Kind: "hcl", API: a.name, Source: t.Range.String()}}
 	if t.Title != nil {
 		out.Title = cleanText(t.Title.Value)
@@ -25,29 +27,73 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if t.Description != nil {
 		out.Description = cleanText(t.Description.Value)
 	}
-	setHints(&out.Hints, t.Hints)
 
-	in := c.inputs(t, a.in)
-	root, values, arg := in.root, in.values, in.arg
+	in := handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
+	root := in.declare(a.in)
+	out.Formats = in.formats
+	in.fix()
+	for _, i := range t.Inputs {
+		for _, r := range i.Rules {
+			rule := in.rule(r)
+			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
+			out.Rules = append(out.Rules, rule)
+		}
+	}
+	for _, r := range t.Rules {
+		out.Rules = append(out.Rules, in.rule(r))
+	}
+	in.wire()
 
+	ok := true
+	for i, q := range requests {
+		r := plan.Request{}
+		ok = c.handRequest(q, a, &r, &in) && ok
+		r.Repeat = repeatable(t.Hints)
+		h := methodHints(r.Method)
+		if i == 0 {
+			out.Hints = h
+		}
+		out.Hints = plan.Hints{ReadOnly: out.Hints.ReadOnly && h.ReadOnly, Destructive: out.Hints.Destructive || h.Destructive, Idempotent: out.Hints.Idempotent && h.Idempotent, OpenWorld: out.Hints.OpenWorld}
+		switch {
+		case q.When != nil:
+			out.Choices = append(out.Choices, plan.Choice{When: lowerExpr(q.When, in.arg), Request: r})
+		default:
+			out.Request = r
+		}
+	}
+	if out.Request.Method == "" {
+		out.Request.Upstream = a.name
+	}
 	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
-		out.Pagination = pagination(t.Pagination, in.names)
+		var names []string
+		for _, i := range t.Inputs {
+			names = append(names, i.Path)
+		}
+		out.Pagination = pagination(t.Pagination, names)
 	}
 	said := inherit(a.api.Response, t.Response)
-	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, arg) })
-	out.Scopes = scopesOf(t)
+	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, in.arg) })
+	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
+		if out.Response.XML == nil {
+			out.Response.XML = &plan.XMLReading{}
+		}
+		out.Response.XML.SOAP = true
+	}
 	results := a.handOutput(said, &out, &c.diags)
+	out.Scopes = scopesOf(t)
 	if t.Confirm != nil {
-		x := lowerExpr(t.Confirm, arg)
+		x := lowerExpr(t.Confirm, in.arg)
 		out.Confirm = &x
 	}
-	if !c.handRequest(t, a, &out.Request, values, arg) || c.diags[before:].HasErrors() {
+	setHints(&out.Hints, t.Hints)
+	if !ok || c.diags[before:].HasErrors() {
 		return out, roots{}, false
 	}
-	if media := mediaOfKind(out.Response.Kind); media != "" && out.Request.Accept == acceptOf("") { // the author names no other
-		out.Request.Accept = media + ", */*;q=0.5"
+	for _, r := range out.Requests() {
+		if media := mediaOfKind(out.Response.Kind); media != "" && r.Accept == acceptOf("") { // the author names no other
+			r.Accept = media + ", */*;q=0.5"
+		}
 	}
-	out.Request.Repeat = repeatable(t.Hints)
 	if out.Pagination != nil {
 		if !c.paginateByHand(t, &out) {
 			return out, roots{}, false
@@ -65,35 +111,23 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	return out, roots{root, results}, true
 }
 
-// handInputs are the inputs that an author declared.
+// handInputs are the inputs of a tool described by hand, and what stands for
+// them in its expressions.
 type handInputs struct {
-	root   *schema
-	values map[string]plan.Expr // what an argument stands for
-	names  []string
-	arg    func(name string, at diag.Range) plan.Expr // of values; reports those that do not exist
+	c       *compilation
+	tool    *specs.Tool
+	values  map[string]plan.Expr    // by name
+	fixed   map[string]*specs.Input // inputs whose value is not lowered yet
+	open    []string                // of those, the ones being lowered
+	files   []string                // inputs that are files
+	lists   []string                // inputs that are lists of files
+	formats bool                    // a format is to be checked
 }
 
-// inputs lowers the inputs of what is described by hand.
-func (c *compilation) inputs(t *specs.Tool, l *lowerer) *handInputs {
-	out := &handInputs{root: &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}, values: map[string]plan.Expr{}}
-	root, values := out.root, out.values
-	for _, in := range t.Inputs {
-		out.names = append(out.names, in.Path)
-		values[in.Path] = argument(in.Path)
-	}
-	out.arg = func(name string, at diag.Range) plan.Expr {
-		v, ok := values[name]
-		if !ok {
-			d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("%s has no input %q", t, name), Hint: didYouMean(name, out.names, "it has "), Range: at}
-			if d.Hint == "" {
-				d.Hint = fmt.Sprintf("declare it with input %q { … }", name)
-			}
-			c.diags.Add(d)
-			return constant(nil)
-		}
-		return v
-	}
-	optional := map[string]bool{}
+// declare makes the input schema.
+func (h *handInputs) declare(l *lowerer) *schema {
+	c, t := h.c, h.tool
+	root := &schema{types: []string{"object"}, words: []word{{"additionalProperties", "false"}}}
 	for _, in := range t.Inputs {
 		if !isPortable(in.Path) {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of an input", in.Path), Hint: "use up to 64 letters, digits, _ , - and .", Range: in.Range})
@@ -104,6 +138,8 @@ func (c *compilation) inputs(t *specs.Tool, l *lowerer) *handInputs {
 			s = s.describe(cleanText(in.Description.Value))
 		}
 		checkFixed(&c.diags, in, s, false)
+		s = h.file(in.Path, s)
+		h.formats = h.formats || hasFormat(s, 0)
 		required := in.Default == nil
 		if in.Optional != nil {
 			required = required && !in.Optional.Value
@@ -125,8 +161,10 @@ func (c *compilation) inputs(t *specs.Tool, l *lowerer) *handInputs {
 		} else if hidden {
 			given = constant(nil)
 		}
-		values[in.Path] = given
-		optional[in.Path] = !required && in.Default == nil && in.Value == nil
+		h.values[in.Path] = given
+		if in.Value != nil {
+			h.fixed[in.Path] = in
+		}
 		if hidden {
 			continue
 		}
@@ -135,20 +173,116 @@ func (c *compilation) inputs(t *specs.Tool, l *lowerer) *handInputs {
 			root.required = append(root.required, in.Path)
 		}
 	}
-	// Fixed values may speak of other inputs, so they come after all of those.
-	for _, in := range t.Inputs {
-		switch {
-		case in.Value != nil:
-			values[in.Path] = lowerExpr(in.Value, out.arg)
-		case in.Wire != nil:
-			v := lowerExpr(in.Wire, out.arg)
-			if optional[in.Path] {
-				v = whenGiven(argument(in.Path), v, constant(nil))
-			}
-			values[in.Path] = v
+	return root
+}
+
+// file notes an input that is a file or a list of files, and returns its schema
+// as a model reads it.
+func (h *handInputs) file(name string, s *schema) *schema {
+	if isBinary(s) {
+		h.files = append(h.files, name)
+		return fileSchema(s.desc)
+	}
+	items := s.sub("items")
+	if items == nil || len(items.list) != 1 || !isBinary(items.list[0]) {
+		return s
+	}
+	h.lists = append(h.lists, name)
+	out := *s
+	out.subs = slices.Clone(s.subs)
+	out.sub("items").list = []*schema{fileSchema(items.list[0].desc)}
+	return &out
+}
+
+// fileSchema is the schema of a file: bytes, or the name of one.
+func fileSchema(desc string) *schema {
+	s := bytesSchema(desc, "")
+	s.desc = join(strings.TrimSuffix(s.desc, "Base64, or a data: URI."), `A file: base64, a data: URI, or "file:NAME" where this server may read files.`)
+	s.words = nil // it is not only base64
+	return s
+}
+
+// hasFormat reports whether a schema says a format that can be checked.
+func hasFormat(s *schema, depth int) bool {
+	if depth > 16 {
+		return true
+	}
+	if s.word("format") != "" {
+		return true
+	}
+	for _, p := range s.props {
+		if hasFormat(p.schema, depth+1) {
+			return true
 		}
 	}
-	return out
+	for _, sb := range s.subs {
+		if slices.ContainsFunc(sb.list, func(s *schema) bool { return hasFormat(s, depth+1) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// fix lowers the values of fixed inputs. They may speak of each other.
+func (h *handInputs) fix() {
+	for _, in := range h.tool.Inputs {
+		if h.fixed[in.Path] == in {
+			h.fixOne(in)
+		}
+	}
+}
+
+func (h *handInputs) fixOne(in *specs.Input) {
+	h.open = append(h.open, in.Path)
+	h.values[in.Path] = lowerExpr(in.Value, h.arg)
+	h.open = h.open[:len(h.open)-1]
+	delete(h.fixed, in.Path)
+}
+
+// wire puts what is sent in the place of arguments. It speaks of arguments as
+// they were given.
+func (h *handInputs) wire() {
+	sent := map[string]plan.Expr{}
+	for _, in := range h.tool.Inputs {
+		if in.Wire == nil || in.Value != nil {
+			continue
+		}
+		v := lowerExpr(in.Wire, h.arg)
+		if in.Optional != nil && in.Optional.Value && in.Default == nil {
+			v = whenGiven(h.values[in.Path], v, constant(nil))
+		}
+		sent[in.Path] = v
+	}
+	maps.Copy(h.values, sent)
+}
+
+func (h *handInputs) rule(r *specs.Rule) plan.Rule {
+	return plan.Rule{Condition: lowerExpr(r.Condition, h.arg), Message: lowerExpr(r.Message, h.arg)}
+}
+
+// arg is what stands for an argument.
+func (h *handInputs) arg(name string, at diag.Range) plan.Expr {
+	if in := h.fixed[name]; in != nil {
+		if slices.Contains(h.open, name) {
+			h.c.diags.Add(diag.Diagnostic{Code: "cycle", Message: fmt.Sprintf("the value of input %q depends on itself", name), Hint: "write one of the values out", Range: at})
+			return constant(nil)
+		}
+		h.fixOne(in)
+	}
+	v, ok := h.values[name]
+	if !ok {
+		var names []string
+		for _, in := range h.tool.Inputs {
+			names = append(names, in.Path)
+		}
+		d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("%s has no input %q", h.tool, name), Hint: didYouMean(name, names, "it has "), Range: at}
+		if d.Hint == "" {
+			d.Hint = fmt.Sprintf("declare it with input %q { … }", name)
+		}
+		h.c.diags.Add(d)
+		return constant(nil)
+	}
+	return v
 }
 
 // apiOf is the API a hand-written tool calls.
@@ -173,93 +307,4 @@ func (c *compilation) apiOf(t *specs.Tool, apis map[string]*apiContext) *apiCont
 		c.diags.Add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s does not say which api it calls", t), Hint: "add api = api." + strings.Join(names, " or api."), Range: t.Range})
 	}
 	return nil
-}
-
-// handRequest lowers a request that the author wrote.
-func (c *compilation) handRequest(t *specs.Tool, a *apiContext, r *plan.Request, values map[string]plan.Expr, arg func(string, diag.Range) plan.Expr) bool {
-	q := t.Request
-	*r = plan.Request{Upstream: a.name, Method: strings.ToUpper(q.Method), Accept: "application/json, */*;q=0.5", Security: a.auth.security(nil)}
-	path, err := parsePath(q.Path)
-	if err != nil {
-		c.diags.Add(diag.Diagnostic{Code: "invalid-path", Message: err.Error(), Range: q.PathAt})
-		return false
-	}
-	for _, p := range path.pieces {
-		if p.param == "" {
-			r.Path = append(r.Path, plan.Segment{Literal: encodeLiteral(p.literal)})
-			continue
-		}
-		out := plan.Param{Name: p.param, Style: plan.Simple, Required: true, AllowReserved: p.reserved}
-		setSource(&out, arg(p.param, q.PathAt))
-		r.Path = append(r.Path, plan.Segment{Param: &out})
-	}
-	for _, p := range path.query {
-		out := plan.Param{Name: p.name, Style: plan.Form, Explode: true}
-		if p.param != "" {
-			setSource(&out, arg(p.param, q.PathAt))
-		} else {
-			setSource(&out, constant(specs.NewString(p.value)))
-		}
-		r.Query = append(r.Query, out)
-	}
-	for _, e := range q.Query {
-		out := plan.Param{Name: e.Name, Style: plan.Form, Explode: true}
-		setSource(&out, lowerExpr(e.Value, arg))
-		r.Query = append(r.Query, out)
-	}
-	for _, e := range q.Headers {
-		if !isToken(e.Name) {
-			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of a header", e.Name), Hint: "names of headers are letters, digits and -", Range: e.Range})
-			continue
-		}
-		x := lowerExpr(e.Value, arg)
-		switch {
-		case strings.EqualFold(e.Name, "accept") && x.Op == plan.OpConst && e.Value.Value.Str() != "":
-			r.Accept = e.Value.Value.Str()
-			continue
-		}
-		out := plan.Param{Name: e.Name, Style: plan.Simple}
-		setSource(&out, x)
-		r.Header = append(r.Header, out)
-	}
-	switch {
-	case q.JSON != nil:
-		x := lowerExpr(q.JSON, arg)
-		r.Body = &plan.Body{Media: "application/json", Codec: plan.JSON, Required: true}
-		if x.Op == plan.OpArg {
-			r.Body.Arg, r.Body.Required = x.Name, false
-		} else {
-			r.Body.Value = &x
-		}
-	case len(q.Form) > 0:
-		x := plan.Expr{Op: plan.OpObject}
-		for _, e := range q.Form {
-			x.Args = append(x.Args, constant(specs.NewString(e.Name)), lowerExpr(e.Value, arg))
-		}
-		r.Body = &plan.Body{Media: "application/x-www-form-urlencoded", Codec: plan.FormCodec, Value: &x, Required: true}
-	}
-	if r.Body != nil {
-		for i := range r.Header {
-			// The author's word on the type of the body.
-			if h := &r.Header[i]; strings.EqualFold(h.Name, "content-type") && h.Value != nil && h.Value.Op == plan.OpConst {
-				r.Body.Media = strings.Trim(h.Value.Const, `"`)
-				r.Header = slices.Delete(r.Header, i, i+1)
-				break
-			}
-		}
-	}
-	if len(r.Header) == 0 {
-		r.Header = nil
-	}
-	return true
-}
-
-// setSource says where a parameter's value comes from: an argument as the
-// client wrote it, or an expression.
-func setSource(p *plan.Param, x plan.Expr) {
-	if x.Op == plan.OpArg {
-		p.Arg = x.Name
-		return
-	}
-	p.Value = &x
 }

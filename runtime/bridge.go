@@ -22,6 +22,7 @@ type Bridge struct {
 	prompts   map[string]*prompt
 	clients   map[string]*upstream.Client // by upstream name
 	secrets   secrets
+	files     folders
 	log       *slog.Logger
 }
 
@@ -45,6 +46,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	}
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
+	}
+	if err := b.files.open(o.Files); err != nil {
+		return nil, err
 	}
 	upstreams := make(map[string]*plan.Upstream, len(p.Upstreams))
 	for i := range p.Upstreams {
@@ -75,7 +79,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			c.Request.Server = ""
 			t = &c
 		}
-		return &tool{plan: t, upstream: u, client: b.clients[u.Name]}, nil
+		return &tool{plan: t, upstream: u, client: b.clients[u.Name], file: b.files.read}, nil
 	}
 	for i := range p.Tools {
 		t, err := toolOf(&p.Tools[i])

@@ -104,14 +104,14 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	if t.pager != nil {
 		return b.pages(ctx, k)
 	}
-	req, err := b.request(ctx, k, nil)
+	s, req, err := b.request(ctx, k, nil)
 	if err == nil {
-		k.answer, err = t.client.Do(ctx, k.Principal, req, t.plan.Request.Security)
+		k.answer, err = t.client.Do(ctx, k.Principal, req, s.plan.Security)
 	}
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
-	res := t.decoder.ResultOf(ctx, k.answer, k.args.Values)
+	res := s.decoder.ResultOf(ctx, k.answer, k.args.Values)
 	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)
@@ -127,10 +127,16 @@ func stale(res *Result, a *upstream.Answer) {
 	}
 }
 
-// request makes the HTTP request of a call. vars are what its expressions may
-// know besides the arguments; see [plan.Expr].
-func (b *Bridge) request(ctx context.Context, k *Call, vars map[string]any) (*request.Request, error) {
-	return k.tool.builder.Build(ctx, &expr.Env{Args: k.args.Values, Vars: vars, Secret: b.secrets.value}, k.args)
+// request chooses the request of a call and makes it. vars are what its
+// expressions may know besides the arguments; see [plan.Expr].
+func (b *Bridge) request(ctx context.Context, k *Call, vars map[string]any) (*sending, *request.Request, error) {
+	env := &expr.Env{Args: k.args.Values, Vars: vars, Secret: b.secrets.value}
+	s, err := k.tool.choose(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	req, err := s.builder.Build(ctx, env, k.args)
+	return s, req, err
 }
 
 // badArguments says what is wrong with arguments, so that a model can mend them.
@@ -161,6 +167,9 @@ func sentence(s string) string {
 
 // refused is the result of a request that could not be made or sent.
 func (b *Bridge) refused(ctx context.Context, t *tool, err error) *Result {
+	if a, ok := errors.AsType[*ArgumentError](err); ok {
+		return badArguments(a.Message)
+	}
 	if r, ok := errors.AsType[*request.Refusal](err); ok {
 		return badArguments("The request was not sent: " + r.Error())
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
@@ -76,7 +77,11 @@ func (b *Bridge) explain(t *tool, arguments []byte) (*Explanation, error) {
 		}
 		env.Vars = t.pager.vars(at)
 	}
-	req, err := t.builder.Explain(env, a)
+	s, err := t.choose(env)
+	if err != nil {
+		return nil, err
+	}
+	req, err := s.builder.Explain(env, a)
 	if err != nil {
 		if r, ok := errors.AsType[*request.Refusal](err); ok {
 			return nil, &ArgumentError{"The request was not sent: " + r.Error()}
@@ -84,8 +89,12 @@ func (b *Bridge) explain(t *tool, arguments []byte) (*Explanation, error) {
 		return nil, fmt.Errorf("tool %s: %w", name, err)
 	}
 	e := &Explanation{Tool: name, Method: req.Method, Body: req.Body}
-	if e.Missing, err = t.client.Explain(req, t.plan.Request.Security); err != nil {
+	if e.Missing, err = t.client.Explain(req, s.plan.Security); err != nil {
 		return nil, fmt.Errorf("tool %s: %w", name, err)
+	}
+	if n := len(t.sends); n > 1 {
+		which := slices.IndexFunc(t.sends, func(other sending) bool { return other.builder == s.builder })
+		req.Parts = slices.Insert(req.Parts, 0, Part{Where: "request", Value: fmt.Sprintf("%d of %d", which+1, n), From: "condition"})
 	}
 	e.Header, e.Parts, e.URL = req.Header, req.Parts, req.URL.String()
 	return e, nil
@@ -118,15 +127,16 @@ func (t *tool) arguments(text []byte) (a args.Args, repaired bool, err error) {
 		return a, false, &ArgumentError{sentence(err.Error())}
 	}
 	problems := t.input.Check(a.Values)
-	if problems == nil {
-		return a, false, nil
-	}
 	// Many clients send an object as its text. What can be nothing else is
 	// taken for that, but only when the call would fail otherwise.
-	if len(t.input.Repair(&a)) > 0 {
-		if problems = t.input.Check(a.Values); problems == nil {
-			return a, true, nil
-		}
+	if problems != nil && len(t.input.Repair(&a)) > 0 {
+		problems, repaired = t.input.Check(a.Values), true
 	}
-	return a, false, &ArgumentError{describe(problems)}
+	if problems == nil && len(t.rules) > 0 {
+		problems = checkRules(t.rules, &expr.Env{Args: a.Values})
+	}
+	if problems != nil {
+		return a, false, &ArgumentError{describe(problems)}
+	}
+	return a, repaired, nil
 }

@@ -88,6 +88,7 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 	var (
 		list paging.List
 		last *upstream.Answer
+		by   *sending // what it answered
 		rest paging.Place // where to go on, when more
 		more bool
 		note string
@@ -96,7 +97,7 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 	)
 	list.Visit(at)
 	for {
-		page, failure := b.page(ctx, k, at)
+		page, s, failure := b.page(ctx, k, at)
 		if failure != nil {
 			if list.Pages() == 0 || ctx.Err() == context.Canceled {
 				return failure
@@ -111,7 +112,7 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 			break
 		}
 		took := list.Add(page, at.Skip, g.room(&list))
-		last = k.answer
+		last, by = k.answer, s
 		for _, r := range page.Remarks {
 			if !slices.Contains(remarks, r) {
 				remarks = append(remarks, r)
@@ -140,7 +141,7 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 		progress.Report(ctx, list.Pages(), g.MaxPages, fmt.Sprintf("page %d of at most %d, %s so far", list.Pages(), g.MaxPages, count(list.Len(), "item")))
 		at = page.Next
 	}
-	res := t.decoder.Shape(ctx, last, list.Value(), k.args.Values)
+	res := by.decoder.Shape(ctx, last, list.Value(), k.args.Values)
 	if res.IsError {
 		return res
 	}
@@ -177,34 +178,34 @@ func (p *pager) room(list *paging.List) int {
 
 // page fetches and reads one page. A result says why that cannot be; of the first
 // page it may also be what there is instead of a list.
-func (b *Bridge) page(ctx context.Context, k *Call, at paging.Place) (*paging.Page, *Result) {
+func (b *Bridge) page(ctx context.Context, k *Call, at paging.Place) (*paging.Page, *sending, *Result) {
 	t, g := k.tool, k.tool.pager
-	req, err := b.request(ctx, k, g.vars(at))
+	s, req, err := b.request(ctx, k, g.vars(at))
 	if err != nil {
-		return nil, b.refused(ctx, t, err)
+		return nil, nil, b.refused(ctx, t, err)
 	}
 	if g.ByAddress() && at.At != "" {
 		if err := g.move(req, at); err != nil {
-			return nil, badArguments(sentence(err.Error()))
+			return nil, nil, badArguments(sentence(err.Error()))
 		}
 	}
 	address := *req.URL
-	a, err := t.client.Do(ctx, k.Principal, req, t.plan.Request.Security)
+	a, err := t.client.Do(ctx, k.Principal, req, s.plan.Security)
 	if err != nil {
-		return nil, b.refused(ctx, t, err)
+		return nil, nil, b.refused(ctx, t, err)
 	}
 	k.answer = a
-	v, remarks, ok := t.decoder.Value(ctx, a, k.args.Values)
+	v, remarks, ok := s.decoder.Value(ctx, a, k.args.Values)
 	if !ok {
-		return nil, t.decoder.ResultOf(ctx, a, k.args.Values)
+		return nil, nil, s.decoder.ResultOf(ctx, a, k.args.Values)
 	}
 	page, err := g.Read(v, a.Header, at, &address, g.path)
 	if err != nil {
 		b.log.WarnContext(ctx, "an answer has no list to paginate", "tool", t.plan.Name, "items", strings.Join(g.Items, "."), "error", err)
-		return nil, t.decoder.ResultOf(ctx, a, k.args.Values)
+		return nil, nil, s.decoder.ResultOf(ctx, a, k.args.Values)
 	}
 	page.Remarks = remarks
-	return page, nil
+	return page, s, nil
 }
 
 // move sends a request to the address of a page.

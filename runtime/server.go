@@ -25,8 +25,6 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
-	"github.com/mcpc-dev/mcpc/runtime/internal/request"
-	"github.com/mcpc-dev/mcpc/runtime/internal/response"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
 	"github.com/mcpc-dev/mcpc/runtime/internal/transport"
@@ -76,6 +74,11 @@ type Options struct {
 	// Middleware is put around every call, native or bridged; the first is the
 	// outermost.
 	Middleware []Middleware
+	// Files are folders whose files an argument may name, as "file:NAME", where a
+	// tool sends a file. Nothing outside of them is read, whatever links say. Only
+	// a client on the same machine should have that: clients that come over HTTP
+	// cannot name files, and [Server.Serve] refuses to start.
+	Files []string
 	// Transport sends the requests to upstreams, for tests. Nil is one made for
 	// each upstream from its limits.
 	Transport http.RoundTripper
@@ -126,10 +129,11 @@ type tool struct {
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through
 	input   *schema.Validator
-	builder *request.Builder
-	decoder *response.Decoder
-	pager   *pager    // nil: one answer is the whole result
+	pager   *pager // nil: one answer is the whole result
+	rules   []rule
 	confirm expr.Func // nil: nobody is asked
+	sends   []sending // in the order they are tried
+	file    func(name string) ([]byte, error)
 
 	answers atomic.Uint64 // successful ones, for sampling
 	outputs sync.Once
@@ -215,12 +219,19 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 // ctx ends, readiness ends first, calls in flight are finished, and Serve
 // returns nil.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if len(s.bridge.options.Files) > 0 {
+		return errors.New("files can be named by a client on stdio only, not over HTTP")
+	}
 	return s.front.Serve(ctx, l)
 }
 
 // Handler returns what [Server.Serve] serves, for a server of the caller's own,
-// which then has to set its time limits itself.
-func (s *Server) Handler() http.Handler { return s.front.Handler() }
+// which then has to set its time limits itself. From then on no client can name
+// files; see [Options.Files].
+func (s *Server) Handler() http.Handler {
+	s.bridge.files.close()
+	return s.front.Handler()
+}
 
 // Listen opens the listener that [Server.Serve] takes. An address without a
 // host, as :8080, is one of this machine only; to be reached from elsewhere,
@@ -248,12 +259,12 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 func (t *tool) prepare() error {
 	t.ready.Do(func() {
 		var err error
-		if t.input, err = schema.Compile(t.plan.Input); err != nil {
+		if t.input, err = schema.CompileInput(t.plan); err != nil {
 			t.broken = fmt.Errorf("input %w", err)
-		} else if t.builder, err = request.Compile(*t.upstream, t.plan.Request); err != nil {
-			t.broken = fmt.Errorf("request: %w", err)
-		} else if t.decoder, err = response.Compile(*t.plan); err != nil {
-			t.broken = fmt.Errorf("response: %w", err)
+		} else if t.rules, err = compileRules(t.plan.Rules); err != nil {
+			t.broken = fmt.Errorf("rule: %w", err)
+		} else if t.sends, err = t.compileSends(); err != nil {
+			t.broken = err
 		} else if t.plan.Pagination != nil {
 			t.pager, t.broken = newPager(t)
 		}

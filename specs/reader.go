@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,9 @@ type Reader struct {
 	Getenv   func(string) string // nil: os.Getenv
 	Stdin    io.Reader           // read for the location "-"
 	MaxBytes int64               // of one input; 0: DefaultMaxBytes
+	// Buffers are texts that are read in place of files, by path (absolute and
+	// clean): what an editor has open and not saved.
+	Buffers map[string][]byte
 
 	mu      sync.Mutex
 	sources map[string]*diag.Source
@@ -74,6 +78,8 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 			return nil, fmt.Errorf("read %s: a URL with a user name or password is not accepted; download the document and name the file", u.Redacted())
 		}
 		b, err = r.fetch(ctx, location, limit)
+	case r.Buffers[filepath.Clean(location)] != nil:
+		b = r.Buffers[filepath.Clean(location)]
 	default:
 		b, err = unlessCancelled(ctx, func() ([]byte, error) {
 			f, err := os.Open(location)
@@ -129,6 +135,12 @@ func (r *Reader) Dir(path string) ([]string, error) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
+	for name := range r.Buffers {
+		if base := filepath.Base(name); filepath.Dir(name) == filepath.Clean(path) && !slices.Contains(names, base) {
+			names = append(names, base)
+		}
+	}
+	slices.Sort(names)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note(Dependency{Kind: "dir", Name: path, Digest: Digest([]byte(strings.Join(names, "\n")))})

@@ -112,3 +112,24 @@ func TestReaderStopsWaiting(t *testing.T) {
 		t.Errorf("endless file: %v", err)
 	}
 }
+
+// What an editor has open is read in place of files, also of such that are not
+// there yet.
+func TestBuffers(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.hcl", "b.hcl"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("on disk"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &Reader{Buffers: map[string][]byte{filepath.Join(dir, "a.hcl"): {}, filepath.Join(dir, "ab.hcl"): []byte("new"), filepath.Join(dir, "sub", "c.hcl"): []byte("elsewhere")}}
+	names, err := r.Dir(dir)
+	if err != nil || strings.Join(names, " ") != "a.hcl ab.hcl b.hcl" {
+		t.Errorf("got %q, %v", names, err)
+	}
+	for name, want := range map[string]string{"a.hcl": "", "ab.hcl": "new", "b.hcl": "on disk"} {
+		if s, err := r.Read(t.Context(), dir+"/./"+name); err != nil || string(s.Text) != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}

@@ -303,16 +303,21 @@ type Tool struct {
 	Hints       Hints
 	Operation   *OperationRef // derived
 	API         *Text         // of a hand-written request; nil when only one API exists
-	Request     *Request      // hand-written
-	Inputs      []*Input
-	Pagination  *Pagination
-	Response    *Shaping
-	Resource    *Resource // nil for a tool
-	Prompt      *Prompt   // nil for a tool
-	Scopes      []Text    // that a caller must have
-	Confirm     *Expr     // what a person is asked before a call; nil: nothing
-	Native      *Text     // the Go method that may take its place in generated code; nil: named after the tool
-	Range       diag.Range
+	// Request is hand-written; of several requests the last. Choices are those
+	// before it, in order; each has a condition, and the first whose condition
+	// holds is sent.
+	Request    *Request
+	Choices    []*Request
+	Inputs     []*Input
+	Rules      []*Rule // over several inputs
+	Pagination *Pagination
+	Response   *Shaping
+	Resource   *Resource // nil for a tool
+	Prompt     *Prompt   // nil for a tool
+	Scopes     []Text    // that a caller must have
+	Confirm    *Expr     // what a person is asked before a call; nil: nothing
+	Native     *Text     // the Go method that may take its place in generated code; nil: named after the tool
+	Range      diag.Range
 }
 
 // OperationRef is `api.NAME["id"]`.
@@ -333,19 +338,48 @@ type Input struct {
 	Value       *Expr // fixed: always sent, hidden from the model
 	Hide        *Flag
 	Wire        *Expr // what is sent instead of the argument
+	Rules       []*Rule
 	Range       diag.Range
+}
+
+// Rule is a `validation` block: arguments for which the condition does not hold
+// are refused.
+type Rule struct {
+	Condition *Expr
+	Message   *Expr
+	Range     diag.Range
 }
 
 // Request is a hand-written HTTP request.
 type Request struct {
 	Method  string
 	Path    string      // "{name}" takes the argument of that name as one encoded segment
+	When    *Expr       // nil: always
 	Query   []NamedExpr // a null value is left out; a list repeats the name
 	Headers []NamedExpr
-	JSON    *Expr // at most one of JSON and Form
-	Form    []NamedExpr
+	Cookies []NamedExpr
+
+	// At most one of the bodies. Form and Multipart are not nil when written.
+	JSON      *Expr
+	Form      []NamedExpr
+	Multipart []NamedExpr // a value may be a call of "part": value and an object of filename and type
+	XML       *Expr       // text of well-formed XML; values in it are escaped already
+	Text      *Expr
+	Bytes     *Expr // base64, or a data URI
+	SOAP      *SOAP
+
+	ContentType *Text // of the body, instead of what its kind has
+	Range       diag.Range
+	PathAt      diag.Range
+}
+
+// SOAP is a request in a SOAP envelope.
+type SOAP struct {
+	Version *Text // "1.1" or "1.2"; nil is 1.1
+	Action  *Text
+	XML     *Expr // what is in the envelope's body, as Request.XML
+	Header  *Expr // what is in its header; nil: it has none
 	Range   diag.Range
-	PathAt  diag.Range
 }
 
 // NamedExpr is one entry of an object in source order.

@@ -22,6 +22,7 @@ func (a *app) call() *cobra.Command {
 	var given arguments
 	var asJSON, yes bool
 	var out string
+	var files []string
 	cmd := &cobra.Command{
 		Use:   "call TARGET TOOL [K=V …]",
 		Short: "call one tool and print its result",
@@ -37,6 +38,7 @@ func (a *app) call() *cobra.Command {
   K.SUB=V                 a member of an object; a repeated K adds to an array
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
+  --files DIR             a folder whose files arguments may name, as file:NAME
   --out FILE              write the result's image, sound or binary there
   --yes                   agree to what the tool asks a person (confirm); on a
                           terminal you are asked
@@ -66,7 +68,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			o := a.runtimeOptions()
-			o.Logger = log
+			o.Logger, o.Files = log, files
 			s, err := runtime.New(compiled.Plan, o)
 			if err != nil {
 				return failed(err)
@@ -97,6 +99,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 	f.BoolVar(&asJSON, "json", false, "")
 	f.BoolVar(&yes, "yes", false, "")
 	f.StringVar(&out, "out", "", "")
+	cmd.Flags().StringArrayVar(&files, "files", nil, "")
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd

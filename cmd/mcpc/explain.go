@@ -21,6 +21,7 @@ func (a *app) explain() *cobra.Command {
 	var t target
 	var given arguments
 	var asJSON bool
+	var files []string
 	cmd := &cobra.Command{
 		Use:   "explain TARGET tool|resource|prompt NAME [K=V …]",
 		Short: "the exact HTTP request of a call, not sent",
@@ -34,6 +35,7 @@ from. Nothing is sent; credentials are shown as (secret).
   K=V, K:=JSON, K.SUB=V   arguments, as in mcpc call
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
+  --files DIR             a folder whose files arguments may name, as file:NAME
   --json                  print tool, method, url, header, body, parts and missing
 
 Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
@@ -52,7 +54,9 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			if err != nil {
 				return err
 			}
-			s, err := runtime.New(compiled.Plan, a.runtimeOptions())
+			o := a.runtimeOptions()
+			o.Files = files
+			s, err := runtime.New(compiled.Plan, o)
 			if err != nil {
 				return failed(err)
 			}
@@ -90,6 +94,7 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "")
+	cmd.Flags().StringArrayVar(&files, "files", nil, "")
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd

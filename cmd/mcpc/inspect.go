@@ -140,7 +140,7 @@ func (a *app) inspectServer(p *plan.Server) error {
 		t := &p.Tools[i]
 		n := entrySize(t)
 		total += n
-		rows = append(rows, []string{t.Name, t.Request.Method + " " + short(template(&t.Request), 48), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
+		rows = append(rows, []string{t.Name, short(requests(t), 55), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
 	}
 	b.Write(table(rows, a.width()))
 	if list := others(p); len(list) > 0 {
@@ -172,13 +172,6 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		b.WriteString(indent(t.Description, "  "))
 	}
 	b.WriteByte('\n')
-	r := &t.Request
-	base := r.Server
-	for i := range p.Upstreams {
-		if p.Upstreams[i].Name == r.Upstream {
-			base = cmp.Or(base, p.Upstreams[i].BaseURL, "(no base URL)")
-		}
-	}
 	origin := t.Origin.Kind
 	if t.Origin.Operation != "" {
 		origin = "operation " + t.Origin.Operation
@@ -190,21 +183,38 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		origin += ", deprecated"
 	}
 	n := entrySize(t)
-	fields(&b, "",
-		"from", origin,
-		"request", r.Method+" "+base+template(r),
-		"path", paramList(pathParams(r)),
-		"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
-		"headers", paramList(r.Header),
-		"cookies", paramList(r.Cookie),
-		"body", body(r.Body),
-		"accept", r.Accept,
-		"credentials", security(r.Security),
+	list := []string{"from", origin}
+	for i, r := range t.Requests() {
+		base := r.Server
+		for j := range p.Upstreams {
+			if p.Upstreams[j].Name == r.Upstream {
+				base = cmp.Or(base, p.Upstreams[j].BaseURL, "(no base URL)")
+			}
+		}
+		if i < len(t.Choices) {
+			list = append(list, "when", expression(&t.Choices[i].When))
+		} else if i > 0 {
+			list = append(list, "when", "otherwise")
+		}
+		list = append(list,
+			"request", r.Method+" "+base+template(r),
+			"path", paramList(pathParams(r)),
+			"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
+			"headers", paramList(r.Header),
+			"cookies", paramList(r.Cookie),
+			"body", body(r.Body),
+			"accept", r.Accept,
+			"credentials", security(r.Security),
+		)
+	}
+	list = append(list,
+		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
 		"pages", pages(t.Pagination),
 		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
+	fields(&b, "", list...)
 	for _, s := range []struct {
 		name string
 		text plan.Schema
@@ -334,7 +344,28 @@ func body(b *plan.Body) string {
 	if b.Required {
 		s += " (required)"
 	}
+	for _, f := range b.Fields {
+		var words []string
+		if f.Binary {
+			words = append(words, "file")
+		}
+		if f.Media != "" {
+			words = append(words, f.Media)
+		}
+		if len(words) > 0 {
+			s += "\n  " + f.Name + ": " + strings.Join(words, ", ")
+		}
+	}
 	return s
+}
+
+// rules are conditions that arguments have to fulfil.
+func rules(list []plan.Rule) string {
+	lines := make([]string, len(list))
+	for i := range list {
+		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // confirmation is what a person is asked before a call; "" for nothing.

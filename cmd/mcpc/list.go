@@ -40,9 +40,9 @@ Resources and prompts follow.
 			var rows [][]string
 			for i := range r.Plan.Tools {
 				tool := &r.Plan.Tools[i]
-				request := tool.Request.Method + " " + template(&tool.Request)
+				request := requests(tool)
 				text := tool.Description
-				if text == "" || text == request { // nobody described it
+				if first, _, _ := strings.Cut(request, " or "); text == "" || text == first { // nobody described it
 					text = tool.Title
 				}
 				// A description begins so when the operation is deprecated.
@@ -89,26 +89,51 @@ func listed(p *plan.Server) []listedTool {
 	list := make([]listedTool, 0, len(p.Tools))
 	for i := range p.Tools {
 		t := &p.Tools[i]
-		list = append(list, listedTool{"", t.Name, t.Title, t.Description, toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation})
+		list = append(list, listedCall(t))
 	}
 	return append(list, others(p)...)
+}
+
+// listedCall is a tool with the first of its requests.
+func listedCall(t *plan.Tool) listedTool {
+	l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Operation: t.Origin.Operation}
+	if all := t.Requests(); len(all) > 0 {
+		l.Method, l.Path = all[0].Method, template(all[0])
+	}
+	return l
 }
 
 // others are the resources and prompts, as they are listed.
 func others(p *plan.Server) (list []listedTool) {
 	for i := range p.Resources {
 		r := &p.Resources[i]
-		list = append(list, listedTool{"resource", r.URI, r.Title, r.Description, toolHints(r.Call.Hints), r.Call.Request.Method, template(&r.Call.Request), r.Call.Origin.Operation})
+		one := listedCall(&r.Call)
+		one.Kind, one.Name, one.Title, one.Description = "resource", r.URI, r.Title, r.Description
+		list = append(list, one)
 	}
 	for i := range p.Prompts {
 		m := &p.Prompts[i]
-		one := listedTool{Kind: "prompt", Name: m.Name, Title: m.Title, Description: m.Description}
-		if t := m.Call; t != nil {
-			one.Hints, one.Method, one.Path, one.Operation = toolHints(t.Hints), t.Request.Method, template(&t.Request), t.Origin.Operation
+		var one listedTool
+		if m.Call != nil {
+			one = listedCall(m.Call)
 		}
+		one.Kind, one.Name, one.Title, one.Description = "prompt", m.Name, m.Title, m.Description
 		list = append(list, one)
 	}
 	return list
+}
+
+// requests is the request that a tool tries first, and how many others it has.
+func requests(t *plan.Tool) string {
+	all := t.Requests()
+	if len(all) == 0 {
+		return ""
+	}
+	s := all[0].Method + " " + template(all[0])
+	if n := len(all) - 1; n > 0 {
+		s += " or " + count(n, "other")
+	}
+	return s
 }
 
 // template is a request's path with {name} where parameters go.

@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.fmt(), a.diff(), a.lock(), a.key(), a.version(), a.completion(root))
+	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
 	return root
 }
 
@@ -208,12 +208,15 @@ Run it
   call      TARGET TOOL [k=v …]          call one tool and print its result
 
 Make it yours
+  init      [DIR]                        a new project, for the kind of service you have
+  import    KIND FILE                    HCL of OpenAPI, Postman, HAR, curl or WSDL
   fmt       [FILE|DIR]…                  the canonical layout of HCL
   diff      OLD NEW                      what clients and models see differently
   lock      TARGET                       write down what clients see, to serve nothing else
   generate  TARGET -o DIR                the server as a Go package, to move to Go tool by tool
 
 Besides
+  lsp                                    a language server, for editors
   key new   NAME                         an API key for a caller
   completion bash|zsh|fish               completion for your shell, tool names included
   version                                which mcpc this is

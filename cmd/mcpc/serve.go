@@ -15,7 +15,7 @@ import (
 func (a *app) serve() *cobra.Command {
 	var t target
 	var http, level, format, locked string
-	var hosts, origins []string
+	var hosts, origins, files []string
 	cmd := &cobra.Command{
 		Use:   "serve TARGET",
 		Short: "serve MCP on stdio or over HTTP",
@@ -29,6 +29,8 @@ func (a *app) serve() *cobra.Command {
                           stdio; without it, what the spec's listen block says
   --allow-host NAME       a Host header to accept besides loopback names and ADDR
   --allow-origin ORIGIN   a web origin to accept, e.g. https://app.example
+  --files DIR             a folder whose files arguments may name, as file:NAME,
+                          where a tool sends a file; several add up; not over HTTP
   --locked FILE           serve only what the lock file says (see mcpc help lock)
   --log-level LEVEL       debug, info (the default), warn or error
   --log-format FORMAT     text (the default) or json
@@ -59,13 +61,16 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 				}
 			}
 			o := a.runtimeOptions()
-			o.Logger, o.AllowedHosts, o.AllowedOrigins = log, hosts, origins
+			o.Logger, o.AllowedHosts, o.AllowedOrigins, o.Files = log, hosts, origins, files
+			if http == "" {
+				http = compiled.Plan.Listen
+			}
+			if http != "" && len(files) > 0 {
+				return usagef("--files is for a client on stdio; a client over HTTP may be elsewhere")
+			}
 			s, err := runtime.New(compiled.Plan, o)
 			if err != nil {
 				return failed(err)
-			}
-			if http == "" {
-				http = compiled.Plan.Listen
 			}
 			if err := command.Serve(cmd.Context(), s, http, a.stdin, a.stdout, func(where string) {
 				fmt.Fprintln(a.stderr, a.greeting(compiled, args[0], where))
@@ -79,6 +84,7 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 	f.StringVar(&http, "http", "", "")
 	f.StringArrayVar(&hosts, "allow-host", nil, "")
 	f.StringArrayVar(&origins, "allow-origin", nil, "")
+	f.StringArrayVar(&files, "files", nil, "")
 	f.StringVar(&locked, "locked", "", "")
 	f.StringVar(&level, "log-level", "info", "")
 	f.StringVar(&format, "log-format", "text", "")
@@ -123,8 +129,10 @@ func (a *app) greeting(compiled *compiler.Result, location, where string) string
 // uses reports whether a tool needs the upstream's base URL.
 func uses(p *plan.Server, upstream string) bool {
 	for i := range p.Tools {
-		if r := &p.Tools[i].Request; r.Upstream == upstream && r.Server == "" {
-			return true
+		for _, r := range p.Tools[i].Requests() {
+			if r.Upstream == upstream && r.Server == "" {
+				return true
+			}
 		}
 	}
 	return false

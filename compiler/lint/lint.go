@@ -41,6 +41,7 @@ func Rules() []Rule {
 		{"hidden-effect", "a name that speaks of deleting, and hints that do not"},
 		{"instructions", "a text of a foreign document that tells the model what to do"},
 		{"invisible-text", "characters or comments that people do not see and models read"},
+		{"raw-xml", "a value that is sent as XML and not escaped"},
 		{"cleartext-credential", "a credential sent over http:// to another machine"},
 	}
 }

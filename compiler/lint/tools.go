@@ -97,6 +97,34 @@ func (c *checker) tool(t *plan.Tool) {
 	c.inputs(t, at)
 	c.effects(t, at)
 	c.foreign(t, at)
+	c.raw(t)
+}
+
+// raw looks for values that an author lets into XML as they are.
+func (c *checker) raw(t *plan.Tool) {
+	written := c.tools[t.Name]
+	if written == nil || written.Request == nil {
+		return
+	}
+	var look func(x *specs.Expr)
+	look = func(x *specs.Expr) {
+		if x == nil {
+			return
+		}
+		if x.Op == specs.ExprCall && x.Name == "raw" {
+			c.say("raw-xml", x.Range, fmt.Sprintf("tool %s sends a value as XML: who gives it can say anything in the document", t.Name), "remove raw(…) unless the value is XML")
+		}
+		for _, a := range x.Args {
+			look(a)
+		}
+	}
+	for _, r := range append(slices.Clone(written.Choices), written.Request) {
+		look(r.XML)
+		if r.SOAP != nil {
+			look(r.SOAP.Header)
+			look(r.SOAP.XML)
+		}
+	}
 }
 
 func (c *checker) description(t *plan.Tool, at diag.Range) {
@@ -174,7 +202,7 @@ var destructiveWords = []string{"delete", "remove", "cancel", "purge", "drop", "
 // effects compares hints with names, and asks who agreed to a destructive tool.
 func (c *checker) effects(t *plan.Tool, at diag.Range) {
 	written := c.tools[t.Name]
-	if t.Hints.Destructive && written == nil && t.Request.Method == "DELETE" && !c.overridden(t) {
+	if t.Hints.Destructive && written == nil && slices.ContainsFunc(t.Requests(), func(r *plan.Request) bool { return r.Method == "DELETE" }) && !c.overridden(t) {
 		c.say("unguarded-destructive", at, fmt.Sprintf("tool %s destroys something, and a pattern selected it", t.Name),
 			"leave it out, or write a tool block for it, so that a person has decided")
 	}

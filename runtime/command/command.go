@@ -63,6 +63,7 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 	f.StringVar(&address, "http", p.Listen, "")
 	f.Func("allow-host", "", list(&o.AllowedHosts))
 	f.Func("allow-origin", "", list(&o.AllowedOrigins))
+	f.Func("files", "", list(&o.Files))
 	f.StringVar(&level, "log-level", "info", "")
 	f.StringVar(&format, "log-format", "text", "")
 	// Looked at later: package flag repeats a value that it is told is wrong.
@@ -94,6 +95,9 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 	if err := CheckAddress(address); err != nil {
 		return fail(exitUsage, err)
 	}
+	if address != "" && len(o.Files) > 0 {
+		return fail(exitUsage, errors.New("--files is for a client on stdio; a client over HTTP may be elsewhere"))
+	}
 	TuneMemory(sys.getenv)
 	s, err := serve(o)
 	if err != nil {
@@ -122,6 +126,8 @@ const usage = `%s as an MCP server, on stdio or over HTTP.
   --http ADDR             listen on HOST:PORT (:PORT is this machine only) instead of stdio
   --allow-host NAME       a Host header to accept besides loopback names and ADDR
   --allow-origin ORIGIN   a web origin to accept, e.g. https://app.example
+  --files DIR             a folder whose files arguments may name, as file:NAME;
+                          not over HTTP
   --base-url URL          where the service is; UPSTREAM=URL when there are several
   --auth NAME=SOURCE      where a secret is: env:NAME or file:PATH
   --log-level LEVEL       debug, info (the default), warn or error

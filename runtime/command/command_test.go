@@ -105,6 +105,17 @@ func TestGreetingCountsNativeTools(t *testing.T) {
 	}
 }
 
+// Files can be named on stdio, and not by clients that may be elsewhere.
+func TestFiles(t *testing.T) {
+	folder := t.TempDir()
+	if o := try(t, library(), "", nil, "--files", folder, "--files="+folder); o.code != 0 || len(o.options.Files) != 2 {
+		t.Errorf("exit code %d, %+v, %s", o.code, o.options.Files, o.stderr)
+	}
+	if o := try(t, library(), "", nil, "--files", folder, "--http", "127.0.0.1:0"); o.code != 2 || o.made || !strings.Contains(o.stderr, "--files is for a client on stdio") {
+		t.Errorf("exit code %d, %s", o.code, o.stderr)
+	}
+}
+
 func TestFlags(t *testing.T) {
 	o := try(t, library(), "", nil, "--base-url", "books=http://127.0.0.1:1/v2", "--base-url=films=http://127.0.0.1:2",
 		"--auth", "books_token=env:OTHER", "--auth", "films_token=file:/run/films", "--allow-host", "a.example", "--allow-host", "b.example",
@@ -182,7 +193,7 @@ func TestUsage(t *testing.T) {
 // Every flag is in the usage text, and the text has no other.
 func TestUsageNamesTheFlags(t *testing.T) {
 	help := try(t, library(), "", nil, "-help").stderr
-	for _, flag := range []string{"http", "allow-host", "allow-origin", "base-url", "auth", "log-level", "log-format"} {
+	for _, flag := range []string{"http", "allow-host", "allow-origin", "files", "base-url", "auth", "log-level", "log-format"} {
 		if !strings.Contains(help, "\n  --"+flag+" ") {
 			t.Errorf("--%s is not in the text", flag)
 		}
@@ -191,7 +202,7 @@ func TestUsageNamesTheFlags(t *testing.T) {
 			t.Errorf("--%s: %s", flag, o.stderr)
 		}
 	}
-	if n := strings.Count(help, "\n  --"); n != 7 {
+	if n := strings.Count(help, "\n  --"); n != 8 {
 		t.Errorf("%d flags in the text:\n%s", n, help)
 	}
 }

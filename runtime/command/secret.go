@@ -66,17 +66,18 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 		params(u.Headers)
 	}
 	for i := range p.Tools {
-		r := &p.Tools[i].Request
-		for _, s := range r.Path {
-			if s.Param != nil {
-				note(s.Param.Value)
+		for _, r := range p.Tools[i].Requests() {
+			for _, s := range r.Path {
+				if s.Param != nil {
+					note(s.Param.Value)
+				}
 			}
-		}
-		params(r.Query)
-		params(r.Header)
-		params(r.Cookie)
-		if r.Body != nil {
-			note(r.Body.Value)
+			params(r.Query)
+			params(r.Header)
+			params(r.Cookie)
+			if r.Body != nil {
+				note(r.Body.Value)
+			}
 		}
 	}
 	return list
@@ -111,21 +112,22 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 		}
 	}
 	for i := range p.Tools {
-		r := &p.Tools[i].Request
-		var first []string
-		atHand := len(r.Security) == 0
-		for j, all := range r.Security {
-			var lacks []string
-			for _, name := range all {
-				lacks = append(lacks, missing[r.Upstream+" "+name]...)
+		for _, r := range p.Tools[i].Requests() {
+			var first []string
+			atHand := len(r.Security) == 0
+			for j, all := range r.Security {
+				var lacks []string
+				for _, name := range all {
+					lacks = append(lacks, missing[r.Upstream+" "+name]...)
+				}
+				atHand = atHand || len(lacks) == 0
+				if j == 0 {
+					first = lacks
+				}
 			}
-			atHand = atHand || len(lacks) == 0
-			if j == 0 {
-				first = lacks
+			if !atHand {
+				sources = append(sources, first...)
 			}
-		}
-		if !atHand {
-			sources = append(sources, first...)
 		}
 	}
 	slices.Sort(sources)

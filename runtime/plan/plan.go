@@ -136,15 +136,46 @@ type Tool struct {
 	Hints       Hints
 	Input       Schema // root type object
 	Output      Schema // root type object; "" when none is declared
-	Request     Request
-	Response    Response
-	Pagination  *Pagination // nil: one answer is the whole result
-	Scopes      []string    // that a caller must have
-	Confirm     *Expr       // what a person is asked before a call; nil: nothing
-	Origin      Origin
+	// Formats says that format in Input is a rule. It is a remark otherwise: what
+	// documents call a date-time is often looser than RFC 3339.
+	Formats    bool
+	Rules      []Rule   // checked after Input
+	Choices    []Choice // requests that are tried before Request
+	Request    Request  // Method "": one of Choices has to fit
+	Response   Response
+	Pagination *Pagination // nil: one answer is the whole result
+	Scopes     []string    // that a caller must have
+	Confirm    *Expr       // what a person is asked before a call; nil: nothing
+	Origin     Origin
 	// Method is the Go name of the tool in generated code, when the author said
 	// one. It means nothing to the runtime.
 	Method string
+}
+
+// Requests are those a call may send, in the order they are tried.
+func (t *Tool) Requests() []*Request {
+	list := make([]*Request, 0, len(t.Choices)+1)
+	for i := range t.Choices {
+		list = append(list, &t.Choices[i].Request)
+	}
+	if t.Request.Method != "" {
+		list = append(list, &t.Request)
+	}
+	return list
+}
+
+// Rule refuses arguments for which a condition does not hold. A condition that
+// is null, or that needs an argument which was not given, holds.
+type Rule struct {
+	Condition Expr
+	Message   Expr // text for the model
+}
+
+// Choice is a request that is sent when a condition holds. A condition that is
+// null, or that needs an argument which was not given, does not hold.
+type Choice struct {
+	When    Expr
+	Request Request
 }
 
 // Hints are MCP's tool annotations; all four are always sent.

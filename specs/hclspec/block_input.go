@@ -69,6 +69,8 @@ tool "search" {
 					return "", ""
 				},
 				set: into(func(t *inputTarget, s *setting) { t.keyword("pattern", "pattern", s.node, s.rng) })},
+			{name: "format", kind: textKind, words: formats, doc: "what a text is, as `type = format(…)` says it; checked in tools described by hand", example: `format = "date"`,
+				set: into(func(t *inputTarget, s *setting) { t.keyword("format", "format", s.node, s.rng) })},
 			count("min_length", "minLength", "least characters of a text", "min_length = 1"),
 			count("max_length", "maxLength", "most characters of a text", "max_length = 200"),
 			{name: "minimum", kind: numberKind, doc: "least number", example: "minimum = 0",
@@ -77,13 +79,14 @@ tool "search" {
 				set: into(func(t *inputTarget, s *setting) { t.keyword("maximum", "maximum", s.node, s.rng) })},
 			count("min_items", "minItems", "least elements of a list", "min_items = 1"),
 			count("max_items", "maxItems", "most elements of a list", "max_items = 10"),
-			{name: "value", kind: exprKind, phase: callPhase, doc: "fixes the argument: always sent, hidden from the model; derived tools and overrides", example: "value = var.org",
+			{name: "value", kind: exprKind, phase: callPhase, doc: "fixes the argument: what it stands for in every call, hidden from the model", example: "value = var.org",
 				set: into(func(t *inputTarget, s *setting) { t.value, t.input.Value = s, s.expr })},
-			{name: "hide", kind: boolKind, standard: "`false`", doc: "hides an optional argument from the model, and refuses it from a caller; derived tools and overrides", example: "hide = true",
+			{name: "hide", kind: boolKind, standard: "`false`", doc: "hides an optional argument from the model, and refuses it from a caller; it has its default then", example: "hide = true",
 				set: into(func(t *inputTarget, s *setting) { t.input.Hide = s.flag })},
-			{name: "wire", kind: exprKind, phase: callPhase, doc: "what is sent instead of the argument; derived tools and overrides", example: `wire = "${args.q} org:acme"`,
+			{name: "wire", kind: exprKind, phase: callPhase, doc: "what is sent instead of the argument; not computed when an optional argument is not given", example: `wire = "${args.q} org:acme"`,
 				set: into(func(t *inputTarget, s *setting) { t.input.Wire = s.expr })},
 		},
+		inner: []*block{validationBlock()},
 		open: func(_ *parser, h *head, _ any) any {
 			return &inputTarget{input: &specs.Input{Path: h.label().Value, Range: h.rng}, places: map[string]diag.Range{}}
 		},

@@ -61,7 +61,7 @@ tool "get_order" {
 				},
 				set: into(func(t *specs.Tool, s *setting) { t.Native = s.text })},
 		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
-		inner: []*block{inputBlock(), requestBlock(), responseBlock(), paginationBlock(true)},
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), paginationBlock(true)},
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Name: h.label().Value, Range: h.rng}
 			p.broken[t] = h.broken

@@ -13,6 +13,12 @@ import (
 // call lowers a function call; with constant arguments it is evaluated.
 func (p *parser) call(e *hclsyntax.FunctionCallExpr, r diag.Range, sc *scope) *specs.Expr {
 	nameRange := p.rng(e.NameRange)
+	switch e.Name {
+	case partName:
+		return p.part(e, r, sc)
+	case rawName:
+		return p.fail(sc, "misplaced-function", nameRange, "raw(…) stands for a whole ${…} in xml, and nowhere else", "elsewhere nothing is escaped that it could keep from it")
+	}
 	f := p.functions[e.Name]
 	if f == nil {
 		var names []string

@@ -137,11 +137,22 @@ func (p *parser) checkMethod(r *specs.Request, at diag.Range) {
 }
 
 func (p *parser) closeRequest(h *head, r *specs.Request) {
-	if first, ok := h.seen["json"]; ok {
-		if at, ok := h.seen["form"]; ok {
-			p.add(diag.Diagnostic{Code: "two-bodies", Message: "the request has two bodies, json and form", Hint: "keep one of the two", Range: at, Notes: []diag.Note{{Message: "the other one", Range: first}}})
+	body := p.checkBodies(h, r)
+	if r.XML != nil {
+		prolog := ""
+		if r.XML, prolog = p.checkXML(r.XML, "xml", false); r.XML != nil {
+			p.checkProlog(r, prolog)
+		} else {
+			h.failed = true
 		}
 	}
+	if at, ok := h.seen["content_type"]; ok && body == "" && !h.failed && !p.broken[r] {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "content_type is of a body, and the request has none", Hint: "remove it, or add a body; the type of the answer is asked for by the header Accept", Range: at})
+	}
+	if t := r.ContentType; t != nil && body == "multipart" && !strings.HasPrefix(strings.ToLower(t.Value), "multipart/") {
+		p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("content_type of a multipart body cannot be %q", t.Value), Hint: `write "multipart/mixed", or remove it`, Range: t.Range})
+	}
+	p.checkParts(r.Multipart)
 	for _, list := range [][]specs.NamedExpr{r.Query, r.Form} {
 		for _, e := range list {
 			if e.Value.Op == specs.ExprObject || e.Value.Op == specs.ExprConst && e.Value.Value.Kind == specs.Object {
@@ -151,7 +162,7 @@ func (p *parser) closeRequest(h *head, r *specs.Request) {
 	}
 	before := len(p.diags)
 	p.checkPath(r)
-	p.broken[r] = h.failed || len(p.diags) > before
+	p.broken[r] = p.broken[r] || h.failed || p.diags[before:].HasErrors()
 }
 
 // pathRange is the place of a part of the path, when the label is written
@@ -231,7 +242,7 @@ func (p *parser) closeInput(h *head, t *inputTarget) *specs.Input {
 			what  string
 			names []string
 		}{
-			{[]string{"string"}, "text", []string{"pattern", "min_length", "max_length"}},
+			{[]string{"string"}, "text", []string{"pattern", "format", "min_length", "max_length"}},
 			{[]string{"number", "integer"}, "numbers", []string{"minimum", "maximum"}},
 			{[]string{"array"}, "lists", []string{"min_items", "max_items"}},
 		} {
@@ -318,79 +329,123 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 		if in.Path != "" && !toolName.MatchString(in.Path) {
 			p.add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name for an input of a tool described by hand", in.Path), Hint: "use 1 to 64 letters, digits, _ and -; members of an object are declared by its type", Range: in.Range})
 		}
-		if !p.broken[in] && (in.Schema == nil || in.Schema.Source == nil) && !h.broken {
+		if !p.broken[in] && (in.Schema == nil || in.Schema.Source == nil) && in.Value == nil && !h.broken {
 			p.add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("input %q needs the attribute \"type\"", in.Path), Hint: "add type = string, number, integer, bool, list(…) …", Range: in.Range})
 		}
-		for _, bad := range []struct {
-			name string
-			at   diag.Range
-		}{{"value", exprRange(in.Value)}, {"wire", exprRange(in.Wire)}, {"hide", flagRange(in.Hide)}} {
-			if !bad.at.IsZero() {
-				p.add(diag.Diagnostic{Code: "does-not-apply", Message: bad.name + " changes an input of an operation; in a tool described by hand the request says what is sent", Hint: "write the value into the request", Range: bad.at})
-			}
+		if in.Value != nil && in.Wire != nil {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("input %q has a value, so there is nothing for wire to change", in.Path), Hint: "keep one of the two", Range: in.Wire.Range})
 		}
 	}
 	used := map[string]bool{}
-	use := func(x *specs.Expr) {
+	// use notes the inputs of an expression; own is the input it is written in,
+	// which does not use itself.
+	use := func(x *specs.Expr, own string) {
 		eachExpr(x, func(a *specs.Expr) {
 			if a.Op != specs.ExprArg {
 				return
 			}
-			used[a.Name] = true
+			used[a.Name] = used[a.Name] || a.Name != own
 			if inputs[a.Name] == nil && !h.broken {
 				used[diag.Nearest(a.Name, names)] = true // one mistake, not two
 				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("%s has no input %q", h.title(), a.Name), Hint: inputHint(a.Name, names), Range: a.Range})
 			}
 		})
 	}
-	r := t.Request
-	var exprs []*specs.Expr
-	if r == nil { // a prompt may do without
-		r = &specs.Request{}
-	} else {
-		exprs = requestExprs(r)
+	missing := func(name string) bool {
+		in := inputs[name]
+		return in != nil && in.Optional != nil && in.Optional.Value && in.Default == nil && in.Value == nil
+	}
+	// inText notes them too, and warns of optional ones that a text needs. tested
+	// are inputs that a condition around has looked at.
+	var needs func(x *specs.Expr, tested []string)
+	needs = func(x *specs.Expr, tested []string) {
+		for i, part := range x.Args {
+			if x.Op == specs.ExprCond && i == 0 {
+				eachExpr(part, func(a *specs.Expr) {
+					if a.Op == specs.ExprArg {
+						tested = append(slices.Clip(tested), a.Name)
+					}
+				})
+			}
+			needs(part, tested)
+			if isPlaced(part) {
+				part = part.Args[0]
+			}
+			if x.Op == specs.ExprTemplate && part.Op == specs.ExprArg && missing(part.Name) && !slices.Contains(tested, part.Name) {
+				p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", part.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, part.Name), Range: part.Range})
+			}
+		}
+	}
+	inText := func(x *specs.Expr, own string) {
+		use(x, own)
+		needs(x, []string{own})
+	}
+	broken := h.broken
+	requests := slices.Clone(t.Choices)
+	if t.Request != nil { // a prompt may do without
+		requests = append(requests, t.Request)
+	}
+	for i, r := range requests {
+		broken = broken || p.broken[r]
+		if r.When == nil && i < len(requests)-1 && !p.broken[r] {
+			p.add(diag.Diagnostic{Code: "unreachable-request", Message: "the requests below this one are never sent: it has no condition", Hint: "add when = …, or put it last", Range: r.Range})
+		}
+		for _, m := range pathParam.FindAllStringSubmatchIndex(r.Path, -1) {
+			if m[0] > 0 && r.Path[m[0]-1] == '$' {
+				continue // reported already
+			}
+			name := r.Path[m[2]:m[3]]
+			used[name] = true
+			in := inputs[name]
+			switch {
+			case in == nil && !h.broken:
+				used[diag.Nearest(name, names)] = true
+				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but %s has no such input", name, h.title()), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
+			case missing(name) && r.When == nil:
+				p.add(diag.Diagnostic{Code: "optional-in-path", Message: fmt.Sprintf("the path needs {%s}, but the input is optional", name), Hint: "remove optional, or give it a default", Range: pathRange(r, m[0], m[1]),
+					Notes: []diag.Note{{Message: "the input", Range: in.Range}}})
+			}
+		}
+		if r.When != nil {
+			use(r.When, "")
+		}
+		p.checkFiles(r, inputs)
+		for _, x := range requestExprs(r) {
+			if r.When != nil { // the condition may be that it is given
+				use(x, "")
+			} else {
+				inText(x, "")
+			}
+		}
+	}
+	for _, x := range shapingExprs(t.Response) {
+		inText(x, "")
 	}
 	if t.Prompt != nil {
-		exprs = append(exprs, messageExprs(t.Prompt)...)
-	}
-	for _, m := range pathParam.FindAllStringSubmatchIndex(r.Path, -1) {
-		if m[0] > 0 && r.Path[m[0]-1] == '$' {
-			continue // reported already
-		}
-		name := r.Path[m[2]:m[3]]
-		used[name] = true
-		in := inputs[name]
-		switch {
-		case in == nil && !h.broken:
-			used[diag.Nearest(name, names)] = true
-			p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but %s has no such input", name, h.title()), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
-		case in != nil && in.Optional != nil && in.Optional.Value && in.Default == nil:
-			p.add(diag.Diagnostic{Code: "optional-in-path", Message: fmt.Sprintf("the path needs {%s}, but the input is optional", name), Hint: "remove optional, or give it a default", Range: pathRange(r, m[0], m[1]),
-				Notes: []diag.Note{{Message: "the input", Range: in.Range}}})
+		for _, x := range messageExprs(t.Prompt) {
+			inText(x, "")
 		}
 	}
-	optional := func(x *specs.Expr) {
-		in := inputs[x.Name]
-		if x.Op == specs.ExprArg && in != nil && in.Optional != nil && in.Optional.Value && in.Default == nil {
-			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "optional-in-text", Message: fmt.Sprintf("input %q is optional, and a text cannot be made without it", x.Name), Hint: fmt.Sprintf(`write ${coalesce(args.%s, "")}`, x.Name), Range: x.Range})
-		}
-	}
-	exprs = append(exprs, shapingExprs(t.Response)...)
 	if t.Confirm != nil {
-		exprs = append(exprs, t.Confirm)
+		inText(t.Confirm, "")
 	}
-	for _, x := range exprs {
-		use(x)
-		eachExpr(x, func(x *specs.Expr) {
-			if x.Op == specs.ExprTemplate {
-				for _, part := range x.Args {
-					optional(part)
-				}
-			}
-		})
+	for _, rule := range t.Rules {
+		use(rule.Condition, "")
+		use(rule.Message, "")
 	}
 	for _, in := range t.Inputs {
-		if in.Path != "" && !used[in.Path] && !h.broken && !p.broken[r] {
+		for _, x := range []*specs.Expr{in.Value, in.Wire} {
+			if x != nil {
+				inText(x, in.Path)
+			}
+		}
+		for _, rule := range in.Rules {
+			use(rule.Condition, in.Path)
+			use(rule.Message, in.Path)
+		}
+	}
+	for _, in := range t.Inputs {
+		if in.Path != "" && !used[in.Path] && !broken {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "unused-input", Message: fmt.Sprintf("input %q is not used", in.Path), Hint: fmt.Sprintf("use args.%s or {%s}, or remove it", in.Path, in.Path), Range: in.Range})
 		}
 	}
@@ -403,30 +458,22 @@ func inputHint(name string, names []string) string {
 	return fmt.Sprintf("declare it: input %q { type = string }", name)
 }
 
-func exprRange(x *specs.Expr) diag.Range {
-	if x == nil {
-		return diag.Range{}
-	}
-	return x.Range
-}
-
-func flagRange(f *specs.Flag) diag.Range {
-	if f == nil {
-		return diag.Range{}
-	}
-	return f.Range
-}
-
 // requestExprs are the expressions of a request.
 func requestExprs(r *specs.Request) []*specs.Expr {
 	var out []*specs.Expr
-	for _, list := range [][]specs.NamedExpr{r.Query, r.Headers, r.Form} {
+	for _, list := range [][]specs.NamedExpr{r.Query, r.Headers, r.Cookies, r.Form, r.Multipart} {
 		for _, e := range list {
 			out = append(out, e.Value)
 		}
 	}
-	if r.JSON != nil {
-		out = append(out, r.JSON)
+	bodies := []*specs.Expr{r.JSON, r.XML, r.Text, r.Bytes}
+	if r.SOAP != nil {
+		bodies = append(bodies, r.SOAP.Header, r.SOAP.XML)
+	}
+	for _, x := range bodies {
+		if x != nil {
+			out = append(out, x)
+		}
 	}
 	return out
 }

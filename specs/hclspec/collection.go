@@ -87,7 +87,7 @@ func (p *parser) object(e *hclsyntax.ObjectConsExpr, r diag.Range, sc *scope) *s
 	seen := map[string]diag.Range{}
 	ok := true
 	for _, item := range e.Items {
-		k := p.lower(item.KeyExpr, sc)
+		k := p.lower(item.KeyExpr, sc.plain())
 		v := p.lower(item.ValueExpr, sc)
 		if k == nil || v == nil {
 			ok = false
@@ -168,7 +168,7 @@ func (p *parser) splat(e *hclsyntax.SplatExpr, r diag.Range, sc *scope) *specs.E
 
 // forExpr unrolls a for expression: its collection must be known at load.
 func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.Expr {
-	coll := p.lower(e.CollExpr, sc)
+	coll := p.lower(e.CollExpr, sc.plain())
 	if coll == nil {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (p *parser) forExpr(e *hclsyntax.ForExpr, r diag.Range, sc *scope) *specs.E
 		}
 		in := sc.with(names)
 		if e.CondExpr != nil {
-			c := p.lower(e.CondExpr, in)
+			c := p.lower(e.CondExpr, in.plain())
 			if c == nil {
 				return nil
 			}

@@ -20,6 +20,20 @@ type scope struct {
 	names  map[string]*specs.Expr // of the for expressions around
 	item   *specs.Expr            // of the splat around
 	quiet  bool                   // in a branch that is not taken: mistakes in values do not count
+	// markup is set where text is XML: what a template holds between its literals
+	// is a value there, not a piece of text. See markup.go.
+	markup bool
+	parts  bool // part(…) is known
+}
+
+// plain is the scope of what is no markup, nor part of a multipart body.
+func (sc *scope) plain() *scope {
+	if !sc.markup && !sc.parts {
+		return sc
+	}
+	c := *sc
+	c.markup, c.parts = false, false
+	return &c
 }
 
 func (sc *scope) with(names map[string]*specs.Expr) *scope {
@@ -45,7 +59,7 @@ func (p *parser) known(x *specs.Expr, what string) *specs.Node {
 	}
 	if s := findSecret(x); s != nil {
 		p.add(diag.Diagnostic{Code: "sensitive-value", Message: fmt.Sprintf("%s cannot hold the sensitive value %s", what, s.Secret.Name),
-			Hint: "sensitive values are known only when a request is sent: use them in auth, headers, query, form and json", Range: s.Range})
+			Hint: "sensitive values are known only when a request is sent: use them in auth and in requests", Range: s.Range})
 		return nil
 	}
 	p.add(diag.Diagnostic{Code: "wrong-phase", Message: what + " must be known when the spec is loaded", Hint: "use var, local and constants", Range: x.Range})
@@ -96,6 +110,13 @@ func (p *parser) lower(e hclsyntax.Expression, sc *scope) *specs.Expr {
 	}
 	if !p.spend(1, sc, r) {
 		return nil
+	}
+	if sc.markup {
+		if x, done := p.markup(e, r, sc); done {
+			return x
+		}
+	} else if sc.parts && !mayHoldParts(e) {
+		sc = sc.plain()
 	}
 	switch e := e.(type) {
 	case *hclsyntax.ParenthesesExpr:
@@ -264,7 +285,7 @@ func (p *parser) join(parts []*specs.Expr, r diag.Range, sc *scope) *specs.Expr 
 }
 
 func (p *parser) conditional(e *hclsyntax.ConditionalExpr, r diag.Range, sc *scope) *specs.Expr {
-	cond := p.lower(e.Condition, sc)
+	cond := p.lower(e.Condition, sc.plain())
 	yes, no := sc, sc
 	if cond != nil && cond.Op == specs.ExprConst {
 		b, err := truth(cond.Value)

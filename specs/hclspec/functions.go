@@ -292,7 +292,7 @@ func functionTable() []*function {
 			}},
 		{name: "jsondecode", group: "Encoding", params: []param{s}, doc: "the value of a JSON text", examples: [][2]string{{`jsondecode("[1.50]")[0]`, `1.50`}},
 			eval: func(a []*specs.Node) (*specs.Node, error) {
-				v, bad := parseJSON(&diag.Source{Text: []byte(a[0].Text)})
+				v, bad := specs.ParseJSON(&diag.Source{Text: []byte(a[0].Text)})
 				if bad != nil {
 					return nil, errors.New("the text is not JSON")
 				}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,8 +56,11 @@ func checkSound(t *testing.T, text []byte, doc *specs.Document, list diag.List) 
 				place(in.Schema.Range())
 			}
 		}
-		if tool.Request != nil {
-			for _, x := range requestExprs(tool.Request) {
+		for _, request := range append(slices.Clone(tool.Choices), tool.Request) {
+			if request == nil {
+				continue
+			}
+			for _, x := range requestExprs(request) {
 				eachExpr(x, func(x *specs.Expr) {
 					place(x.Range)
 					if (x.Op == specs.ExprConst) != (x.Value != nil) || (x.Op == specs.ExprSecret) != (x.Secret != nil) {

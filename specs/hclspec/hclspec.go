@@ -36,6 +36,8 @@ type Options struct {
 	// variable's name, which is the secret's name in the plan. They are nowhere
 	// else. Nil: such values are dropped.
 	Secrets map[string]string
+	// Spec receives what editors ask about. Nil: it is dropped.
+	Spec *Spec
 }
 
 // Load reads the OpenAPI document that an api block names. The location is a
@@ -73,8 +75,14 @@ func Parse(ctx context.Context, r *specs.Reader, path string, o Options, load Lo
 		if f != nil {
 			files = append(files, f)
 		}
+		if o.Spec != nil && !strings.HasSuffix(name, ".json") {
+			o.Spec.files = append(o.Spec.files, s)
+		}
 	}
 	p.document(files)
+	if o.Spec != nil {
+		o.Spec.parser = p
+	}
 	if s := &p.doc.Server; s.Name == "" {
 		s.Name = nameOf(path)
 	}

@@ -22,7 +22,7 @@ type inputType struct {
 }
 
 // simpleTypes are the words for types.
-var simpleTypes = []string{"string", "number", "integer", "bool", "any"}
+var simpleTypes = []string{"string", "number", "integer", "bool", "any", "file"}
 
 // typeMakers are the constructors of types.
 var typeMakers = []string{"list", "map", "object", "enum", "format", "jsonschema", "optional"}
@@ -64,6 +64,8 @@ func (p *parser) parseType(e hclsyntax.Expression, member bool) *inputType {
 				return &inputType{schema: typeSchema("boolean"), rng: r}
 			case "any":
 				return &inputType{schema: specs.NewObject(), rng: r}
+			case "file":
+				return &inputType{schema: specs.NewObject(specs.F("type", specs.NewString("string")), specs.F("format", specs.NewString("binary"))), rng: r}
 			}
 			if slices.Contains(typeMakers, name) {
 				return wrong("wrong-type", r, name+" needs an argument", "write "+typeForms[name])

@@ -2,10 +2,7 @@ package hclspec
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -21,85 +18,6 @@ import (
 // The JSON form of HCL (.hcl.json) is turned into the same syntax tree as the
 // native form: objects become blocks where the table says so, and texts are
 // templates. From there on nobody knows the difference.
-
-// parseJSON reads a JSON text into nodes with places. Duplicate keys are kept;
-// who asks for them decides.
-func parseJSON(s *diag.Source) (*specs.Node, *diag.Diagnostic) {
-	d := json.NewDecoder(bytes.NewReader(s.Text))
-	d.UseNumber()
-	bad := func(at int64, message string) *diag.Diagnostic {
-		i := min(max(int(at), 0), len(s.Text))
-		return &diag.Diagnostic{Code: "syntax", Message: message, Hint: "the file is JSON (RFC 8259)", Range: diag.Range{Source: s, Start: i, End: min(i+1, len(s.Text))}}
-	}
-	v, err := jsonNode(d, s, 0)
-	if err == nil {
-		if _, end := d.Token(); end == io.EOF {
-			return v, nil
-		}
-		return nil, bad(d.InputOffset(), "something follows the value")
-	}
-	// The decoder counts from its buffer; checking the whole text finds the place.
-	var syntax *json.SyntaxError
-	if whole := json.Unmarshal(s.Text, new(json.RawMessage)); errors.As(whole, &syntax) {
-		return nil, bad(syntax.Offset-1, strings.TrimPrefix(syntax.Error(), "json: "))
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, bad(int64(len(s.Text)), "the text ends too early")
-	}
-	return nil, bad(d.InputOffset(), err.Error())
-}
-
-func jsonNode(d *json.Decoder, s *diag.Source, depth int) (*specs.Node, error) {
-	if depth > maxNesting {
-		return nil, errors.New("the text is nested too deeply")
-	}
-	start := int(d.InputOffset())
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	for start < len(s.Text) && strings.IndexByte(" \t\r\n,:", s.Text[start]) >= 0 {
-		start++
-	}
-	n := &specs.Node{Source: s, Start: int32(start)}
-	switch t := t.(type) {
-	case nil:
-	case bool:
-		n.Kind, n.Text = specs.Bool, fmt.Sprint(t)
-	case json.Number:
-		n.Kind, n.Text = specs.Number, t.String()
-	case string:
-		n.Kind, n.Text = specs.String, t
-	case json.Delim:
-		n.Kind = specs.Object
-		if t == '[' {
-			n.Kind = specs.Array
-		}
-		for d.More() {
-			f := specs.Field{KeyStart: -1}
-			if n.Kind == specs.Object {
-				at := int(d.InputOffset())
-				k, err := d.Token()
-				if err != nil {
-					return nil, err
-				}
-				for at < len(s.Text) && s.Text[at] != '"' {
-					at++
-				}
-				f.Key, f.KeyStart = k.(string), int32(at)
-			}
-			if f.Value, err = jsonNode(d, s, depth+1); err != nil {
-				return nil, err
-			}
-			n.Fields = append(n.Fields, f)
-		}
-		if _, err := d.Token(); err != nil {
-			return nil, err
-		}
-	}
-	n.End = int32(d.InputOffset())
-	return n, nil
-}
 
 // sourceless drops the places of a value.
 func sourceless(v *specs.Node) *specs.Node {
@@ -123,7 +41,7 @@ func (p *parser) parseJSONForm(s *diag.Source) *file {
 		p.checkText(s, name)
 		return nil
 	}
-	root, bad := parseJSON(s)
+	root, bad := specs.ParseJSON(s)
 	if bad != nil {
 		p.add(*bad)
 		return nil

@@ -45,6 +45,7 @@ type attr struct {
 	kind     kind
 	phase    phase
 	required bool
+	shown    bool   // the model may see what comes of it: it holds no secrets
 	standard string // what holds when it is not written, for the reference
 	doc      string
 	example  string
@@ -83,12 +84,14 @@ const (
 	jqKind                     // a program of jq
 	secretKind                 // text that may be a secret; env() and file() in it are references
 	settingsKind               // object of fixed members, each with a row of its own
+	xmlKind                    // XML in which ${…} is escaped
+	partsKind                  // object whose values are computed and may be parts
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
 		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
-		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings"}[k]
+		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -363,17 +366,18 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		return ok
 	}
 
+	sc.markup, sc.parts = row.kind == xmlKind, row.kind == partsKind
 	x := p.lower(e, sc)
 	if x == nil {
 		return false
 	}
-	if s := findSecret(x); s != nil && !row.phase.secretsAllowed() {
+	if s := findSecret(x); s != nil && (row.shown || !row.phase.secretsAllowed()) {
 		p.add(diag.Diagnostic{Code: "sensitive-value", Message: fmt.Sprintf("%s cannot hold the sensitive value %s", row.name, s.Secret.Name),
-			Hint: "sensitive values are known only when a request is sent: use them in auth, headers, query, form and json", Range: s.Range})
+			Hint: "sensitive values are known only when a request is sent: use them in auth and in requests", Range: s.Range})
 		return false
 	}
 	switch row.kind {
-	case exprKind:
+	case exprKind, xmlKind:
 		s.expr = x
 		return true
 	case secretKind:
@@ -394,7 +398,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 			return p.known(x, row.name) != nil
 		}
 		return true
-	case entriesKind:
+	case entriesKind, partsKind:
 		entries, ok := p.entries(x, row.name)
 		s.entries = entries
 		return ok

@@ -54,7 +54,7 @@ func (p *parser) given() map[string]given {
 		}
 		var f *file
 		if strings.HasSuffix(path, ".json") {
-			if root, bad := parseJSON(s); bad != nil {
+			if root, bad := specs.ParseJSON(s); bad != nil {
 				p.add(*bad)
 			} else {
 				name := p.addUnit(unit{source: s, text: s.Text})

@@ -24,7 +24,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -54,6 +53,31 @@ type SecretError struct {
 
 func (e *SecretError) Error() string { return fmt.Sprintf("secret %q: %v", e.Name, e.Err) }
 func (e *SecretError) Unwrap() error { return e.Err }
+
+// MissingError says that a value is null where one is needed: an argument that
+// was not given, mostly.
+type MissingError struct{ message string }
+
+func (e *MissingError) Error() string { return e.message }
+
+func missing(format string, args ...any) error { return &MissingError{fmt.Sprintf(format, args...)} }
+
+// Holds evaluates a condition. One that is null, or that needs a value which is
+// null, is neither true nor false: unknown is what it counts as.
+func Holds(f Func, env *Env, unknown bool) (bool, error) {
+	v, err := f(env)
+	if _, ok := errors.AsType[*MissingError](err); ok || err == nil && v == nil {
+		return unknown, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	b, ok := boolOf(v)
+	if !ok {
+		return false, fmt.Errorf("the condition is %s, not true or false", kindOf(v))
+	}
+	return b, nil
+}
 
 // Compile makes a closure of e. An error is a mistake in the plan.
 func Compile(e plan.Expr) (Func, error) {
@@ -108,7 +132,7 @@ func Compile(e plan.Expr) (Func, error) {
 	case plan.OpIndex:
 		return index(sub[0], sub[1], describe(e.Args[0])), nil
 	case plan.OpTemplate:
-		return template(sub, e.Args), nil
+		return template(sub, e.Args)
 	case plan.OpCond:
 		return cond(sub[0], sub[1], sub[2], describe(e.Args[0])), nil
 	case plan.OpList:
@@ -196,29 +220,63 @@ func index(of, at Func, what string) Func {
 	}
 }
 
-func template(parts []Func, exprs []plan.Expr) Func {
-	what := make([]string, len(exprs))
+// template joins texts. A literal is written as it is and a value of XML is
+// escaped on the way, so that a document costs no text for each of its values.
+func template(parts []Func, exprs []plan.Expr) (Func, error) {
+	escape := escapers()
+	write := make([]func(b []byte, env *Env) ([]byte, error), len(parts))
+	size := 0
 	for i, e := range exprs {
-		what[i] = describe(e)
-	}
-	return func(env *Env) (any, error) {
-		var b strings.Builder
-		for i, f := range parts {
-			v, err := f(env)
+		f, what, into, as := parts[i], describe(e), "a text", escaper(nil)
+		if e.Op == plan.OpConst {
+			v, err := f(nil)
 			if err != nil {
 				return nil, err
 			}
-			s, ok := textOf(v)
-			if !ok {
-				if v == nil {
-					return nil, fmt.Errorf("%s is needed in a text but is not given", what[i])
-				}
-				return nil, fmt.Errorf("%s is %s and cannot stand in a text", what[i], kindOf(v))
+			if s, ok := textOf(v); ok {
+				size += len(s)
+				write[i] = func(b []byte, _ *Env) ([]byte, error) { return append(b, s...), nil }
+				continue
 			}
-			b.WriteString(s)
 		}
-		return b.String(), nil
+		if e.Op == plan.OpCall && escape[e.Name] != nil && len(e.Args) == 1 {
+			value, err := Compile(e.Args[0])
+			if err != nil {
+				return nil, err
+			}
+			f, what, into, as = value, describe(e.Args[0]), "the XML", escape[e.Name]
+		}
+		size += 16
+		write[i] = func(b []byte, env *Env) ([]byte, error) {
+			v, err := f(env)
+			if err != nil {
+				return b, err
+			}
+			s, ok := textOf(v)
+			switch {
+			case v == nil:
+				return b, missing("%s is needed in %s but is not given", what, into)
+			case !ok:
+				return b, fmt.Errorf("%s is %s and cannot stand in %s", what, kindOf(v), into)
+			case as == nil:
+				return append(b, s...), nil
+			}
+			if b, err = as(b, s); err != nil {
+				return b, fmt.Errorf("%s %w", what, err)
+			}
+			return b, nil
+		}
 	}
+	return func(env *Env) (any, error) {
+		b := make([]byte, 0, size)
+		var err error
+		for _, f := range write {
+			if b, err = f(b, env); err != nil {
+				return nil, err
+			}
+		}
+		return string(b), nil
+	}, nil
 }
 
 func cond(test, yes, no Func, what string) Func {
@@ -229,6 +287,9 @@ func cond(test, yes, no Func, what string) Func {
 		}
 		b, ok := boolOf(v)
 		if !ok {
+			if v == nil {
+				return nil, missing("%s is null, where a condition must be true or false", what)
+			}
 			return nil, fmt.Errorf("%s is %s, where a condition must be true or false", what, kindOf(v))
 		}
 		if b {
@@ -276,6 +337,10 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 	for i, a := range e.Args {
 		what[i] = describe(a)
 	}
+	shown := e.Name
+	if escapers()[shown] != nil {
+		shown = "the XML" // nobody wrote a call
+	}
 	return func(env *Env) (any, error) {
 		in := make([]any, len(sub))
 		for i, f := range sub {
@@ -291,11 +356,11 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 		var bad *operandError
 		if errors.As(err, &bad) {
 			if in[bad.at] == nil {
-				return nil, fmt.Errorf("%s is needed by %s but is not given", what[bad.at], e.Name)
+				return nil, missing("%s is needed by %s but is not given", what[bad.at], shown)
 			}
-			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.at], kindOf(in[bad.at]), e.Name, bad.want)
+			return nil, fmt.Errorf("%s is %s, where %s needs %s", what[bad.at], kindOf(in[bad.at]), shown, bad.want)
 		}
-		return nil, fmt.Errorf("%s: %w", e.Name, err)
+		return nil, fmt.Errorf("%s: %w", shown, err)
 	}, nil
 }
 
@@ -309,6 +374,9 @@ func logic(op string, left, right Func) Func {
 			}
 			b, ok := boolOf(v)
 			if !ok {
+				if v == nil {
+					return nil, missing("%s needs true or false, not null", op)
+				}
 				return nil, fmt.Errorf("%s needs true or false, not %s", op, kindOf(v))
 			}
 			if b == decides {

@@ -133,6 +133,15 @@ func TestFunctions(t *testing.T) {
 		{"trim", `["  a b\n"]`, `"a b"`},
 		{"trim", `["?!hello?!", "!?"]`, `"hello"`},
 		{"replace", `["a.b.c", ".", "--"]`, `"a--b--c"`},
+		{"xmltext", `["<a>&'\"\r\n\t é"]`, `"&lt;a&gt;&amp;'\"&#13;\n\t é"`},
+		{"xmltext", `[1.50]`, `"1.50"`},
+		{"xmlattribute", `["<a>&'\"\r\n\t é"]`, `"&lt;a&gt;&amp;&apos;&quot;&#13;&#10;&#9; é"`},
+		{"xmlcdata", `["<a>&\r é"]`, `"<a>&]]>&#13;<![CDATA[ é"`},
+		{"xmlcdata", `["a]]>b"]`, `"a]]]]>&gt;<![CDATA[b"`},
+		{"xmlcdata", `[""]`, `"]]><![CDATA["`},
+		{"xmlcdata", `[">"]`, `"]]>&gt;<![CDATA["`},
+		{"xmlcdata", `["]>]"]`, `"]]]>&gt;<![CDATA[]]]><![CDATA["`},
+		{"raw", `["<a/>"]`, `"<a/>"`},
 		{"split", `[",", "a,b,,c"]`, `["a","b","","c"]`},
 		{"split", `[",", ""]`, `[""]`},
 		{"join", `["-", ["a", 1.0, true], []]`, `"a-1.0-true"`},
@@ -262,7 +271,7 @@ func TestFunctions(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	want := strings.Fields("! != % && * + - / < <= == > >= abs base64decode base64encode camelcase ceil coalesce concat contains endswith floor format join " +
-		"jsondecode jsonencode kebabcase keys length lookup lower max merge min neg replace snakecase split startswith substr tonumber tostring trim upper urlencode values ||")
+		"jsondecode jsonencode kebabcase keys length lookup lower max merge min neg raw replace snakecase split startswith substr tonumber tostring trim upper urlencode values xmlattribute xmlcdata xmltext ||")
 	if got := Functions(); !slices.Equal(got, want) {
 		t.Errorf("functions are %q", got)
 	}

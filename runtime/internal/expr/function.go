@@ -27,7 +27,7 @@ type function struct {
 
 // functions is the table by name; only Compile looks into it.
 func functions() map[string]function {
-	return map[string]function{
+	table := map[string]function{
 		"upper":      {1, 1, text1(strings.ToUpper)},
 		"lower":      {1, 1, text1(strings.ToLower)},
 		"snakecase":  {1, 1, text1(func(s string) string { return strings.Join(words(s), "_") })},
@@ -80,6 +80,10 @@ func functions() map[string]function {
 		"neg": {1, 1, neg},
 		"!":   {1, 1, not},
 	}
+	for name, e := range escapers() {
+		table[name] = function{1, 1, escapeFunction(e)}
+	}
+	return table
 }
 
 func textAt(in []any, i int) (string, error) {

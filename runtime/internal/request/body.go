@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
+	"path"
 	"strings"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -30,7 +32,11 @@ type body struct {
 	plan.Body
 	source
 	fields map[string]*field // by name on the wire
-	// encode writes text in the charset that Media names; nil for UTF-8.
+	// args are the arguments that members of an author's form or multipart body
+	// come from, by the name on the wire: refusals speak of them.
+	args map[string]string
+	// encode writes text in the charset that Media names; nil for UTF-8. Its
+	// errors complete a sentence that begins with what holds the text.
 	encode      func(string) (string, error)
 	xmlEncoding string // as the XML declaration names it
 }
@@ -65,6 +71,14 @@ func compileBody(b *plan.Body) (*body, error) {
 		}
 	}
 	out.setCharset()
+	if b.Value != nil && b.Value.Op == plan.OpObject {
+		out.args = map[string]string{}
+		if keys, values, ok := constantKeys(*b.Value); ok {
+			for i, key := range keys {
+				out.args[key] = onlyArgument(values[i])
+			}
+		}
+	}
 	for i, f := range b.Fields {
 		c := &field{binary: f.Binary, media: f.Media, styled: f.Style != ""}
 		c.Name, c.Style, c.Explode, c.AllowReserved = f.Name, f.Style, f.Explode, f.AllowReserved
@@ -100,7 +114,12 @@ func (b *body) setCharset() {
 	if err != nil || name == "" {
 		return
 	}
-	enc, err := htmlindex.Get(name)
+	// Browsers take iso-8859-1 for windows-1252, and so does the list for HTML;
+	// a server need not.
+	enc, err := ianaindex.IANA.Encoding(name)
+	if err != nil || enc == nil {
+		enc, err = htmlindex.Get(name)
+	}
 	if err != nil || strings.HasPrefix(strings.ToLower(name), "utf-16") {
 		params["charset"] = "utf-8"
 		b.Media = mime.FormatMediaType(media, params)
@@ -110,14 +129,22 @@ func (b *body) setCharset() {
 		return
 	}
 	b.xmlEncoding = name
+	// XML can say any character by number, but not everywhere: in a template the
+	// character may stand in a CDATA section or a comment.
+	byNumber := b.Codec == plan.XML && b.Value == nil
 	b.encode = func(s string) (string, error) {
 		e := enc.NewEncoder()
-		if b.Codec == plan.XML {
-			e = encoding.HTMLEscapeUnsupported(e) // XML can say any character by number
+		if byNumber {
+			e = encoding.HTMLEscapeUnsupported(e)
 		}
 		encoded, err := e.String(s)
 		if err != nil {
-			return "", refuse(b.label(), "holds a character that %s, in which it is sent, does not have", name)
+			for _, r := range s {
+				if _, err := enc.NewEncoder().String(string(r)); err != nil {
+					return "", fmt.Errorf("holds %s, which %s, the charset in which it is sent, does not have", excerpt(string(r)), name)
+				}
+			}
+			return "", fmt.Errorf("cannot be written in %s, the charset in which it is sent", name)
 		}
 		return encoded, nil
 	}
@@ -168,6 +195,33 @@ func compileConstant(p plan.Param) (string, error) {
 	return c.headerText(t)
 }
 
+// onlyArgument is the argument an expression computes with, "" when there is
+// none or several.
+func onlyArgument(e plan.Expr) string {
+	name := ""
+	if e.Op == plan.OpArg {
+		name = e.Name
+	}
+	for _, a := range e.Args {
+		switch n := onlyArgument(a); {
+		case n == "", n == name:
+		case name == "":
+			name = n
+		default:
+			return ""
+		}
+	}
+	return name
+}
+
+// at is how a refusal speaks of a member of the body.
+func (b *body) at(name string) string {
+	if arg := b.args[name]; arg != "" {
+		return arg
+	}
+	return join(b.label(), name)
+}
+
 // label is how a refusal speaks of the body.
 func (b *body) label() string {
 	if b.arg != "" {
@@ -204,9 +258,9 @@ func (b *body) write(c *call, boundary func() string) (data []byte, media string
 	case plan.JSON:
 		data = t.appendJSON(nil)
 	case plan.FormCodec:
-		data, err = b.form(t)
+		data, err = b.form(c, t)
 	case plan.Multipart:
-		return b.multipart(t, boundary())
+		return b.multipart(c, t, boundary())
 	case plan.XML:
 		data, err = b.xml(t)
 	case plan.Text:
@@ -217,12 +271,15 @@ func (b *body) write(c *call, boundary func() string) (data []byte, media string
 		}
 	case plan.Bytes:
 		var f file
-		if f, err = fileOf(t, b.label()); err == nil {
+		if f, err = c.fileOf(t, b.label(), false); err == nil {
 			data, media = f.data, f.media
 		}
 		// A range like */* or image/* says nothing; the data URI does.
 		if media != "" && (b.Media == "" || strings.Contains(b.Media, "*")) {
 			return b.limit(data, media)
+		}
+		if err == nil && b.Media == "" {
+			return b.limit(data, "application/octet-stream")
 		}
 	case plan.NDJSON:
 		lines := []tree{t}
@@ -235,7 +292,9 @@ func (b *body) write(c *call, boundary func() string) (data []byte, media string
 	}
 	if err == nil && b.encode != nil && b.Codec != plan.FormCodec {
 		var text string
-		text, err = b.encode(string(data))
+		if text, err = b.encode(string(data)); err != nil {
+			err = refuse(b.label(), "%v", err)
+		}
 		data = []byte(text)
 	}
 	if err != nil {
@@ -254,14 +313,14 @@ func (b *body) limit(data []byte, media string) ([]byte, string, error) {
 	return data, media, nil
 }
 
-func (b *body) form(t tree) ([]byte, error) {
+func (b *body) form(c *call, t tree) ([]byte, error) {
 	if t.kind != '{' {
 		return nil, refuse(b.label(), "must be an object: it is sent as a form")
 	}
 	w := pairs{form: true, encode: b.encode}
 	for i, item := range t.items {
 		name := t.keys[i]
-		at := join(b.label(), name)
+		at := b.at(name)
 		if hasControl(name) {
 			return nil, refuse(b.label(), "has a name with a control character, %s; use another name", excerpt(name))
 		}
@@ -276,7 +335,7 @@ func (b *body) form(t tree) ([]byte, error) {
 		for _, v := range values {
 			switch {
 			case f.binary && !v.absent():
-				data, err := fileOf(v, at)
+				data, err := c.fileOf(v, at, b.args != nil)
 				if err != nil {
 					return nil, err
 				}
@@ -290,9 +349,12 @@ func (b *body) form(t tree) ([]byte, error) {
 			if err := w.add(&p, v); err != nil {
 				return nil, err
 			}
+			if w.err != nil {
+				return nil, refuse(at, "%v", w.err)
+			}
 		}
 	}
-	return w.b, w.err
+	return w.b, nil
 }
 
 // file is decoded binary data.
@@ -304,9 +366,10 @@ type file struct {
 
 // fileOf reads binary data from an argument: base64 text in any of its
 // alphabets, with or without padding and line breaks, a data URI (RFC 2397),
-// or an object {filename, content_type, data} with one of these in data or
-// plain text in text.
-func fileOf(t tree, at string) (file, error) {
+// file:NAME, or an object {filename, content_type, data} with one of these in
+// data or plain text in text. ours says that such an object is not the
+// caller's: a refusal does not speak of its members.
+func (c *call) fileOf(t tree, at string, ours bool) (file, error) {
 	var f file
 	if t.kind == '{' {
 		var data, text *tree
@@ -341,7 +404,11 @@ func fileOf(t tree, at string) (file, error) {
 			f.data = []byte(text.text)
 			return f, nil
 		}
-		decoded, err := fileOf(*data, join(at, "data"))
+		dataAt := at
+		if !ours {
+			dataAt = join(at, "data")
+		}
+		decoded, err := c.fileOf(*data, dataAt, false)
 		if err != nil {
 			return file{}, err
 		}
@@ -349,12 +416,26 @@ func fileOf(t tree, at string) (file, error) {
 			f.media = decoded.media
 		}
 		f.data = decoded.data
+		if f.name == "" {
+			f.name = decoded.name
+		}
 		return f, nil
 	}
 	if t.kind != '"' {
 		return file{}, refuse(at, "must be a string: base64 or a data URI")
 	}
 	var err error
+	if len(t.text) > 5 && strings.EqualFold(t.text[:5], "file:") {
+		name := t.text[5:]
+		if c.file == nil {
+			return file{}, refuse(at, "names a file, but this server reads none; send the content as base64")
+		}
+		if f.data, err = c.file(name); err != nil {
+			return file{}, refuse(at, "%s", err)
+		}
+		f.name = path.Base(name)
+		return f, nil
+	}
 	if head, rest, found := cutDataURI(t.text); found {
 		base64Encoded := false
 		if h, ok := strings.CutSuffix(head, ";base64"); ok {

@@ -386,7 +386,7 @@ func TestBytesRoundTrip(t *testing.T) {
 		if rapid.Bool().Draw(t, "uri") {
 			text = "data:a/b;base64," + text
 		}
-		f, err := fileOf(tree{kind: '"', text: text}, "body")
+		f, err := (&call{}).fileOf(tree{kind: '"', text: text}, "body", false)
 		if err != nil || !bytes.Equal(f.data, data) {
 			t.Fatalf("%q: %v %v", text, f.data, err)
 		}

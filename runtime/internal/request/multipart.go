@@ -21,7 +21,7 @@ func randomBoundary() string {
 // default an object is application/json, binary data a file of
 // application/octet-stream, and all else text without a Content-Type, which RFC
 // 7578 reads as text/plain and old servers as a plain field.
-func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
+func (b *body) multipart(c *call, t tree, boundary string) ([]byte, string, error) {
 	if t.kind != '{' {
 		return nil, "", refuse(b.label(), "must be an object: every field is sent as a part")
 	}
@@ -34,14 +34,14 @@ func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
 	slices.SortStableFunc(order, func(x, y int) int { return fields[x].at - fields[y].at })
 	for _, i := range order {
 		item, name, f := t.items[i], t.keys[i], fields[i]
-		at := join(b.label(), name)
+		at := b.at(name)
 		if hasControl(name) {
 			return nil, "", refuse(b.label(), "has a name with a control character, %s; use another name", excerpt(name))
 		}
 		part := func(name string, v tree) error {
 			out = append(append(append(out, "--"...), boundary...), "\r\n"...)
 			var err error
-			if out, err = f.appendPart(out, name, v, at); err == nil && len(out) > MaxBody {
+			if out, err = f.appendPart(c, out, name, v, at, b.args != nil); err == nil && len(out) > MaxBody {
 				_, _, err = b.limit(out, "")
 			}
 			return err
@@ -55,6 +55,9 @@ func (b *body) multipart(t tree, boundary string) ([]byte, string, error) {
 			err = part(name, tree{kind: '"', text: joined(item, f.Style)})
 		case item.kind == '[' && !isJSON(f.media):
 			for _, v := range item.items {
+				if f.binary && v.absent() {
+					continue
+				}
 				if err = part(name, v); err != nil {
 					break
 				}
@@ -87,7 +90,7 @@ func joined(t tree, style plan.Style) string {
 	return strings.Join(list, sep)
 }
 
-func (f *field) appendPart(b []byte, name string, v tree, at string) ([]byte, error) {
+func (f *field) appendPart(c *call, b []byte, name string, v tree, at string, ours bool) ([]byte, error) {
 	var data []byte
 	media := concrete(f.media)
 	b = append(b, `Content-Disposition: form-data; name="`...)
@@ -95,7 +98,7 @@ func (f *field) appendPart(b []byte, name string, v tree, at string) ([]byte, er
 	b = append(b, '"')
 	switch {
 	case f.binary:
-		content, err := fileOf(v, at)
+		content, err := c.fileOf(v, at, ours)
 		if err != nil {
 			return nil, err
 		}

@@ -87,7 +87,9 @@ func compileParam(p plan.Param, where string) (*param, error) {
 			return fail("the name is not a token")
 		}
 		if where == "header" {
-			out.Name = http.CanonicalHeaderKey(p.Name)
+			if out.Name = http.CanonicalHeaderKey(p.Name); out.Name == "Soapaction" {
+				out.Name = "SOAPAction" // the services that look for it are old, and some look at its letters
+			}
 		}
 		out.prefix = p.Name + "="
 	}

@@ -61,6 +61,10 @@ type Builder struct {
 	hidden   [][]string
 	repeat   bool
 	boundary func() string
+	// File reads the file that an argument names as "file:NAME"; its errors
+	// complete a sentence that begins with the argument. Nil: there are none. It
+	// is set before the first call.
+	File func(name string) ([]byte, error)
 }
 
 type segment struct {
@@ -236,7 +240,7 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 	}{}
 	w.Repeat = b.repeat
 	c := &w.call
-	c.env, c.args = env, a
+	c.env, c.args, c.file = env, a, b.File
 	if env == nil || env.Args == nil {
 		w.env.Args = a.Values
 		if env != nil {

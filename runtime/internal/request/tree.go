@@ -166,6 +166,7 @@ func treeOf(v any) tree {
 type call struct {
 	env   *expr.Env
 	args  args.Args
+	file  func(name string) ([]byte, error)
 	trees map[string]tree // of arguments that were read already
 }
 

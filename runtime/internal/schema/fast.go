@@ -11,7 +11,7 @@ import (
 )
 
 // fast is a second, small validator for the schemas that nearly all arguments
-// have: types, properties, required, bounds, patterns, text enums, items,
+// have: types, properties, required, bounds, patterns, formats, text enums, items,
 // references, allOf and anyOf. It only ever says that a value surely conforms;
 // everything it does not know or does not like is left to the library, which
 // also finds the words. It stands in the path of every call and takes a fifth
@@ -22,8 +22,9 @@ type fast struct {
 	enum     map[string]bool // nil: any
 	min, max *int64
 	pattern  jsonschema.Regexp
-	minLen   int // of text, in code points
-	maxLen   int // -1: any
+	format   *jsonschema.Format // nil: any
+	minLen   int                // of text, in code points
+	maxLen   int                // -1: any
 	props    map[string]*fast
 	required []string
 	extra    *fast // of members that are not in props; nil: none may be
@@ -65,7 +66,7 @@ func compileFast(s *jsonschema.Schema, known map[*jsonschema.Schema]*fast) *fast
 	f := &fast{types: kindAny, maxLen: -1, maxProps: -1, maxItems: -1, extra: anything}
 	known[s] = f
 	f.unknown = s.Bool != nil || s.DraftVersion != 2020 || s.RecursiveRef != nil || s.DynamicRef != nil || s.Not != nil || len(s.OneOf) > 0 ||
-		s.If != nil || s.Then != nil || s.Else != nil || s.Format != nil || s.PropertyNames != nil || len(s.PatternProperties) > 0 ||
+		s.If != nil || s.Then != nil || s.Else != nil || s.PropertyNames != nil || len(s.PatternProperties) > 0 ||
 		len(s.Dependencies) > 0 || len(s.DependentRequired) > 0 || len(s.DependentSchemas) > 0 || s.UnevaluatedProperties != nil ||
 		s.UniqueItems || s.Contains != nil || s.MinContains != nil || s.MaxContains != nil || s.Items != nil || s.AdditionalItems != nil ||
 		len(s.PrefixItems) > 0 || s.UnevaluatedItems != nil || s.ContentEncoding != nil || s.ContentMediaType != nil || s.ContentSchema != nil ||
@@ -92,7 +93,7 @@ func compileFast(s *jsonschema.Schema, known map[*jsonschema.Schema]*fast) *fast
 	if !f.unknown {
 		f.max, f.unknown = bound(s.Maximum)
 	}
-	f.pattern, f.required = s.Pattern, s.Required
+	f.pattern, f.required, f.format = s.Pattern, s.Required, s.Format
 	set := func(to *int, from *int) {
 		if from != nil {
 			*to = *from
@@ -166,6 +167,9 @@ func (f *fast) conforms(v any, hops int) bool {
 			return false
 		}
 		if f.pattern != nil && !f.pattern.MatchString(v) {
+			return false
+		}
+		if f.format != nil && f.format.Validate(v) != nil {
 			return false
 		}
 	case json.Number:

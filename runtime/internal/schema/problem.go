@@ -197,6 +197,8 @@ func (r *reporter) problems(f failure) []Problem {
 		return one("must have at most %s, it has %d", count(k.Want, "character"), k.Got)
 	case *kind.Pattern:
 		return one("must match the pattern %s, which %s does not", cut(k.Want, 200), show(got))
+	case *kind.Format:
+		return one("must be %s, not %s", formatName(k.Want), show(got))
 	case *kind.MinItems:
 		return one("must have at least %s, it has %d", count(k.Want, "element"), k.Got)
 	case *kind.MaxItems:
@@ -225,6 +227,34 @@ func (r *reporter) problems(f failure) []Problem {
 		return one("has a value that is excluded: %s", show(got))
 	}
 	return one("is not valid: %s", cut(f.kind.LocalizedString(message.NewPrinter(language.English)), 200))
+}
+
+// formatName says what a format is, with an example where that is shorter than
+// the rule.
+func formatName(s string) string {
+	switch s {
+	case "date":
+		return "a date as 2026-01-31"
+	case "date-time":
+		return "a date and time as 2026-01-31T14:05:00Z"
+	case "time":
+		return "a time as 14:05:00Z"
+	case "duration":
+		return "a duration as P1DT12H"
+	case "email", "idn-email":
+		return "an e-mail address"
+	case "uri", "iri":
+		return "a URI with its scheme, as https://example.com/x"
+	case "uuid":
+		return "a UUID as 123e4567-e89b-12d3-a456-426614174000"
+	case "ipv4":
+		return "an IPv4 address"
+	case "ipv6":
+		return "an IPv6 address"
+	case "hostname", "idn-hostname":
+		return "a host name"
+	}
+	return "a " + s
 }
 
 func (r *reporter) dependent(f failure, given string, missing []string) []Problem {

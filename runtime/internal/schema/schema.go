@@ -5,8 +5,8 @@
 // Schemas are draft 2020-12 and complete in themselves: nothing is ever
 // loaded. format, contentEncoding and contentMediaType are annotations, the
 // draft's default: what an upstream calls a date-time is often looser than RFC
-// 3339, and refusing what it would take helps nobody. Numbers are compared
-// exactly.
+// 3339, and refusing what it would take helps nobody. Where the author of a tool
+// wrote the format, it is a rule. Numbers are compared exactly.
 package schema
 
 import (
@@ -41,7 +41,12 @@ func (noLoader) Load(url string) (any, error) {
 }
 
 // Compile prepares a schema. The empty schema accepts everything.
-func Compile(s plan.Schema) (*Validator, error) {
+func Compile(s plan.Schema) (*Validator, error) { return compile(s, false) }
+
+// CompileInput prepares the input schema of a tool.
+func CompileInput(t *plan.Tool) (*Validator, error) { return compile(t.Input, t.Formats) }
+
+func compile(s plan.Schema, formats bool) (*Validator, error) {
 	if s == "" {
 		s = "true"
 	}
@@ -52,6 +57,9 @@ func Compile(s plan.Schema) (*Validator, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
+	if formats {
+		c.AssertFormat()
+	}
 	if err := c.AddResource(location, doc); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}

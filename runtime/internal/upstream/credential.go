@@ -178,14 +178,16 @@ func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+"
 // text would be destroyed, and so short a secret is none.
 const MinRedact = 4
 
-// Redact replaces secrets in a text, as they are and as they are written in JSON
-// and in URLs.
+// Redact replaces secrets in a text, as they are and as they are written in
+// JSON, in XML and in URLs.
 func Redact(text string, secrets []string) string {
 	var all []string
+	element := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	attribute := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 	for _, secret := range secrets {
 		if len(secret) >= MinRedact {
 			quoted := string(result.AppendString(nil, secret))
-			all = append(all, secret, quoted[1:len(quoted)-1], escape(secret), url.QueryEscape(secret))
+			all = append(all, secret, quoted[1:len(quoted)-1], escape(secret), url.QueryEscape(secret), element.Replace(secret), attribute.Replace(secret))
 		}
 	}
 	// The longest first: one may be a part of another.
