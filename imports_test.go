@@ -64,9 +64,11 @@ var rules = []rule{
 	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
 	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go", "golang.org/x/text"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
+	{"cmd/mcpc/internal/contract", []string{"runtime", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, nil,
+		"tests of a spec meet both sides, what was written and what was done; the verb prints what comes of it"},
 	{"cmd/mcpc/internal/lsp", []string{"compiler", "specs", "specs/diag", "specs/hclspec"}, nil, "the language server: a protocol around what the compiler and the front-end know"},
 	{"cmd/mcpc/internal/starter", nil, nil, "the projects of mcpc init are texts; tests of the command hold them to the compiler"},
-	{"cmd/mcpc", []string{"cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec",
+	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec",
 		"specs/imported", "specs/curl", "specs/har", "specs/openapi", "specs/postman", "specs/wsdl"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }

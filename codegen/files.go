@@ -91,14 +91,23 @@ func (t *tool) schemaFile(which string) string {
 }
 
 // route is a tool's request in words: its method and path template. Of several
-// it is the first.
+// it is the first; of a composite tool, what it calls.
 func route(t *plan.Tool) string {
+	var b strings.Builder
+	for i := range t.Steps {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(t.Steps[i].Tool)
+	}
+	if b.Len() > 0 {
+		return "(steps " + b.String() + ")"
+	}
 	all := t.Requests()
 	if len(all) == 0 {
 		return ""
 	}
 	r := all[0]
-	var b strings.Builder
 	b.WriteString("(" + r.Method + " ")
 	for _, s := range r.Path {
 		if s.Param != nil {

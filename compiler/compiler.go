@@ -4,7 +4,7 @@
 // Load (load.go) reads the target, HCL or OpenAPI, into a [specs.Document], or
 // finds the plan in the cache (cache.go). Resolve (resolve.go, names.go, glob.go)
 // decides which operations become tools and what they are called. Lower
-// (lower.go, body.go, edit.go, fixed.go, tool.go) makes a request, an input schema and a
+// (lower.go, body.go, edit.go, fixed.go, tool.go, step.go) makes a request, an input schema and a
 // result of each; schemas have files of their own: schema.go is the form that
 // cannot be wrong, schema_lower.go, schema_props.go and schema_values.go read
 // documents into it, schema_graph.go knows how named schemas refer to each
@@ -56,13 +56,15 @@ type Options struct {
 	// that are given values of variables, or that read the environment, are not
 	// cached: secrets are nowhere but in the process.
 	CacheDir string
-	// Model and Document ask for these parts of the Result too. The plan then
-	// does not come from the cache.
+	// Model, Document and Tests ask for these parts of the Result too; Tests has
+	// test blocks read and checked, which are in its Document. The plan then does
+	// not come from the cache.
 	Model    bool
 	Document bool
 	// Spec receives what editors ask about an HCL spec; such a compilation reads
 	// everything anew. Nil: it is dropped.
 	Spec   *hclspec.Spec
+	Tests  bool
 	Reader *specs.Reader // nil: a new one
 }
 
@@ -88,6 +90,9 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 	if o.Reader == nil {
 		o.Reader = &specs.Reader{}
 	}
+	if o.Tests {
+		o.CacheDir = "" // what tests read is nothing to the plan
+	}
 	store := openCache(o)
 	if !o.Model && !o.Document && o.Spec == nil {
 		if res := store.load(ctx, o); res != nil {
@@ -99,7 +104,7 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	res := &Result{Diagnostics: diags, Secrets: secrets}
-	if o.Document {
+	if o.Document || o.Tests {
 		res.Document = doc
 	}
 	if doc != nil {
@@ -130,7 +135,7 @@ func independent(doc *specs.Document, list diag.List) diag.List {
 		}
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing"}, d.Code)
+		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "unknown-tool", "tool-cycle"}, d.Code)
 	})
 }
 
@@ -227,6 +232,8 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	}
 	for _, t := range doc.Tools {
 		switch {
+		case len(t.Steps) > 0:
+			server.Tools = append(server.Tools, plan.Tool{Name: t.Name}) // filled in when the tools it calls are known
 		case t.Operation != nil:
 			if r := results[t]; r != nil {
 				c.serve(server, t, r)
@@ -244,6 +251,8 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	}
 	c.embedded(server)
 	server.Tools = append(server.Tools, selected...)
+	c.composites(server, whole)
+	c.tests(server, whole)
 	c.unusedInputs()
 	for _, api := range doc.APIs {
 		c.uselessDocument(api)

@@ -91,7 +91,7 @@ func load(ctx context.Context, o Options) (*specs.Document, diag.List, map[strin
 		return direct(api), diags, nil, nil
 	}
 	secrets := map[string]string{}
-	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets, Spec: o.Spec},
+	doc, diags := hclspec.Parse(ctx, o.Reader, o.Target, hclspec.Options{Vars: o.Vars, VarFiles: o.VarFiles, Secrets: secrets, Tests: o.Tests, Spec: o.Spec},
 		func(location string, variables map[string]string, at diag.Range) (*specs.API, diag.List) {
 			merged := map[string]string{}
 			for k, v := range variables {

@@ -66,10 +66,7 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 	var arg func(string, diag.Range) plan.Expr
 	if t.Operation == nil {
 		p := &patterns{}
-		in := handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
-		root := in.declare(newLowerer(input, false, nil, p))
-		in.fix()
-		in.wire()
+		in, root := c.inputs(t, newLowerer(input, false, nil, p), &plan.Tool{})
 		arg = in.arg
 		var cut bool
 		if out.Input, cut = emit(root, inputBudget, 1); cut || checkSchema(string(out.Input), p) != nil {

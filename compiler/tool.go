@@ -28,26 +28,11 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		out.Description = cleanText(t.Description.Value)
 	}
 
-	in := handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
-	root := in.declare(a.in)
-	out.Formats = in.formats
-	in.fix()
-	for _, i := range t.Inputs {
-		for _, r := range i.Rules {
-			rule := in.rule(r)
-			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
-			out.Rules = append(out.Rules, rule)
-		}
-	}
-	for _, r := range t.Rules {
-		out.Rules = append(out.Rules, in.rule(r))
-	}
-	in.wire()
-
+	in, root := c.inputs(t, a.in, &out)
 	ok := true
 	for i, q := range requests {
 		r := plan.Request{}
-		ok = c.handRequest(q, a, &r, &in) && ok
+		ok = c.handRequest(q, a, &r, in) && ok
 		r.Repeat = repeatable(t.Hints)
 		h := methodHints(r.Method)
 		if i == 0 {
@@ -71,15 +56,19 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		}
 		out.Pagination = pagination(t.Pagination, names)
 	}
+	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
+		out.Response.XML = &plan.XMLReading{SOAP: true}
+	}
 	said := inherit(a.api.Response, t.Response)
 	shapeAnswer(&out.Response, said, func(x *specs.Expr) plan.Expr { return lowerExpr(x, in.arg) })
-	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
-		if out.Response.XML == nil {
-			out.Response.XML = &plan.XMLReading{}
-		}
-		out.Response.XML.SOAP = true
-	}
 	results := a.handOutput(said, &out, &c.diags)
+	if media := mediaOfKind(out.Response.Kind); media != "" {
+		for _, r := range out.Requests() {
+			if r.Accept == acceptOf("") { // the author names no other
+				r.Accept = media + ", */*;q=0.5"
+			}
+		}
+	}
 	out.Scopes = scopesOf(t)
 	if t.Confirm != nil {
 		x := lowerExpr(t.Confirm, in.arg)
@@ -88,11 +77,6 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	setHints(&out.Hints, t.Hints)
 	if !ok || c.diags[before:].HasErrors() {
 		return out, roots{}, false
-	}
-	for _, r := range out.Requests() {
-		if media := mediaOfKind(out.Response.Kind); media != "" && r.Accept == acceptOf("") { // the author names no other
-			r.Accept = media + ", */*;q=0.5"
-		}
 	}
 	if out.Pagination != nil {
 		if !c.paginateByHand(t, &out) {
@@ -122,6 +106,27 @@ type handInputs struct {
 	files   []string                // inputs that are files
 	lists   []string                // inputs that are lists of files
 	formats bool                    // a format is to be checked
+}
+
+// inputs lowers the inputs of a tool described by hand, and its rules. root is
+// the schema of its arguments.
+func (c *compilation) inputs(t *specs.Tool, l *lowerer, out *plan.Tool) (in *handInputs, root *schema) {
+	in = &handInputs{c: c, tool: t, values: map[string]plan.Expr{}, fixed: map[string]*specs.Input{}}
+	root = in.declare(l)
+	out.Formats = in.formats
+	in.fix()
+	for _, i := range t.Inputs {
+		for _, r := range i.Rules {
+			rule := in.rule(r)
+			rule.Condition = ifGiven(in.arg(i.Path, i.Range), rule.Condition)
+			out.Rules = append(out.Rules, rule)
+		}
+	}
+	for _, r := range t.Rules {
+		out.Rules = append(out.Rules, in.rule(r))
+	}
+	in.wire()
+	return in, root
 }
 
 // declare makes the input schema.

@@ -58,7 +58,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			moved.BaseURL = strings.TrimRight(base, "/")
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, Transport: o.Transport})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, Watch: b.watch(), Transport: o.Transport})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -70,6 +70,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		}
 	}
 	toolOf := func(t *plan.Tool) (*tool, error) {
+		if len(t.Steps) > 0 {
+			return &tool{plan: t}, nil
+		}
 		u := upstreams[t.Request.Upstream]
 		if u == nil {
 			return nil, fmt.Errorf("tool %s: no upstream %q", t.Name, t.Request.Upstream)
@@ -111,6 +114,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			}
 		}
 		b.prompts[one.plan.Name] = one
+	}
+	if err := b.linkSteps(); err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -30,9 +30,9 @@ func (b *Bridge) Call(ctx context.Context, who Principal, name string, arguments
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
+	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t, run: b.checked}
 	start := time.Now()
-	res := b.guard(ctx, k, b.checked)
+	res := b.guard(ctx, k, k.run)
 	b.logCall(ctx, k, res, time.Since(start))
 	return res, nil
 }
@@ -42,20 +42,21 @@ func (b *Bridge) Call(ctx context.Context, who Principal, name string, arguments
 func (s *Server) Call(ctx context.Context, who Principal, name string, arguments []byte) (*Result, error) {
 	b := s.bridge
 	t := b.tools[name]
-	if t == nil {
+	if t == nil || t.plan.Internal {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t}
+	k := &Call{Tool: name, Principal: who, Arguments: arguments, tool: t, run: s.handled}
+	if s.handle == nil && s.native == nil {
+		k.run = b.checked
+	}
 	start := time.Now()
 	var res *Result
 	switch {
 	case s.inFlight.Add(1) > s.maxCalls:
 		res = result.Error("busy", fmt.Sprintf("The server is working on %d calls, which is as many as it takes at once; nothing was sent.", s.maxCalls),
 			"Call again.", result.RetryAfter(time.Second))
-	case s.handle == nil && s.native == nil:
-		res = b.guard(ctx, k, b.checked)
 	default:
-		res = b.guard(ctx, k, s.handled)
+		res = b.guard(ctx, k, k.run)
 	}
 	s.inFlight.Add(-1)
 	b.logCall(ctx, k, res, time.Since(start))
@@ -98,9 +99,16 @@ func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 }
 
 // send makes the HTTP request of a checked call, sends it, and makes the answer
-// a result.
+// a result; or runs the steps of a composite tool.
 func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	t := k.tool
+	if t.steps != nil {
+		res := b.compose(ctx, k)
+		if !res.IsError {
+			b.observe(ctx, t, res)
+		}
+		return res
+	}
 	if t.pager != nil {
 		return b.pages(ctx, k)
 	}
@@ -141,8 +149,10 @@ func (b *Bridge) request(ctx context.Context, k *Call, vars map[string]any) (*se
 
 // badArguments says what is wrong with arguments, so that a model can mend them.
 func badArguments(what string) *Result {
-	return result.Error("invalid-arguments", what, "Correct the arguments and call again; nothing was sent.", result.RetryNo)
+	return result.Error("invalid-arguments", what, correctArguments, result.RetryNo)
 }
+
+const correctArguments = "Correct the arguments and call again; nothing was sent."
 
 // describe is one line per problem. The messages name their fields.
 func describe(problems []schema.Problem) string {
@@ -242,6 +252,9 @@ func (b *Bridge) logCall(ctx context.Context, k *Call, res *Result, d time.Durat
 		slog.String("tool", k.tool.plan.Name),
 		slog.String("outcome", outcome),
 		slog.Duration("duration", d),
+	}
+	if k.of != "" {
+		attrs = append(attrs, slog.String("step_of", k.of))
 	}
 	if k.native {
 		attrs = append(attrs, slog.Bool("native", true))

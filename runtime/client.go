@@ -30,6 +30,9 @@ func (b *Bridge) Client(tool string) (*http.Client, error) {
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, tool)
 	}
+	if t.upstream == nil {
+		return nil, fmt.Errorf("tool %s is made of steps: the tools it calls have clients", tool)
+	}
 	bare, err := request.Compile(*t.upstream, plan.Request{Method: http.MethodGet})
 	if err != nil {
 		return nil, fmt.Errorf("upstream %s: %w", t.upstream.Name, err)

@@ -25,10 +25,14 @@ func WithConfirmation(ctx context.Context, ask func(ctx context.Context, questio
 }
 
 // confirmed asks a person, where the tool wants it. A result says why the call
-// goes no further.
+// goes no further. Nobody is asked between the steps of a composite tool, when
+// others have been made already: it asked for all of them before the first.
 func (b *Bridge) confirmed(ctx context.Context, k *Call) *Result {
-	if k.tool.confirm == nil {
+	switch {
+	case k.tool.confirm == nil || k.agreed:
 		return nil
+	case k.of != "": // middleware led a step here
+		return result.Error("confirmation", fmt.Sprintf("Nothing was done: %s wants a person's agreement, which is not asked for between steps.", k.Tool), "", result.RetryNo)
 	}
 	v, err := k.tool.confirm(&expr.Env{Args: k.args.Values})
 	text, ok := v.(string)

@@ -9,6 +9,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // Part says where a piece of an explained request comes from.
@@ -25,6 +26,8 @@ type Explanation struct {
 	// Missing is what would have to be set for the operation's credentials, one
 	// line per way to authenticate; nil when one can be used or none is needed.
 	Missing []string
+	// Steps are those of a composite tool, which has no request of its own.
+	Steps []plan.Step
 }
 
 // Explain makes the request of a call without sending it. It has everything the
@@ -68,6 +71,9 @@ func (b *Bridge) explain(t *tool, arguments []byte) (*Explanation, error) {
 	a, _, err := t.arguments(arguments)
 	if err != nil {
 		return nil, err
+	}
+	if t.steps != nil {
+		return &Explanation{Tool: name, Steps: t.plan.Steps}, nil
 	}
 	env := &expr.Env{Args: a.Values}
 	if t.pager != nil {

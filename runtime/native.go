@@ -33,6 +33,12 @@ type Call struct {
 	// repaired says that args are not quite what Arguments say; see arguments.
 	repaired bool
 	native   bool
+	// run is how the call is carried out, and how those of its steps are. of is
+	// the composite tool that the call is a step of; agreed says that a person has
+	// agreed to all its steps.
+	run    func(context.Context, *Call) *Result
+	of     string
+	agreed bool
 }
 
 // Handler answers calls of a tool. An error that is a [*ToolError] is shown to

@@ -71,8 +71,8 @@ type Options struct {
 	// BaseURLs replace the base URLs of upstreams, by name. Operations with a
 	// server of their own go there too.
 	BaseURLs map[string]string
-	// Middleware is put around every call, native or bridged; the first is the
-	// outermost.
+	// Middleware is put around every call, native or bridged, and around each that
+	// a composite tool makes in its steps; the first is the outermost.
 	Middleware []Middleware
 	// Files are folders whose files an argument may name, as "file:NAME", where a
 	// tool sends a file. Nothing outside of them is read, whatever links say. Only
@@ -82,6 +82,9 @@ type Options struct {
 	// Transport sends the requests to upstreams, for tests. Nil is one made for
 	// each upstream from its limits.
 	Transport http.RoundTripper
+	// Record is told every answer of an upstream, for recordings. It is called on
+	// the goroutine of the call, several at a time.
+	Record func(Exchange)
 	// Version is what clients are told when the plan has no version.
 	Version string
 	// AllowedHosts are values of the Host header that HTTP clients may use
@@ -91,7 +94,8 @@ type Options struct {
 	// AllowedOrigins are web origins, as https://app.example, whose pages may
 	// use the server besides those on loopback; "*" is any.
 	AllowedOrigins []string
-	// MaxCalls is how many calls may be in flight at once, over all clients. Over
+	// MaxCalls is how many calls may be in flight at once, over all clients; those
+	// that a composite tool makes are part of its one. Over
 	// HTTP one more is refused at once, with a result that says to call again
 	// in a second; stdio takes at most 64 of them and lets the rest wait, since
 	// its one client can be made to. Zero is 1024.
@@ -123,16 +127,18 @@ const defaultMaxCalls = 1024
 // is made before: a plan may have thousands of tools and a session uses few.
 type tool struct {
 	plan     *plan.Tool
-	upstream *plan.Upstream
-	client   *upstream.Client
+	upstream *plan.Upstream   // nil of a composite tool
+	client   *upstream.Client // nil of a composite tool
+	calls    []*tool          // those of a composite tool's steps
 
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through
 	input   *schema.Validator
 	pager   *pager // nil: one answer is the whole result
 	rules   []rule
-	confirm expr.Func // nil: nobody is asked
-	sends   []sending // in the order they are tried
+	confirm expr.Func  // nil: nobody is asked
+	sends   []sending  // in the order they are tried
+	steps   *composite // of a composite tool, instead of sends
 	file    func(name string) ([]byte, error)
 
 	answers atomic.Uint64 // successful ones, for sampling
@@ -187,6 +193,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 			shown.Version = "0"
 		}
 	}
+	shown.Tools = slices.DeleteFunc(slices.Clone(shown.Tools), func(t plan.Tool) bool { return t.Internal })
 	s.front = transport.New(&shown, caller{s}, transport.Options{
 		Logger:         b.log,
 		AllowedHosts:   b.options.AllowedHosts,
@@ -257,22 +264,28 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 
 // prepare makes what the tool's calls need, once.
 func (t *tool) prepare() error {
-	t.ready.Do(func() {
-		var err error
-		if t.input, err = schema.CompileInput(t.plan); err != nil {
-			t.broken = fmt.Errorf("input %w", err)
-		} else if t.rules, err = compileRules(t.plan.Rules); err != nil {
-			t.broken = fmt.Errorf("rule: %w", err)
-		} else if t.sends, err = t.compileSends(); err != nil {
-			t.broken = err
-		} else if t.plan.Pagination != nil {
-			t.pager, t.broken = newPager(t)
-		}
-		if t.broken == nil && t.plan.Confirm != nil {
-			if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
-				t.broken = fmt.Errorf("confirm: %w", err)
-			}
-		}
-	})
+	t.ready.Do(func() { t.broken = t.compile() })
 	return t.broken
+}
+
+func (t *tool) compile() (err error) {
+	if t.input, err = schema.CompileInput(t.plan); err != nil {
+		return fmt.Errorf("input %w", err)
+	}
+	if t.rules, err = compileRules(t.plan.Rules); err != nil {
+		return fmt.Errorf("rule: %w", err)
+	}
+	if t.plan.Confirm != nil {
+		if t.confirm, err = expr.Compile(*t.plan.Confirm); err != nil {
+			return fmt.Errorf("confirm: %w", err)
+		}
+	}
+	if len(t.plan.Steps) > 0 {
+		t.steps, err = compileSteps(t.plan, t.calls)
+		return err
+	}
+	if t.sends, err = t.compileSends(); err == nil && t.plan.Pagination != nil {
+		t.pager, err = newPager(t)
+	}
+	return err
 }

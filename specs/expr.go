@@ -19,7 +19,7 @@ const (
 	ExprObject                 // Args: key, value, key, value …
 	ExprList                   // Args
 	ExprSecret                 // Secret, known only at run time
-	ExprVar                    // the value Name of the phase: response, step, each, request, result, operation
+	ExprVar                    // the value Name of the phase: response, step, each, request, requests, result, operation
 )
 
 // Expr is an expression that is evaluated for every call, in one of its phases.

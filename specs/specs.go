@@ -19,6 +19,7 @@ type Document struct {
 	APIs       []*API
 	Tools      []*Tool // written out in HCL, in source order
 	Identities []*Identity
+	Tests      []*Test // of the tools, in source order
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -293,9 +294,9 @@ type Credential struct {
 	Range    diag.Range
 }
 
-// Tool is a tool written out in HCL: either derived from an operation or
-// described by hand with a request. What only differs in who calls it is one too:
-// a resource and a prompt.
+// Tool is a tool written out in HCL: derived from an operation, described by
+// hand with a request, or composed of calls of other tools. What only differs in who calls
+// it is one too: a resource and a prompt.
 type Tool struct {
 	Name        string
 	Title       *Text
@@ -308,6 +309,10 @@ type Tool struct {
 	// holds is sent.
 	Request    *Request
 	Choices    []*Request
+	Steps      []*Step // composite
+	Output     *Expr   // of a composite tool; nil: the output of its last step
+	Timeout    *Text   // of a composite tool, Go duration
+	Internal   *Flag   // not listed: only steps call it
 	Inputs     []*Input
 	Rules      []*Rule // over several inputs
 	Pagination *Pagination

@@ -62,6 +62,9 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			if err != nil {
 				return err
 			}
+			if tool.Internal {
+				return usagef("the tool %s is internal: only the steps of other tools call it; mcpc test runs it too", tool.Name)
+			}
 			arguments, err := given.read(a, tool, args[2:])
 			if err != nil {
 				return err

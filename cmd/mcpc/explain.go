@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,7 +27,8 @@ func (a *app) explain() *cobra.Command {
 		Use:   "explain TARGET tool|resource|prompt NAME [K=V …]",
 		Short: "the exact HTTP request of a call, not sent",
 		Long: `Show the HTTP request that a call would send, and where each part of it comes
-from. Nothing is sent; credentials are shown as (secret).
+from. Nothing is sent; credentials are shown as (secret). Of a tool made of steps,
+show what each step calls.
 
   mcpc explain petstore.yaml tool getPet petId=7
   mcpc explain petstore.yaml tool addPet --json-args '{"body":{"name":"Rex"}}'
@@ -61,6 +63,7 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 				return failed(err)
 			}
 			var e *runtime.Explanation
+			var tool *plan.Tool
 			if args[1] == "resource" {
 				e, err = s.ExplainResource(args[2])
 			} else {
@@ -68,7 +71,6 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 				if args[1] == "prompt" {
 					find, explain = findPrompt, s.ExplainPrompt
 				}
-				var tool *plan.Tool
 				if tool, err = find(compiled.Plan, args[2], args[0]); err != nil {
 					return err
 				}
@@ -87,7 +89,12 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			if err != nil {
 				return failed(err)
 			}
-			if asJSON {
+			switch {
+			case len(e.Steps) > 0 && asJSON:
+				return a.printJSON(explainedSteps(compiled.Plan, tool))
+			case len(e.Steps) > 0:
+				return a.write(stepsExplanation(compiled.Plan, tool))
+			case asJSON:
 				return a.printJSON(explained(e))
 			}
 			return a.write(explanation(e))
@@ -137,6 +144,68 @@ func explanation(e *runtime.Explanation) []byte {
 		fmt.Fprintf(&b, "\n%s\n", m)
 	}
 	return b.Bytes()
+}
+
+// stepsExplanation is what the calls of a composite tool are, and what is sent
+// for them. Their arguments are known when the steps before them have run.
+func stepsExplanation(p *plan.Server, t *plan.Tool) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s has %s, at most %s in all\n\n", t.Name, count(len(t.Steps), "step"), duration(cmp.Or(t.Timeout, runtime.StepsTimeout)))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	routes := map[string]string{}
+	for i := range p.Tools {
+		routes[p.Tools[i].Name] = route(&p.Tools[i])
+	}
+	for i := range t.Steps {
+		fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", i+1, t.Steps[i].Name, t.Steps[i].Tool, routes[t.Steps[i].Tool])
+	}
+	w.Flush()
+	b.WriteByte('\n')
+	for _, line := range stepLines(t) {
+		b.WriteString(printable(line) + "\n")
+	}
+	return b.Bytes()
+}
+
+type explainedStep struct {
+	Step    string            `json:"step"`
+	Tool    string            `json:"tool"`
+	Request string            `json:"request"`
+	Args    map[string]string `json:"args"`
+	ForEach string            `json:"forEach,omitempty"`
+	When    string            `json:"when,omitempty"`
+	OnError plan.OnError      `json:"onError"`
+}
+
+func explainedSteps(p *plan.Server, t *plan.Tool) any {
+	out := struct {
+		Tool   string          `json:"tool"`
+		Steps  []explainedStep `json:"steps"`
+		Output string          `json:"output,omitempty"`
+	}{Tool: t.Name}
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		e := explainedStep{Step: s.Name, Tool: s.Tool, Args: map[string]string{}, OnError: s.OnError}
+		for j := range p.Tools {
+			if p.Tools[j].Name == s.Tool {
+				e.Request = route(&p.Tools[j])
+			}
+		}
+		for j := range s.Args {
+			e.Args[s.Args[j].Name] = expression(&s.Args[j].Value)
+		}
+		if s.ForEach != nil {
+			e.ForEach = expression(s.ForEach)
+		}
+		if s.When != nil {
+			e.When = expression(s.When)
+		}
+		out.Steps = append(out.Steps, e)
+	}
+	if t.Result != nil {
+		out.Output = expression(t.Result)
+	}
+	return out
 }
 
 type explainedJSON struct {

@@ -89,6 +89,9 @@ type toolSize struct {
 func (a *app) inspected(p *plan.Server) inspection {
 	out := inspection{Plan: p, Sizes: []toolSize{}, Credentials: append([]command.Secret{}, command.Secrets(p, a.runtimeOptions())...)}
 	for i := range p.Tools {
+		if p.Tools[i].Internal {
+			continue
+		}
 		n := entrySize(&p.Tools[i])
 		out.Sizes = append(out.Sizes, toolSize{p.Tools[i].Name, n, tokens(n)})
 		out.Bytes += n
@@ -138,9 +141,13 @@ func (a *app) inspectServer(p *plan.Server) error {
 	rows := [][]string{{"Tools", "request", "hints", "size", "~tokens"}}
 	for i := range p.Tools {
 		t := &p.Tools[i]
+		if t.Internal {
+			rows = append(rows, []string{t.Name, short(route(t), 55), hintWords(t.Hints), "internal", ""})
+			continue
+		}
 		n := entrySize(t)
 		total += n
-		rows = append(rows, []string{t.Name, short(requests(t), 55), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
+		rows = append(rows, []string{t.Name, short(route(t), 55), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
 	}
 	b.Write(table(rows, a.width()))
 	if list := others(p); len(list) > 0 {
@@ -151,7 +158,7 @@ func (a *app) inspectServer(p *plan.Server) error {
 		}
 		b.Write(table(rows, a.width()))
 	}
-	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(len(p.Tools), "tool"), size(int64(total)), group(tokens(total)))
+	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(countListed(p), "tool"), size(int64(total)), group(tokens(total)))
 	for _, c := range p.Coverage {
 		fmt.Fprintf(&b, "%s: %s\n", c.Source, coverage(c))
 		for _, s := range c.Skipped {
@@ -183,7 +190,10 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		origin += ", deprecated"
 	}
 	n := entrySize(t)
-	list := []string{"from", origin}
+	if t.Internal {
+		origin += "; internal, not listed"
+	}
+	list := []string{"from", origin, "steps", strings.Join(stepLines(t), "\n")}
 	for i, r := range t.Requests() {
 		base := r.Server
 		for j := range p.Upstreams {
@@ -366,6 +376,34 @@ func rules(list []plan.Rule) string {
 		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// stepLines says what the steps of a composite tool do, a line or more each.
+func stepLines(t *plan.Tool) (lines []string) {
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		var args []string
+		for j := range s.Args {
+			args = append(args, s.Args[j].Name+" = "+expression(&s.Args[j].Value))
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s(%s)", s.Name, s.Tool, strings.Join(args, ", ")))
+		if s.ForEach != nil {
+			lines = append(lines, fmt.Sprintf("  for each of %s, at most %d, %d at a time", expression(s.ForEach), s.Max, s.Parallel))
+		}
+		if s.When != nil {
+			lines = append(lines, "  when "+expression(s.When))
+		}
+		if s.OnError != plan.OnErrorFail {
+			lines = append(lines, "  on error "+string(s.OnError))
+		}
+		if s.JQ != "" {
+			lines = append(lines, "  jq "+s.JQ)
+		}
+	}
+	if t.Result != nil {
+		lines = append(lines, "output: "+expression(t.Result))
+	}
+	return lines
 }
 
 // confirmation is what a person is asked before a call; "" for nothing.

@@ -40,7 +40,10 @@ Resources and prompts follow.
 			var rows [][]string
 			for i := range r.Plan.Tools {
 				tool := &r.Plan.Tools[i]
-				request := requests(tool)
+				if tool.Internal {
+					continue
+				}
+				request := route(tool)
 				text := tool.Description
 				if first, _, _ := strings.Cut(request, " or "); text == "" || text == first { // nobody described it
 					text = tool.Title
@@ -73,8 +76,9 @@ type listedTool struct {
 	Title       string    `json:"title,omitempty"`
 	Description string    `json:"description"`
 	Hints       toolHints `json:"hints"`
-	Method      string    `json:"method"`
-	Path        string    `json:"path"`
+	Method      string    `json:"method,omitempty"`
+	Path        string    `json:"path,omitempty"`
+	Steps       []string  `json:"steps,omitempty"` // the tools that a composite tool calls
 	Operation   string    `json:"operation,omitempty"`
 }
 
@@ -89,6 +93,9 @@ func listed(p *plan.Server) []listedTool {
 	list := make([]listedTool, 0, len(p.Tools))
 	for i := range p.Tools {
 		t := &p.Tools[i]
+		if t.Internal {
+			continue
+		}
 		list = append(list, listedCall(t))
 	}
 	return append(list, others(p)...)
@@ -96,7 +103,7 @@ func listed(p *plan.Server) []listedTool {
 
 // listedCall is a tool with the first of its requests.
 func listedCall(t *plan.Tool) listedTool {
-	l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Operation: t.Origin.Operation}
+	l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Steps: stepTools(t), Operation: t.Origin.Operation}
 	if all := t.Requests(); len(all) > 0 {
 		l.Method, l.Path = all[0].Method, template(all[0])
 	}
@@ -123,8 +130,30 @@ func others(p *plan.Server) (list []listedTool) {
 	return list
 }
 
-// requests is the request that a tool tries first, and how many others it has.
-func requests(t *plan.Tool) string {
+// countListed is how many tools clients see.
+func countListed(p *plan.Server) (n int) {
+	for i := range p.Tools {
+		if !p.Tools[i].Internal {
+			n++
+		}
+	}
+	return n
+}
+
+// stepTools are the tools that a composite tool calls, in the order of its steps.
+func stepTools(t *plan.Tool) (names []string) {
+	for i := range t.Steps {
+		names = append(names, t.Steps[i].Tool)
+	}
+	return names
+}
+
+// route is what a tool does, in a few words: the request it tries first and how
+// many others it has, or what it calls.
+func route(t *plan.Tool) string {
+	if len(t.Steps) > 0 {
+		return "steps " + strings.Join(stepTools(t), ", ")
+	}
 	all := t.Requests()
 	if len(all) == 0 {
 		return ""

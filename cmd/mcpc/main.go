@@ -23,7 +23,7 @@ import (
 // Exit codes. They are part of the command's contract.
 const (
 	exitOK          = 0
-	exitFailure     = 1   // the world failed: a file, the network, the address to listen on
+	exitFailure     = 1   // the world failed: a file, the network, the address to listen on; or a test
 	exitUsage       = 2   // the command line is wrong
 	exitSpec        = 3   // the spec is wrong
 	exitDifference  = 4   // what is there is not what should be there
@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
+	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
 	return root
 }
 
@@ -202,6 +202,7 @@ See what is there
   list      TARGET                       the tools, one a line
   inspect   TARGET [TOOL]                the plan: requests, schemas, sizes, credentials
   explain   TARGET tool TOOL [k=v …]     the exact HTTP request of a call, not sent
+  test      TARGET                       run the tests of a spec, without a network
 
 Run it
   serve     TARGET                       serve MCP on stdio or over HTTP
@@ -228,7 +229,7 @@ document (JSON or YAML) as a file or URL, or - for standard input.
 ` + commonHelp + `
 Exit codes
   0  all is well                       5  the service failed, was not reached, or
-  1  a file or the network failed         wants other credentials
+  1  a file, network or test failed       wants other credentials
   2  wrong usage                       6  the tool answered with an error
   3  the spec is wrong               130  interrupted
   4  there is a difference

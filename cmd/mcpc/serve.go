@@ -103,7 +103,7 @@ func (a *app) runtimeOptions() runtime.Options {
 // left out, and what will be missed.
 func (a *app) greeting(compiled *compiler.Result, location, where string) string {
 	p := compiled.Plan
-	s := fmt.Sprintf("mcpc: serving %s %s", count(len(p.Tools), "tool"), where)
+	s := fmt.Sprintf("mcpc: serving %s %s", count(countListed(p), "tool"), where)
 	for _, c := range p.Coverage {
 		if len(c.Skipped) > 0 || len(p.Coverage) == 1 {
 			s += "; " + coverage(c)

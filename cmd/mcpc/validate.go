@@ -38,7 +38,12 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 			if asJSON {
 				quiet.stderr = nothing{} // the findings are in the object
 			}
-			r, err := quiet.compile(cmd.Context(), args[0], &t, true)
+			o, err := t.options(a, args[0])
+			if err != nil {
+				return err
+			}
+			o.Tests = true // they are part of what can be wrong
+			r, err := quiet.compileWith(cmd.Context(), o, args[0], &t, true)
 			if r == nil {
 				return err
 			}
@@ -58,7 +63,7 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 					Coverage    []coverOf `json:"coverage"`
 				}{Valid: valid, Diagnostics: append(diag.List{}, r.Diagnostics...), Coverage: []coverOf{}}
 				if r.Plan != nil {
-					out.Tools = len(r.Plan.Tools)
+					out.Tools = countListed(r.Plan)
 					for _, c := range r.Plan.Coverage {
 						of := coverOf{c.Upstream, c.Source, c.Declared, c.Selected, c.Served, []skip{}}
 						for _, s := range c.Skipped {
@@ -112,7 +117,7 @@ type skip struct {
 
 // offered says what a server has.
 func offered(p *plan.Server) string {
-	s := count(len(p.Tools), "tool")
+	s := count(countListed(p), "tool")
 	if n := len(p.Resources); n > 0 {
 		s += ", " + count(n, "resource")
 	}

@@ -47,8 +47,14 @@ func Rules() []Rule {
 }
 
 // Check returns what is to be said of a server, sorted by place. doc is what the
-// plan was compiled from. All findings are warnings.
+// plan was compiled from. Tools that are not listed no model sees, so there is
+// nothing to say of them. All findings are warnings.
 func Check(doc *specs.Document, p *plan.Server, l Limits) diag.List {
+	if slices.ContainsFunc(p.Tools, func(t plan.Tool) bool { return t.Internal }) {
+		listed := *p
+		listed.Tools = slices.DeleteFunc(slices.Clone(p.Tools), func(t plan.Tool) bool { return t.Internal })
+		p = &listed
+	}
 	c := &checker{doc: doc, plan: p, limits: l, operations: map[[2]string]*specs.Operation{}, tools: map[string]*specs.Tool{}}
 	for _, api := range doc.APIs {
 		for _, op := range api.Operations {

@@ -58,6 +58,9 @@ func Of(p *plan.Server) *Surface {
 	s := &Surface{Format: format, Server: p.Name, Tools: []Tool{}}
 	for i := range p.Tools {
 		t := &p.Tools[i]
+		if t.Internal {
+			continue
+		}
 		s.Tools = append(s.Tools, Tool{t.Name, t.Title, t.Description, t.Hints, t.Input, t.Output})
 	}
 	for i := range p.Resources {

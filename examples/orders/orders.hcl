@@ -113,3 +113,27 @@ tool "monthly_report" {
   description = "Orders of a month. Takes a few seconds."
   input "month" { description = "Year and month, e.g. 2026-11" }
 }
+
+# What must stay true; `mcpc test` checks it without the order system.
+
+test "the status is sent as its code" {
+  call   = tool.search_orders
+  args   = { customer = "C-10442", status = "shipped" }
+  reply  = "<ORDERS><ORDER STAT=\"40\"><ORDNO>9007199254740993</ORDNO></ORDER></ORDERS>"
+  expect = request.form.STAT == "40" && request.headers.authorization == "Basic ${base64encode("mcpc:secret-password")}"
+}
+
+test "order numbers keep their digits" {
+  call   = tool.get_order
+  args   = { id = 9007199254740993 }
+  reply  = { id = 9007199254740993, customer = "C-10442", status = "open", total = 12.50, lines = [] }
+  expect = request.path == "/api/orders/9007199254740993" && result.id == 9007199254740993
+}
+
+test "an order that does not exist" {
+  call = tool.cancel_order
+  args = { order_id = 1, reason = "late" }
+  reply "POST" "/cancel" { status = 404 }
+  error  = "http-404"
+  expect = request.form == { ORDNO = "1", REASON = "late" }
+}

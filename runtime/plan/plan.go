@@ -138,10 +138,18 @@ type Tool struct {
 	Output      Schema // root type object; "" when none is declared
 	// Formats says that format in Input is a rule. It is a remark otherwise: what
 	// documents call a date-time is often looser than RFC 3339.
-	Formats    bool
-	Rules      []Rule   // checked after Input
-	Choices    []Choice // requests that are tried before Request
-	Request    Request  // Method "": one of Choices has to fit
+	Formats bool
+	Rules   []Rule   // checked after Input
+	Choices []Choice // requests that are tried before Request
+	Request Request  // Method "": one of Choices has to fit, or there are Steps
+	// Steps are the calls of other tools that a composite tool is made of; it has
+	// no Request. Result is what it answers, over args and step; nil is the output
+	// of the last step. Timeout is the limit of all steps together.
+	Steps   []Step
+	Result  *Expr
+	Timeout time.Duration
+	// Internal tools are not listed and clients cannot call them: steps do.
+	Internal   bool
 	Response   Response
 	Pagination *Pagination // nil: one answer is the whole result
 	Scopes     []string    // that a caller must have

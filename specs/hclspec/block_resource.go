@@ -157,7 +157,11 @@ func (p *parser) closeCall(h *head, t *specs.Tool) {
 	}
 	if t.Request == nil && t.Prompt == nil {
 		if !p.broken[t] {
-			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("%s says neither its request nor its operation", h.title()), Hint: `add request "GET" "/path" { … }, or operation = api.NAME["id"]`, Range: h.rng})
+			operation := `or operation = api.NAME["id"]`
+			if t.IsTool() {
+				operation = `operation = api.NAME["id"], or steps`
+			}
+			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("%s says neither its request nor its operation", h.title()), Hint: `add request "GET" "/path" { … }, ` + operation, Range: h.rng})
 		}
 		return
 	}

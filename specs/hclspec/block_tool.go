@@ -25,7 +25,7 @@ func hintAttrs(of func(target any) *specs.Hints) []attr {
 func toolBlock() *block {
 	return &block{
 		name: "tool", label: "name", labelDoc: "what the model calls; letters, digits, `_` and `-`, at most 64",
-		doc: "A tool the model sees. It is described by hand with a `request` block and its `input`s, or derived from an operation of an OpenAPI document with `operation`; then it has that operation's inputs, and what is written here changes them.",
+		doc: "A tool the model sees. It is described by hand with a `request` block and its `input`s; or derived from an operation of an OpenAPI document with `operation`: then it has that operation's inputs, and what is written here changes them; or composed of calls of other tools, one `step` block each.",
 		example: `api "shop" { base_url = "https://shop.example" }
 
 tool "get_order" {
@@ -60,8 +60,14 @@ tool "get_order" {
 					return "", ""
 				},
 				set: into(func(t *specs.Tool, s *setting) { t.Native = s.text })},
+			{name: "output", kind: exprKind, phase: stepPhase, standard: "the output of the last step", doc: "what a tool of steps answers: any value made of `args` and `step.NAME`", example: "output = { order = step.order, items = step.items }",
+				set: into(func(t *specs.Tool, s *setting) { t.Output = s.expr })},
+			{name: "timeout", kind: durationKind, standard: "`\"2m\"`", doc: "limit of a tool of steps, all of them together; each call has the limit of its API besides", example: `timeout = "30s"`,
+				set: into(func(t *specs.Tool, s *setting) { t.Timeout = s.text })},
+			{name: "internal", kind: boolKind, standard: "`false`", doc: "not listed and not to be called by clients: a tool for the steps of others", example: "internal = true",
+				set: into(func(t *specs.Tool, s *setting) { t.Internal = s.flag })},
 		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
-		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), paginationBlock(true)},
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), paginationBlock(true), stepBlock()},
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Name: h.label().Value, Range: h.rng}
 			p.broken[t] = h.broken

@@ -315,6 +315,23 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 		p.toolNames[t.Name] = t.Range
 		p.doc.Tools = append(p.doc.Tools, t)
 	}
+	_, derived := h.seen["operation"]
+	if len(t.Steps) > 0 {
+		if derived || t.Request != nil {
+			p.add(diag.Diagnostic{Code: "steps-and-request", Message: fmt.Sprintf("tool %q has steps, and a request or operation of its own", t.Name), Hint: "put the request into a tool of its own and call it in a step", Range: t.Steps[0].Range})
+		}
+		if t.Pagination != nil {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: "pagination is of a request; a tool of steps has none of its own", Hint: "move it to the tool that a step calls", Range: t.Pagination.Range})
+		}
+		p.checkInputNames(t.Inputs)
+		p.checkComposite(h, t)
+		return
+	}
+	for _, name := range []string{"output", "timeout"} {
+		if at, ok := h.seen[name]; ok && !p.broken[t] {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: name + " is for tools made of steps", Hint: "add step \"name\" { … }, or remove it", Range: at})
+		}
+	}
 	p.closeCall(h, t)
 }
 

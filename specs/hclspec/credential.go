@@ -148,3 +148,20 @@ func (p *parser) apiRef(e hclsyntax.Expression, row *attr) *specs.Text {
 	p.add(diag.Diagnostic{Code: "invalid-reference", Message: "api takes a reference to an api", Hint: "write " + row.example, Range: r})
 	return nil
 }
+
+// toolRef reads call = tool.NAME.
+func (p *parser) toolRef(e hclsyntax.Expression, row *attr) *specs.ToolRef {
+	r := p.rng(e.Range())
+	switch e := unwrap(e).(type) {
+	case *hclsyntax.ExprSyntaxError:
+		return nil
+	case *hclsyntax.ScopeTraversalExpr:
+		if e.Traversal.RootName() == "tool" && len(e.Traversal) == 2 {
+			if name, _, ok := p.member(e.Traversal); ok {
+				return &specs.ToolRef{Name: name, Range: r}
+			}
+		}
+	}
+	p.add(diag.Diagnostic{Code: "invalid-reference", Message: row.name + " takes a reference to a tool", Hint: "write " + row.example, Range: r})
+	return nil
+}

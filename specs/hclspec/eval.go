@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
 // Evaluate computes an expression whose arguments are known at load, such as
@@ -18,6 +19,15 @@ func Evaluate(x *specs.Expr, args map[string]*specs.Node) (*specs.Node, error) {
 		table[f.name] = f
 	}
 	return evaluate(x, args, table)
+}
+
+// JSON reads a JSON text into a value that expressions can be evaluated over.
+func JSON(text []byte) (*specs.Node, error) {
+	v, bad := specs.ParseJSON(&diag.Source{Text: text})
+	if bad != nil {
+		return nil, errors.New("the text is not JSON")
+	}
+	return sourceless(v), nil
 }
 
 func evaluate(x *specs.Expr, args map[string]*specs.Node, table map[string]*function) (*specs.Node, error) {

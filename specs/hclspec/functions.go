@@ -292,11 +292,7 @@ func functionTable() []*function {
 			}},
 		{name: "jsondecode", group: "Encoding", params: []param{s}, doc: "the value of a JSON text", examples: [][2]string{{`jsondecode("[1.50]")[0]`, `1.50`}},
 			eval: func(a []*specs.Node) (*specs.Node, error) {
-				v, bad := specs.ParseJSON(&diag.Source{Text: []byte(a[0].Text)})
-				if bad != nil {
-					return nil, errors.New("the text is not JSON")
-				}
-				return sourceless(v), nil
+				return JSON([]byte(a[0].Text))
 			}},
 		{name: "urlencode", group: "Encoding", params: []param{s}, doc: "percent-encoded, for use inside a query value or path segment; a space becomes %20", examples: [][2]string{{`urlencode("a b&c")`, `"a%20b%26c"`}},
 			eval: onText(func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") })},

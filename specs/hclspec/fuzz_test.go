@@ -23,7 +23,7 @@ func parseText(text []byte, isJSON bool) (*specs.Document, diag.List) {
 		path += ".json"
 	}
 	r := &specs.Reader{Client: serve(string(text)), Getenv: func(string) string { return "" }}
-	return Parse(context.Background(), r, path, Options{}, fakeLoad)
+	return Parse(context.Background(), r, path, Options{Tests: true}, fakeLoad)
 }
 
 // checkSound fails when a result breaks what every caller relies on.

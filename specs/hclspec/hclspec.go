@@ -38,6 +38,9 @@ type Options struct {
 	Secrets map[string]string
 	// Spec receives what editors ask about. Nil: it is dropped.
 	Spec *Spec
+	// Tests has test blocks read, and the files they name. Without it they are
+	// passed over.
+	Tests bool
 }
 
 // Load reads the OpenAPI document that an api block names. The location is a
@@ -187,6 +190,9 @@ func (p *parser) document(files []*file) {
 				broken := slices.ContainsFunc(f.broken, func(r diag.Range) bool { return r.Source == rng.Source && r.Start <= rng.Start && rng.Start < r.End })
 				if broken && b.Type == "locals" {
 					p.lost["locals"] = true
+				}
+				if b.Type == "test" && !p.options.Tests {
+					continue
 				}
 				if c := p.language.child(b.Type); c != nil {
 					p.decodeBlock(c, b, p.doc, broken)

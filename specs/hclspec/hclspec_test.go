@@ -19,6 +19,7 @@ import (
 // dot are environment variables.
 func parse(t testing.TB, files map[string]string, o Options) (*specs.Document, diag.List) {
 	t.Helper()
+	o.Tests = true
 	dir := t.TempDir()
 	env := map[string]string{}
 	for name, text := range files {

@@ -3,6 +3,7 @@ package hclspec
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -74,7 +75,7 @@ func (j *jsonForm) body(n *specs.Node, b *block) *hclsyntax.Body {
 		if f.Key == "//" { // a comment, as in HCL's own JSON form
 			continue
 		}
-		if child := b.child(f.Key); child != nil {
+		if child := b.child(f.Key); child != nil && !isShort(b, f) {
 			j.blocks(out, child, f, f.Value, nil)
 			continue
 		}
@@ -94,6 +95,21 @@ func (j *jsonForm) body(n *specs.Node, b *block) *hclsyntax.Body {
 	return out
 }
 
+// isShort tells whether a member is the attribute that is the short form of a
+// block. Objects, and lists of them, are blocks.
+func isShort(b *block, f specs.Field) bool {
+	v := f.Value
+	if v.Kind == specs.Array && len(v.Fields) > 0 {
+		v = v.Fields[0].Value
+	}
+	return v.Kind != specs.Object && slices.ContainsFunc(b.attrs, func(a attr) bool { return a.name == f.Key && a.block })
+}
+
+// holds tells whether an attribute or block of that name may be in the block.
+func (b *block) holds(name string) bool {
+	return name == "//" || b.child(name) != nil || slices.Contains(attrNames(b), name)
+}
+
 // child is the child block of that name, or nil.
 func (b *block) child(name string) *block {
 	for _, c := range b.inner {
@@ -107,7 +123,7 @@ func (b *block) child(name string) *block {
 // isSyntax reports whether the value of a setting is syntax rather than a
 // value; in JSON it is written as text.
 func (k kind) isSyntax() bool {
-	return k == typeKind || k == credentialKind || k == operationKind || k == apiKind
+	return k == typeKind || k == credentialKind || k == operationKind || k == apiKind || k == toolKind
 }
 
 // blocks adds the blocks of one kind: the keys of nested objects are labels,
@@ -124,6 +140,9 @@ func (j *jsonForm) blocks(out *hclsyntax.Body, b *block, f specs.Field, n *specs
 		if l != "" {
 			want++
 		}
+	}
+	if b.optional && len(labels) == 0 && n.Kind == specs.Object && !slices.ContainsFunc(n.Fields, func(f specs.Field) bool { return !b.holds(f.Key) }) {
+		want = 0 // its keys are those of the block, so they are no labels
 	}
 	if len(labels) < want {
 		if n.Kind != specs.Object {

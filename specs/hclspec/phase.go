@@ -44,6 +44,7 @@ func phaseNames() []phaseName {
 		{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
 		{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
 		{name: "request", phases: []phase{testPhase}, members: []string{"method", "url", "path", "query", "headers", "cookies", "json", "form", "body"}, known: "in the expectations of a test", advice: "write request.method, .path, .query, .headers, .json, .form or .body"},
+		{name: "requests", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
 		{name: "result", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
 	}
 }

@@ -36,7 +36,7 @@ func TestTablesAreComplete(t *testing.T) {
 			if a.doc == "" || a.set == nil || !strings.HasPrefix(a.example, a.name+" = ") {
 				t.Errorf("attribute %s.%s lacks doc, setter or example", b.name, a.name)
 			}
-			if b.child(a.name) != nil {
+			if (b.child(a.name) != nil) != a.block {
 				t.Errorf("%s.%s is both attribute and block", b.name, a.name)
 			}
 			names[a.name] = true

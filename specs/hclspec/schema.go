@@ -46,6 +46,7 @@ type attr struct {
 	phase    phase
 	required bool
 	shown    bool   // the model may see what comes of it: it holds no secrets
+	block    bool   // the short form of the block of that name
 	standard string // what holds when it is not written, for the reference
 	doc      string
 	example  string
@@ -86,12 +87,13 @@ const (
 	settingsKind               // object of fixed members, each with a row of its own
 	xmlKind                    // XML in which ${…} is escaped
 	partsKind                  // object whose values are computed and may be parts
+	toolKind                   // tool.name
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
 		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "text",
-		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions"}[k]
+		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions", "tool"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -136,6 +138,7 @@ type setting struct {
 	typ     *inputType
 	cred    *specs.Credential
 	op      *specs.OperationRef
+	tool    *specs.ToolRef
 	paths   []specs.Path // one of a pathKind
 	pairs   []specs.Pair // of a textMapKind
 	typed   []specs.TypedName
@@ -358,6 +361,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	case apiKind:
 		s.text = p.apiRef(e, row)
 		return s.text != nil
+	case toolKind:
+		s.tool = p.toolRef(e, row)
+		return s.tool != nil
 	case settingsKind:
 		return p.settings(e, row, s)
 	case typesKind:

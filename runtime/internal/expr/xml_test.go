@@ -24,7 +24,9 @@ func TestXMLRoundTrip(t *testing.T) {
 	check := func(t interface{ Fatalf(string, ...any) }, s string) {
 		v, err := f(&Env{Args: map[string]any{"s": s}})
 		if err != nil {
-			if strings.IndexFunc(s, func(r rune) bool { return r < 0x20 && r != '\n' && r != '\t' && r != '\r' || r == 0xFFFE || r == 0xFFFF }) < 0 && strings.ToValidUTF8(s, "") == s {
+			if strings.IndexFunc(s, func(r rune) bool {
+				return r < 0x20 && r != '\n' && r != '\t' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+			}) < 0 && strings.ToValidUTF8(s, "") == s {
 				t.Fatalf("%q: %v", s, err)
 			}
 			return

@@ -71,6 +71,9 @@ type Options struct {
 	// Redact replaces secrets in text that came from an upstream and goes into
 	// an error, besides those that were sent with the call itself. May be nil.
 	Redact func(string) string
+	// Watch is told every answer, with the request it is for, as the tool made it:
+	// without credentials. It must not change either. May be nil.
+	Watch func(*request.Request, *Answer)
 	// Transport replaces the client's own, and its checks of addresses, for
 	// tests.
 	Transport http.RoundTripper
@@ -91,6 +94,7 @@ type Client struct {
 	log         *slog.Logger
 	env         expr.Env
 	redact      func(string) string
+	watch       func(*request.Request, *Answer)
 	backoff     func(attempt int) time.Duration
 	gzip        sync.Pool
 	limiter     *rate.Limiter // nil: no limit
@@ -117,6 +121,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		log:         o.Logger,
 		env:         expr.Env{Secret: o.Secret},
 		redact:      o.Redact,
+		watch:       o.Watch,
 		backoff:     backoff,
 		cache:       newCache(u.Cache),
 		breakers:    newBreakers(u.Breaker),
@@ -298,6 +303,9 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 		if !again {
 			if err != nil {
 				return nil, err
+			}
+			if c.watch != nil {
+				c.watch(req, a)
 			}
 			return a, nil
 		}
