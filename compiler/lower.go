@@ -669,6 +669,10 @@ func (a *apiContext) response(d *derived, said *specs.Shaping, l *lowered) (acce
 			}
 			list[i], empty = masked, empty || maybe
 		}
+		if own := d.tool; own != nil && own.Response != nil && own.Response.MaxItems != nil && kindOfRoot(list[0], 0) == objectRoot {
+			l.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "does-not-apply", Message: fmt.Sprintf("what %q answers is an object, which max_items does not shorten", op.ID),
+				Hint: "write the root that leads to its list", Range: own.Response.MaxItems.Range})
+		}
 		s = list[0]
 	}
 	root, wrap, ok := resultSchema(list, empty)
@@ -713,8 +717,12 @@ func (a *apiContext) writtenOutput(said *specs.Shaping, t *plan.Tool, diags *dia
 		_, ok = a.declare(t, root, wrap)
 	}
 	if !ok {
+		at := said.Schema.Range()
+		if at == (diag.Range{}) {
+			at = said.Range // types are written in HCL, schemas have no place of their own
+		}
 		diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "open-schema", Message: "this schema does not say whether the result is an object; clients are not told of it",
-			Hint: `add type = "object", or another type`, Range: said.Schema.Range()})
+			Hint: `add type = "object", or another type`, Range: at})
 		return nil
 	}
 	return root
@@ -917,7 +925,7 @@ func resultSchema(list []*schema, empty bool) (root *schema, wrap, ok bool) {
 	t.types = []string{"object"}
 	if empty {
 		// Some answers have no body: {} must do.
-		t.required = nil
+		t.required, t.words = nil, without(t.words, "minProperties")
 		if len(list) > 1 || len(t.subs) > 0 || t.ref != nil {
 			return nil, false, false
 		}

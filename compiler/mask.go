@@ -58,7 +58,8 @@ type masking struct {
 	keep bool
 }
 
-// maskSchema returns the schema of what a selection leaves of values of s. It is
+// maskSchema returns the schema of what a selection leaves of values of s, and
+// whether that may be no object where the schema says it is one. The schema is
 // nil when nothing is known of that.
 func maskSchema(s *schema, sel *plan.Selection, maxItems int) (out *schema, empty bool) {
 	if sel == nil {
@@ -69,7 +70,7 @@ func maskSchema(s *schema, sel *plan.Selection, maxItems int) (out *schema, empt
 		if s, required = memberSchema(s, name); s == nil {
 			return nil, false
 		}
-		empty = empty || !required
+		empty = empty || !required || slices.ContainsFunc(flatten([]*schema{s}), func(s *schema) bool { return slices.Contains(s.types, "null") })
 	}
 	m := masker{rename: map[string]string{}, states: map[string]*maskState{}, made: map[masking]*schema{}, busy: map[masking]bool{}}
 	for _, r := range sel.Rename {
@@ -87,23 +88,32 @@ func maskSchema(s *schema, sel *plan.Selection, maxItems int) (out *schema, empt
 	first := m.state(start)
 	m.survey(s, first)
 	out = m.mask(s, first, sel.Fields == nil)
-	if sel.List {
-		empty = false
-		if kindOfRoot(out, 0) == objectRoot || !isArray(out) {
-			out = &schema{types: []string{"array"}, subs: []sub{{key: "items", form: oneSchema, list: []*schema{out}}}}
+	t := out.target()
+	list := slices.Contains(t.types, "array")
+	only := list && !slices.ContainsFunc(t.types, func(t string) bool { return t != "array" && t != "null" })
+	switch {
+	case sel.List && only, maxItems > 0 && only:
+		c := *t
+		if sel.List { // null is an empty one
+			c.types, empty = []string{"array"}, false
 		}
-	}
-	if maxItems > 0 && isArray(out) {
-		c := *out.target()
-		c.words = append(without(c.words, "minItems", "maxItems"), word{"maxItems", strconv.Itoa(maxItems)})
+		c.words = without(t.words, "minItems")
+		if maxItems > 0 {
+			c.words = append(without(c.words, "maxItems"), word{"maxItems", strconv.Itoa(maxItems)})
+		}
 		out = &c
+	case sel.List:
+		items := out
+		if list || len(t.types) == 0 && kindOfRoot(out, 0) != objectRoot {
+			items = &schema{} // it may be a list, or an element of one
+		}
+		out, empty = &schema{types: []string{"array"}, subs: []sub{{key: "items", form: oneSchema, list: []*schema{items}}}}, false
+	}
+	if empty && kindOfRoot(out, 0) == otherRoot {
+		out = &schema{subs: []sub{{key: "anyOf", form: schemaList, list: []*schema{out, {types: []string{"null"}}}}}}
+		empty = false
 	}
 	return out, empty
-}
-
-func isArray(s *schema) bool {
-	t := s.target()
-	return len(t.types) == 1 && t.types[0] == "array"
 }
 
 // memberSchema is the schema of a member of objects, nil when it is not known,
@@ -324,16 +334,17 @@ func (m *masker) make(s *schema, at *maskState, keep bool) *schema {
 		if move.drop || !wanted && !slices.ContainsFunc(move.to.places, func(p int) bool { return !m.steps[p].drop }) {
 			continue
 		}
-		p.schema = m.mask(p.schema, move.to, wanted)
+		whole := p.schema
+		p.schema = m.mask(whole, move.to, wanted)
 		if !wanted && !holds(p.schema) {
 			continue
 		}
-		if out.prop(p.key) != nil {
-			open = true // two of one name: either may be it
+		if same := out.prop(p.key); same != nil {
+			same.schema = &schema{} // two of one name: either may be it
 			continue
 		}
 		out.props = append(out.props, p)
-		if slices.Contains(s.required, was) && (wanted || stays(p.schema, move.named)) {
+		if slices.Contains(s.required, was) && (wanted || stays(whole, p.schema, move.named)) {
 			out.required = append(out.required, p.key)
 		}
 	}
@@ -402,12 +413,12 @@ func holds(s *schema) bool {
 
 // stays tells whether something is always left of a value that is not wanted as
 // a whole.
-func stays(s *schema, named bool) bool {
-	t := s.target()
+func stays(whole, masked *schema, named bool) bool {
+	t := whole.target()
 	if len(t.types) != 1 {
 		return false
 	}
-	return t.types[0] == "array" && named || t.types[0] == "object" && len(t.required) > 0
+	return t.types[0] == "array" && named || t.types[0] == "object" && len(masked.target().required) > 0
 }
 
 // checkPaths warns of paths that a tool's own response block follows and that

@@ -93,9 +93,9 @@ tool "search_orders" {
 				func(r *specs.Shaping, s *setting) { r.Root = &s.paths[0] }),
 			row("rename", textMapKind, "", "new names of members, at any depth", `rename = { ORDNO = "order_id", "@STAT" = "status" }`,
 				func(r *specs.Shaping, s *setting) { r.Rename = s.pairs }),
-			row("fields", pathsKind, "all", "paths of what is kept, by the new names", `fields = ["number", "user.login", "labels[].name"]`,
+			row("fields", pathsKind, "all", "paths of what is kept, by the new names. What a path does not find is not there; of a list on its way the elements that are objects stay", `fields = ["number", "user.login", "labels[].name"]`,
 				func(r *specs.Shaping, s *setting) { r.Fields = s.paths }),
-			row("drop", pathsKind, "", "paths of what is left out, by the new names", `drop = ["**.*_url", "**.node_id"]`,
+			row("drop", pathsKind, "", "paths of what is left out, by the new names; it wins over `fields`", `drop = ["**.*_url", "**.node_id"]`,
 				func(r *specs.Shaping, s *setting) { r.Drop = s.paths }),
 			{name: "max_items", kind: integerKind, standard: "no limit", doc: "most elements of the list that `root` leads to; a note says when there were more", example: "max_items = 50",
 				set: func(p *parser, target any, s *setting) {
@@ -105,9 +105,9 @@ tool "search_orders" {
 					}
 					target.(*specs.Shaping).MaxItems = &specs.Count{Value: s.number, Range: s.rng}
 				}},
-			row("jq", jqKind, "", "a jq program over what was selected; several values it gives are a list", `jq = "{number, labels: [.labels[].name]}"`,
+			row("jq", jqKind, "", "a jq program over what was selected; several values it gives are a list, so write `[…]` where there may be one or many. It sees nothing else, and has two seconds. Numbers it passes on keep their digits, integers are computed exactly, other numbers in binary", `jq = "{number, labels: [.labels[].name]}"`,
 				func(r *specs.Shaping, s *setting) { r.JQ = s.text }),
-			worded(row("as", textKind, "`\"json\"`", "how the text for the model is written; structured content stays JSON", `as = "table"`,
+			worded(row("as", textKind, "`\"json\"`", "how the text for the model is written: JSON; a table, which is a line of names and a line for each element with tabs between, `outer.inner` for members of objects; or Markdown. Structured content stays JSON", `as = "table"`,
 				func(r *specs.Shaping, s *setting) { r.As = s.text }), "json", "table", "markdown"),
 			row("empty", textKind, "", "the text when nothing is left: null, an empty list, object or text", `empty = "No orders matched."`,
 				func(r *specs.Shaping, s *setting) { r.Empty = s.text }),

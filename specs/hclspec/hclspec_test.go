@@ -262,8 +262,34 @@ func dumpDocument(doc *specs.Document) string {
 		for _, in := range t.Inputs {
 			fmt.Fprintln(&b, " ", in.Path, in.Schema.JSON(), in.Description != nil, in.Default.JSON())
 		}
+		if r := t.Response; r != nil {
+			fmt.Fprintln(&b, " ", r.Kind.Str(), r.Charset.Str(), r.Root != nil && r.Root.Steps[0].Name == "ORDERS", dumpTexts(r.Lists), r.Empty.Str())
+			for _, n := range r.Types {
+				fmt.Fprintln(&b, "   type", n.Name.Value, n.Type)
+			}
+			for _, n := range r.Rename {
+				fmt.Fprintln(&b, "   rename", n.Name.Value, n.Value.Value)
+			}
+			for _, p := range r.Fields {
+				fmt.Fprintln(&b, "   field", p.Steps, p.List)
+			}
+			for _, e := range r.Errors {
+				fmt.Fprintln(&b, "   error", e.XML.Steps, dump(e.Message))
+			}
+			for _, a := range r.Advice {
+				fmt.Fprintln(&b, "   advice", a.From, a.To, a.Hint.Value)
+			}
+		}
 	}
 	return b.String()
+}
+
+func dumpTexts(list []specs.Text) []string {
+	var out []string
+	for _, t := range list {
+		out = append(out, t.Value)
+	}
+	return out
 }
 
 func readFile(t testing.TB, name string) string {

@@ -123,7 +123,7 @@ func (b *block) child(name string) *block {
 // isSyntax reports whether the value of a setting is syntax rather than a
 // value; in JSON it is written as text.
 func (k kind) isSyntax() bool {
-	return k == typeKind || k == credentialKind || k == operationKind || k == apiKind || k == toolKind
+	return k == typeKind || k == typesKind || k == credentialKind || k == operationKind || k == apiKind || k == toolKind
 }
 
 // blocks adds the blocks of one kind: the keys of nested objects are labels,
@@ -190,7 +190,7 @@ func (j *jsonForm) expr(n *specs.Node, asExpr bool) hclsyntax.Expression {
 		for _, f := range n.Fields {
 			kr := j.keyRange(f)
 			key := j.text(&specs.Node{Kind: specs.String, Text: f.Key, Source: n.Source, Start: int32(kr.Start.Byte), End: int32(kr.End.Byte)}, false)
-			object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: j.expr(f.Value, false)})
+			object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: j.expr(f.Value, asExpr)})
 		}
 		return object
 	}

@@ -1,5 +1,6 @@
 // Package response makes an upstream's answer a tool result. It is pure: what a
-// result holds depends on the plan's tool and the answer's bytes alone.
+// result holds depends on the plan's tool, the arguments that its messages speak
+// of, and the answer's bytes.
 //
 // What a body is, its Content-Type says, or the plan when it knows better; a
 // type that is missing or does not fit is found out from the bytes. Then:
@@ -12,6 +13,10 @@
 //	text              as it is, in UTF-8
 //	images, audio     blocks of their own
 //	anything else     an embedded resource
+//
+// Then the plan's own words count: which answers are errors although their status
+// is good, what is selected and computed, how the text is written, and how long
+// it may be.
 //
 // No answer is lost: what cannot be decoded as what it claims to be is delivered
 // as text or bytes. What was too large is cut where an element ends, stays valid,

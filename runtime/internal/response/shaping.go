@@ -61,8 +61,7 @@ func (s *shaping) values() bool { return s.selector != nil || s.program != nil }
 func (d *Decoder) shaped(b *body, v value) *result.Result {
 	s := d.shaping
 	if v.json == nil { // nested so deeply that a name may be there twice
-		return result.Error("unreadable-answer", "The answer to "+d.operation+" is nested too deeply to be read.",
-			"Ask for something smaller, if the tool's arguments allow it.", result.RetryNo)
+		return d.tooDeep()
 	}
 	out := bytes.Trim(v.json, " \t\r\n")
 	var notes []string
@@ -71,7 +70,9 @@ func (d *Decoder) shaped(b *body, v value) *result.Result {
 		out = selected.Value
 		if s.selector.Renames() && !jsontext.Value(out).IsValid() {
 			// What was renamed met a member of that name.
-			out = lastNames(out)
+			if out = lastNames(out); out == nil {
+				return d.tooDeep()
+			}
 		}
 		v.where = "" // it speaks of the whole answer
 		if selected.TooDeep {
@@ -121,6 +122,12 @@ func (d *Decoder) shaped(b *body, v value) *result.Result {
 	}
 	b.remarks(res)
 	return res
+}
+
+// tooDeep is the result of an answer that cannot be shaped, and so is not shown.
+func (d *Decoder) tooDeep() *result.Result {
+	return result.Error("unreadable-answer", "The answer to "+d.operation+" is nested too deeply to be read.",
+		"Ask for something smaller, if the tool's arguments allow it.", result.RetryNo)
 }
 
 // write is the text for the model: JSON where the form that is asked for has no

@@ -126,6 +126,17 @@ func TestDropHolds(t *testing.T) {
 	}
 }
 
+// A renaming that meets a name, in a value as deep as it may be.
+func TestRenamedDeep(t *testing.T) {
+	p := tool("")
+	p.Response.Select = &plan.Selection{Root: []string{"r"}, List: true, Rename: []plan.NamePair{{From: "b", To: "a"}}}
+	r := compile(t, p).Result(answer(200, "application/json", `{"r":`+strings.Repeat(`{"a":1,"b":`, 600)+"1"+strings.Repeat("}", 601)))
+	checkValid(t, r)
+	if len(r.Content) == 0 {
+		t.Error("nothing is said")
+	}
+}
+
 func TestCutAnswersAreShaped(t *testing.T) {
 	p := tool(object)
 	p.Response = plan.Response{Select: &plan.Selection{Root: []string{"orders"}, Fields: []plan.Path{one("id")}}, MaxItems: 1, Wrap: true}

@@ -133,9 +133,9 @@ type xmlAttr struct {
 // of them.
 type xmlName struct {
 	text   string
-	quoted []byte // as the key of a member, with the colon
-	list   bool   // it is a list even when there is one
-	kind   string // JSON type of its text; "" is a string
+	quoted []byte   // as the key of a member, with the colon
+	list   bool     // it is a list even when there is one
+	kind   string   // JSON type of its text; "" is a string
 	owner  *element // the element that one of this name was seen in last
 	tail   *element // of owner's children of this name the last that was seen
 }

@@ -26,7 +26,7 @@ func issues(n int) []byte {
 }
 
 // BenchmarkSelect masks a list of 1 MB. valid is what every answer costs before,
-// jq is the same selection by a program.
+// jq is the selection of fields by a program, table the text of what they leave.
 func BenchmarkSelect(b *testing.B) {
 	text := issues(1 << 20)
 	fields := plan.Selection{Fields: paths("number", "title", "state", "user.login", "labels[].name")}
@@ -55,6 +55,24 @@ func BenchmarkSelect(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			jsontext.Value(text).IsValid()
+		}
+	})
+	b.Run("jq", func(b *testing.B) {
+		p := program(b, "[.[] | {number, title, state, user: {login: .user.login}, labels: [.labels[] | {name}]}]")
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := p.Run(b.Context(), text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("table", func(b *testing.B) {
+		list := selector(b, fields, 0).Select(text).Value
+		b.SetBytes(int64(len(list)))
+		b.ReportAllocs()
+		for b.Loop() {
+			Table(list)
 		}
 	})
 	b.Run("decode", func(b *testing.B) {

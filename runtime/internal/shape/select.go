@@ -84,7 +84,6 @@ func (s set) meets(o set) bool {
 // Selected is what is left of a value.
 type Selected struct {
 	Value []byte // JSON; may be a part of what was given
-	Found bool   // the root is there
 	// Total is how many elements the list had and Kept how many of them are in
 	// Value. Both are 0 for other values, and where nothing limits the number.
 	Kept, Total int
@@ -192,10 +191,13 @@ func (m *Selector) Select(v []byte) Selected {
 	r.at = r.space(0)
 	for _, name := range m.root {
 		if !r.find(name) {
-			return Selected{Value: []byte(m.nothing())}
+			if m.isList {
+				return Selected{Value: []byte("[]")}
+			}
+			return Selected{Value: []byte("null")}
 		}
 	}
-	s := Selected{Found: true}
+	var s Selected
 	first := r.in[r.at]
 	switch {
 	case m.isList && first == 'n':
@@ -230,14 +232,6 @@ func (m *Selector) Select(v []byte) Selected {
 	}
 	s.Value, s.TooDeep = r.out, r.tooDeep
 	return s
-}
-
-// nothing stands for a root that is not there.
-func (m *Selector) nothing() string {
-	if m.isList {
-		return "[]"
-	}
-	return "null"
 }
 
 // Renames tells whether the selected value may have names twice.

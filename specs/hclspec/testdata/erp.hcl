@@ -39,6 +39,20 @@ tool "search_orders" {
       MAXROW = 50
     }
   }
+
+  response "xml" {
+    charset = "iso-8859-1"
+    root    = "ORDERS.ORDER"    # always a list
+    lists   = ["ORDER", "LINE"] # arrays even when one element came back
+    types   = { QTY = integer, TOTAL = number }
+    rename  = { ORDNO = "order_id", "@STAT" = "status" }
+    fields  = ["order_id", "status", "TOTAL", "LINE[].SKU", "LINE[].QTY"]
+    empty   = "No orders matched."
+    error_when { # HTTP 200 with an error inside
+      xml     = "ERROR"
+      message = "ERP says: ${response.body.ERROR.TEXT}"
+    }
+  }
 }
 
 tool "cancel_order" {
@@ -53,5 +67,9 @@ tool "cancel_order" {
 
   request "POST" "/orders/{order_id}/cancel" {
     json = { why = "MCP: ${args.reason}" }
+  }
+
+  response {
+    error "404" { hint = "Search for it first." }
   }
 }
