@@ -177,6 +177,10 @@ func (c *xmlReader) walk(x *specs.Expr) *specs.Expr {
 		return &out
 	case specs.ExprCond:
 		return c.branches(x)
+	case specs.ExprCall:
+		if x.Name == "join" && x.Args[1].Op == specs.ExprFor {
+			return c.loop(x)
+		}
 	}
 	return c.value(x)
 }
@@ -213,12 +217,44 @@ func (c *xmlReader) branches(x *specs.Expr) *specs.Expr {
 		}
 	}
 	c.tag.prefixes = append(slices.Clip(c.tag.prefixes), after.tag.prefixes...)
-	part := func(x *specs.Expr) *specs.Expr {
-		var parts []*specs.Expr
-		flatten(&parts, x)
-		return c.p.join(parts, x.Range, &scope{phase: callPhase, what: c.what})
+	return &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{x.Args[0], c.part(yes), c.part(no)}, Range: x.Range}
+}
+
+// part makes an ordinary template of a piece that has been read.
+func (c *xmlReader) part(x *specs.Expr) *specs.Expr {
+	var parts []*specs.Expr
+	flatten(&parts, x)
+	return c.p.join(parts, x.Range, &scope{phase: callPhase, what: c.what})
+}
+
+// loop reads the body of a %{ for } that runs in the call: however often it is
+// written, what follows must mean the same. It is read twice, as it stands after
+// what was before the loop and after itself.
+func (c *xmlReader) loop(x *specs.Expr) *specs.Expr {
+	each := *x.Args[1]
+	each.Args = slices.Clone(each.Args)
+	body := each.Args[2]
+	for range 2 {
+		before := c.xmlState
+		each.Args[2] = c.walk(body)
+		if c.failed {
+			return x
+		}
+		same := before.place == c.place && sameOpen(before.open, c.open)
+		if c.place == xmlText || c.place == xmlCDATA {
+			c.buf = tail(before.buf+c.buf, 2) // without a turn, brackets before the loop still count
+		} else {
+			same = same && before.tag.name == c.tag.name && before.quote == c.quote && before.buf == c.buf
+		}
+		if !same {
+			c.wrong(x.Args[1].Args[0].Range, "the text is not the same XML after every turn of this loop", "open and close elements inside of %{ for }")
+			return x
+		}
 	}
-	return &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{x.Args[0], part(yes), part(no)}, Range: x.Range}
+	each.Args[2] = c.part(each.Args[2])
+	out := *x
+	out.Args = []*specs.Expr{x.Args[0], &each}
+	return &out
 }
 
 // sameOpen reports whether two places are inside of the same elements.
