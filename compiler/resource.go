@@ -66,7 +66,8 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 	var arg func(string, diag.Range) plan.Expr
 	if t.Operation == nil {
 		p := &patterns{}
-		in, root := c.inputs(t, newLowerer(input, false, nil, p), &plan.Tool{})
+		var checks plan.Tool
+		in, root := c.inputs(t, newLowerer(input, false, nil, p), &checks)
 		arg = in.arg
 		var cut bool
 		if out.Input, cut = emit(root, inputBudget, 1); cut || checkSchema(string(out.Input), p) != nil {
@@ -74,6 +75,8 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 		}
 		if call != nil {
 			out.Input = call.Input
+		} else {
+			out.Formats, out.Rules = checks.Formats, checks.Rules
 		}
 	} else {
 		out.Input = call.Input

@@ -36,6 +36,8 @@ type Prompt struct {
 	Description string
 	Arguments   []PromptArgument
 	Input       Schema // of the arguments
+	Formats     bool   // as of a [Tool]
+	Rules       []Rule // checked after Input; those of Call where there is one
 	Call        *Tool  // that is called before the messages are written; nil: none
 	Messages    []Message
 }

@@ -62,7 +62,7 @@ resource "orders://{number}" {
 				},
 				set: into(func(t *specs.Tool, s *setting) { t.Resource.MIME = s.text })},
 		}, callAttrs("it", "Order")...),
-		inner: []*block{inputBlock(), requestBlock(), responseBlock()},
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock()},
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Resource: &specs.Resource{URI: h.label()}, Range: h.rng}
 			p.broken[t] = h.broken
