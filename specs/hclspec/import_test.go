@@ -25,9 +25,8 @@ import (
 // is well-formed, formatted, and without errors.
 func fuzzImport(f *testing.F, kind string, read func(text []byte) (*imported.Spec, diag.List)) {
 	archives, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "import", kind+"*.txtar"))
-	more, err2 := filepath.Glob(filepath.Join("..", "..", "cmd", "mcpc", "testdata", "import", kind+"*.txtar"))
-	if archives = append(archives, more...); err != nil || err2 != nil || len(archives) == 0 {
-		f.Fatalf("no archive of %s: %v, %v", kind, err, err2)
+	if err != nil || len(archives) == 0 {
+		f.Fatalf("no archive of %s: %v", kind, err)
 	}
 	for _, name := range archives {
 		a, err := txtar.ParseFile(name)
