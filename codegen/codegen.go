@@ -83,6 +83,18 @@ func Portable(p *plan.Server) *plan.Server {
 	for i := range c.Tools {
 		c.Tools[i].Origin.Source, c.Tools[i].Origin.Settings = "", nil
 	}
+	c.Resources = slices.Clone(p.Resources)
+	for i := range c.Resources {
+		c.Resources[i].Call.Origin.Source = ""
+	}
+	c.Prompts = slices.Clone(p.Prompts)
+	for i := range c.Prompts {
+		if call := c.Prompts[i].Call; call != nil {
+			plain := *call
+			plain.Origin.Source = ""
+			c.Prompts[i].Call = &plain
+		}
+	}
 	c.Coverage = slices.Clone(p.Coverage)
 	for i := range c.Coverage {
 		c.Coverage[i].Source = ""

@@ -241,15 +241,20 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 			server.Tools = append(server.Tools, plan.Tool{Name: t.Name}) // filled in when the tools it calls are known
 		case t.Operation != nil:
 			if r := results[t]; r != nil {
-				server.Tools = append(server.Tools, *r)
+				c.serve(server, t, r)
 			}
 		case t.Request != nil:
 			if r, roots, ok := c.handWritten(t, apis); ok {
-				server.Tools = append(server.Tools, r)
-				whole[r.Name] = roots
+				c.serve(server, t, &r)
+				if t.IsTool() {
+					whole[r.Name] = roots
+				}
 			}
+		case t.Prompt != nil:
+			c.serve(server, t, nil)
 		}
 	}
+	c.embedded(server)
 	server.Tools = append(server.Tools, selected...)
 	c.composites(server, whole)
 	c.tests(server, whole)
@@ -428,7 +433,9 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 			cut = append(cut, d.name)
 		}
 		d.result = &l.tool
-		whole[l.tool.Name] = l.roots
+		if d.tool == nil || d.tool.IsTool() {
+			whole[l.tool.Name] = l.roots
+		}
 		if !served[d.op] {
 			served[d.op] = true
 			cover.Served++

@@ -105,6 +105,7 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	d.describe(t)
 	edits := editor{args: args, in: in, diags: &out.diags, tool: d, out: t}
 	t.Rules = edits.apply()
+	t.Pagination = edits.paginate(a, op)
 	if out.diags.HasErrors() {
 		return out
 	}
@@ -139,6 +140,10 @@ func (a *apiContext) lowerWith(d *derived, in *lowerer) (out lowered) {
 	}
 	var cut bool
 	out.roots.in = inputSchema(args)
+	if t.Pagination != nil {
+		addCursor(out.roots.in, t.Pagination)
+		t.Description = describePages(t.Description, t.Pagination)
+	}
 	t.Input, cut = emit(out.roots.in, inputBudget, 1)
 	if cut {
 		out.cut = append(out.cut, "input")
@@ -681,7 +686,7 @@ func (a *apiContext) response(d *derived, said *specs.Shaping, l *lowered) (acce
 	if !ok {
 		return accept // it would be no use to anybody; the answers are
 	}
-	if l.roots.out = root; !wrap && !empty && len(others) == 0 {
+	if l.roots.out = root; !wrap && !empty && len(others) == 0 && l.tool.Pagination == nil {
 		l.roots.out = s // by its name, where it has one
 	}
 	return accept
@@ -693,11 +698,15 @@ func (a *apiContext) declare(t *plan.Tool, root *schema, wrap bool) (cut, ok boo
 	if wrap {
 		must = 1
 	}
+	room := t.Pagination == nil || promiseCursor(root)
 	text, cut := emit(root, outputBudget, must)
 	if checkSchema(string(text), a.patterns) != nil {
 		return cut, false
 	}
 	t.Output, t.Response.Wrap = text, wrap
+	if t.Pagination != nil && !room {
+		t.Pagination.Member = ""
+	}
 	return cut, true
 }
 

@@ -54,6 +54,9 @@ func (c *compilation) resolve() []*selection {
 	}
 	// Names that the author wrote come first: nothing takes them away.
 	for _, t := range c.doc.Tools {
+		if !t.IsTool() {
+			continue // the model does not see its name
+		}
 		if !isToolName(t.Name) || len(t.Name) > c.names.limit {
 			c.diags.Add(diag.Diagnostic{Code: "invalid-name", Message: fmt.Sprintf("%q is no name of a tool", t.Name), Hint: fmt.Sprintf("use up to %d letters, digits, - and _", c.names.limit), Range: t.Range})
 			continue

@@ -49,6 +49,13 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if out.Request.Method == "" {
 		out.Request.Upstream = a.name
 	}
+	if t.Pagination != nil && t.Pagination.Style.Value != "none" {
+		var names []string
+		for _, i := range t.Inputs {
+			names = append(names, i.Path)
+		}
+		out.Pagination = pagination(t.Pagination, names)
+	}
 	if slices.ContainsFunc(requests, func(q *specs.Request) bool { return q.SOAP != nil }) {
 		out.Response.XML = &plan.XMLReading{SOAP: true}
 	}
@@ -75,12 +82,18 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 	if !ok || c.diags[before:].HasErrors() {
 		return out, roots{}, false
 	}
+	if out.Pagination != nil {
+		if !c.paginateByHand(t, &out) {
+			return out, roots{}, false
+		}
+		addCursor(root, out.Pagination)
+	}
 	var cut bool
 	if out.Input, cut = emit(root, inputBudget, 1); cut {
-		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of tool %q are larger than %d bytes; deep parts are left open", t.Name, inputBudget), Range: t.Range})
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "large-schema", Message: fmt.Sprintf("the inputs of %s are larger than %d bytes; deep parts are left open", t, inputBudget), Range: t.Range})
 	}
 	if err := gate(&out, a.patterns); err != nil {
-		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("tool %q cannot be served: %v", t.Name, err), Range: t.Range})
+		c.diags.Add(diag.Diagnostic{Code: "invalid-tool", Message: fmt.Sprintf("%s cannot be served: %v", t, err), Range: t.Range})
 		return out, roots{}, false
 	}
 	return out, roots{root, results}, true
@@ -272,7 +285,7 @@ func (h *handInputs) arg(name string, at diag.Range) plan.Expr {
 		for _, in := range h.tool.Inputs {
 			names = append(names, in.Path)
 		}
-		d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("tool %q has no input %q", h.tool.Name, name), Hint: didYouMean(name, names, "it has "), Range: at}
+		d := diag.Diagnostic{Code: "unknown-argument", Message: fmt.Sprintf("%s has no input %q", h.tool, name), Hint: didYouMean(name, names, "it has "), Range: at}
 		if d.Hint == "" {
 			d.Hint = fmt.Sprintf("declare it with input %q { … }", name)
 		}
@@ -299,9 +312,9 @@ func (c *compilation) apiOf(t *specs.Tool, apis map[string]*apiContext) *apiCont
 	case 1:
 		return apis[names[0]]
 	case 0:
-		c.diags.Add(diag.Diagnostic{Code: "no-api", Message: fmt.Sprintf("tool %q has no api to call", t.Name), Hint: `add api "name" { base_url = "https://…" }`, Range: t.Range})
+		c.diags.Add(diag.Diagnostic{Code: "no-api", Message: fmt.Sprintf("%s has no api to call", t), Hint: `add api "name" { base_url = "https://…" }`, Range: t.Range})
 	default:
-		c.diags.Add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("tool %q does not say which api it calls", t.Name), Hint: "add api = api." + strings.Join(names, " or api."), Range: t.Range})
+		c.diags.Add(diag.Diagnostic{Code: "missing-attribute", Message: fmt.Sprintf("%s does not say which api it calls", t), Hint: "add api = api." + strings.Join(names, " or api."), Range: t.Range})
 	}
 	return nil
 }

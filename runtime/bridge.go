@@ -15,13 +15,15 @@ import (
 // Bridge executes the calls of a plan. It knows no protocol: a [Server] puts MCP
 // around it. It is safe for concurrent use.
 type Bridge struct {
-	plan    *plan.Server
-	options Options
-	tools   map[string]*tool
-	clients map[string]*upstream.Client // by upstream name
-	secrets secrets
-	files   folders
-	log     *slog.Logger
+	plan      *plan.Server
+	options   Options
+	tools     map[string]*tool
+	resources []*resource
+	prompts   map[string]*prompt
+	clients   map[string]*upstream.Client // by upstream name
+	secrets   secrets
+	files     folders
+	log       *slog.Logger
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
@@ -31,6 +33,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		plan:    p,
 		options: o,
 		tools:   make(map[string]*tool, len(p.Tools)),
+		prompts: make(map[string]*prompt, len(p.Prompts)),
 		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
 		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile},
 		log:     o.Logger,
@@ -66,14 +69,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			return nil, fmt.Errorf("a base URL for upstream %q: there is %s", name, strings.Join(slices.Sorted(maps.Keys(upstreams)), ", "))
 		}
 	}
-	for i := range p.Tools {
-		t := &p.Tools[i]
-		if b.tools[t.Name] != nil {
-			return nil, fmt.Errorf("two tools are called %s", t.Name)
-		}
+	toolOf := func(t *plan.Tool) (*tool, error) {
 		if len(t.Steps) > 0 {
-			b.tools[t.Name] = &tool{plan: t}
-			continue
+			return &tool{plan: t}, nil
 		}
 		u := upstreams[t.Request.Upstream]
 		if u == nil {
@@ -84,7 +82,38 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			c.Request.Server = ""
 			t = &c
 		}
-		b.tools[t.Name] = &tool{plan: t, upstream: u, client: b.clients[u.Name], file: b.files.read}
+		return &tool{plan: t, upstream: u, client: b.clients[u.Name], file: b.files.read}, nil
+	}
+	for i := range p.Tools {
+		t, err := toolOf(&p.Tools[i])
+		if err != nil {
+			return nil, err
+		}
+		if b.tools[t.plan.Name] != nil {
+			return nil, fmt.Errorf("two tools are called %s", t.plan.Name)
+		}
+		b.tools[t.plan.Name] = t
+	}
+	for i := range p.Resources {
+		r := &p.Resources[i]
+		call, err := toolOf(&r.Call)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s: %w", r.URI, err)
+		}
+		b.resources = append(b.resources, newResource(r, call))
+	}
+	for i := range p.Prompts {
+		one := &prompt{plan: &p.Prompts[i]}
+		if b.prompts[one.plan.Name] != nil {
+			return nil, fmt.Errorf("two prompts are called %s", one.plan.Name)
+		}
+		if one.plan.Call != nil {
+			var err error
+			if one.call, err = toolOf(one.plan.Call); err != nil {
+				return nil, fmt.Errorf("prompt %s: %w", one.plan.Name, err)
+			}
+		}
+		b.prompts[one.plan.Name] = one
 	}
 	if err := b.linkSteps(); err != nil {
 		return nil, err

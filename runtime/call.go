@@ -109,28 +109,42 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		}
 		return res
 	}
-	env := &expr.Env{Args: k.args.Values, Secret: b.secrets.value}
-	s, err := t.choose(env)
-	if err != nil {
-		return badArguments(err.Error())
+	if t.pager != nil {
+		return b.pages(ctx, k)
 	}
-	req, err := s.builder.Build(ctx, env, k.args)
-	if err != nil {
-		return b.refused(ctx, t, err)
+	s, req, err := b.request(ctx, k, nil)
+	if err == nil {
+		k.answer, err = t.client.Do(ctx, k.Principal, req, s.plan.Security)
 	}
-	k.answer, err = t.client.Do(ctx, k.Principal, req, s.plan.Security)
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
 	res := s.decoder.ResultOf(ctx, k.answer, k.args.Values)
-	if k.answer.Stale > 0 {
-		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", k.answer.Stale.Round(time.Second)))
-		res.SetMeta("mcpc/stale", true)
-	}
+	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}
 	return res
+}
+
+// stale says of a result that it is of a kept answer.
+func stale(res *Result, a *upstream.Answer) {
+	if a.Stale > 0 {
+		res.Add(fmt.Sprintf("This answer is %s old: the upstream failed just now.", a.Stale.Round(time.Second)))
+		res.SetMeta("mcpc/stale", true)
+	}
+}
+
+// request chooses the request of a call and makes it. vars are what its
+// expressions may know besides the arguments; see [plan.Expr].
+func (b *Bridge) request(ctx context.Context, k *Call, vars map[string]any) (*sending, *request.Request, error) {
+	env := &expr.Env{Args: k.args.Values, Vars: vars, Secret: b.secrets.value}
+	s, err := k.tool.choose(env)
+	if err != nil {
+		return nil, nil, err
+	}
+	req, err := s.builder.Build(ctx, env, k.args)
+	return s, req, err
 }
 
 // badArguments says what is wrong with arguments, so that a model can mend them.
@@ -163,6 +177,9 @@ func sentence(s string) string {
 
 // refused is the result of a request that could not be made or sent.
 func (b *Bridge) refused(ctx context.Context, t *tool, err error) *Result {
+	if a, ok := errors.AsType[*ArgumentError](err); ok {
+		return badArguments(a.Message)
+	}
 	if r, ok := errors.AsType[*request.Refusal](err); ok {
 		return badArguments("The request was not sent: " + r.Error())
 	}

@@ -38,6 +38,33 @@ func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
 	if t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
+	return b.explain(t, arguments)
+}
+
+// ExplainResource is [Bridge.Explain] of reading a resource.
+func (b *Bridge) ExplainResource(uri string) (*Explanation, error) {
+	r, values := b.resourceOf(uri)
+	if r == nil {
+		return nil, fmt.Errorf("%w %q", ErrUnknownResource, uri)
+	}
+	arguments, err := r.arguments(values)
+	if err != nil {
+		return nil, &ArgumentError{sentence(err.Error())}
+	}
+	return b.explain(r.call, arguments)
+}
+
+// ExplainPrompt is [Bridge.Explain] of the request a prompt makes first.
+func (b *Bridge) ExplainPrompt(name string, arguments []byte) (*Explanation, error) {
+	p := b.prompts[name]
+	if p == nil || p.call == nil {
+		return nil, fmt.Errorf("%w %q", ErrUnknownPrompt, name)
+	}
+	return b.explain(p.call, arguments)
+}
+
+func (b *Bridge) explain(t *tool, arguments []byte) (*Explanation, error) {
+	name := t.plan.Name
 	if err := t.prepare(); err != nil {
 		return nil, fmt.Errorf("tool %s: %w", name, err)
 	}
@@ -49,6 +76,13 @@ func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
 		return &Explanation{Tool: name, Steps: t.plan.Steps}, nil
 	}
 	env := &expr.Env{Args: a.Values}
+	if t.pager != nil {
+		at, err := t.pager.place(a)
+		if err != nil {
+			return nil, &ArgumentError{sentence(err.Error())}
+		}
+		env.Vars = t.pager.vars(at)
+	}
 	s, err := t.choose(env)
 	if err != nil {
 		return nil, err
@@ -75,6 +109,16 @@ func (b *Bridge) Explain(name string, arguments []byte) (*Explanation, error) {
 // Explain is [Bridge.Explain]; a native tool is explained as if it were bridged.
 func (s *Server) Explain(name string, arguments []byte) (*Explanation, error) {
 	return s.bridge.Explain(name, arguments)
+}
+
+// ExplainResource is [Bridge.ExplainResource].
+func (s *Server) ExplainResource(uri string) (*Explanation, error) {
+	return s.bridge.ExplainResource(uri)
+}
+
+// ExplainPrompt is [Bridge.ExplainPrompt].
+func (s *Server) ExplainPrompt(name string, arguments []byte) (*Explanation, error) {
+	return s.bridge.ExplainPrompt(name, arguments)
 }
 
 // ArgumentError says that arguments cannot be used, in words for who made them.

@@ -44,6 +44,13 @@ type (
 // ErrUnknownTool is returned, wrapped, for a tool that does not exist.
 var ErrUnknownTool = transport.ErrUnknownTool
 
+// ErrUnknownResource and ErrUnknownPrompt are returned, wrapped, for what does not
+// exist, or makes no request.
+var (
+	ErrUnknownResource = errors.New("unknown resource")
+	ErrUnknownPrompt   = errors.New("no request is made by the prompt")
+)
+
 // Options configure a [Server]. The zero value works.
 type Options struct {
 	// Logger gets one line per call, at debug level, or info when the call did
@@ -127,6 +134,7 @@ type tool struct {
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through
 	input   *schema.Validator
+	pager   *pager // nil: one answer is the whole result
 	rules   []rule
 	confirm expr.Func  // nil: nobody is asked
 	sends   []sending  // in the order they are tried
@@ -276,6 +284,8 @@ func (t *tool) compile() (err error) {
 		t.steps, err = compileSteps(t.plan, t.calls)
 		return err
 	}
-	t.sends, err = t.compileSends()
+	if t.sends, err = t.compileSends(); err == nil && t.plan.Pagination != nil {
+		t.pager, err = newPager(t)
+	}
 	return err
 }

@@ -94,7 +94,10 @@ type API struct {
 	ExposeAll bool
 	Expose    []*Expose
 	Overrides []*Override
-	Response  *Shaping // of all its tools; nil: not written
+	// Paginations are for operations that have their parameters; the first that
+	// fits counts.
+	Paginations []*Pagination
+	Response    *Shaping // of all its tools; nil: not written
 
 	// Declared is the number of operations the document declares, skipped ones
 	// included; len(Operations) + len(Skipped) equals it.
@@ -315,7 +318,8 @@ type Credential struct {
 }
 
 // Tool is a tool written out in HCL: derived from an operation, described by
-// hand with a request, or composed of calls of other tools.
+// hand with a request, or composed of calls of other tools. What only differs in who calls
+// it is one too: a resource and a prompt.
 type Tool struct {
 	Name        string
 	Title       *Text
@@ -334,11 +338,14 @@ type Tool struct {
 	Internal   *Flag   // not listed: only steps call it
 	Inputs     []*Input
 	Rules      []*Rule // over several inputs
+	Pagination *Pagination
 	Response   *Shaping
-	Scopes     []Text // that a caller must have
-	Confirm    *Expr  // what a person is asked before a call; nil: nothing
-	Native     *Text  // the Go method that may take its place in generated code; nil: named after the tool
-	Deprecated *Text  // what to use instead; nil: the tool is not deprecated
+	Resource   *Resource // nil for a tool
+	Prompt     *Prompt   // nil for a tool
+	Scopes     []Text    // that a caller must have
+	Confirm    *Expr     // what a person is asked before a call; nil: nothing
+	Native     *Text     // the Go method that may take its place in generated code; nil: named after the tool
+	Deprecated *Text     // what to use instead; nil: the tool is not deprecated
 	Range      diag.Range
 }
 

@@ -111,6 +111,8 @@ func surfaceTokens(s *surface.Surface) (n int) {
 		t := &s.Tools[i]
 		n += len(t.Name) + len(t.Title) + len(t.Description) + len(t.Input) + len(t.Output)
 	}
+	// Resources and prompts are for people and programs: a model reads what they
+	// choose, not the list.
 	return tokens(n)
 }
 

@@ -24,7 +24,7 @@ func (a *app) explain() *cobra.Command {
 	var asJSON bool
 	var files []string
 	cmd := &cobra.Command{
-		Use:   "explain TARGET tool TOOL [K=V …]",
+		Use:   "explain TARGET tool|resource|prompt NAME [K=V …]",
 		Short: "the exact HTTP request of a call, not sent",
 		Long: `Show the HTTP request that a call would send, and where each part of it comes
 from. Nothing is sent; credentials are shown as (secret). Of a tool made of steps,
@@ -32,6 +32,7 @@ show what each step calls.
 
   mcpc explain petstore.yaml tool getPet petId=7
   mcpc explain petstore.yaml tool addPet --json-args '{"body":{"name":"Rex"}}'
+  mcpc explain orders.hcl resource orders://17
 
   K=V, K:=JSON, K.SUB=V   arguments, as in mcpc call
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
@@ -42,24 +43,16 @@ show what each step calls.
 Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 
 ` + commonHelp,
-		Args:              wants("TARGET", `the word "tool"`, "TOOL", "[K=V …]"),
+		Args:              wants("TARGET", `"tool", "resource" or "prompt"`, "NAME", "[K=V …]"),
 		ValidArgsFunction: a.completes(&t, "tool", "TOOL", "K=V"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[1] != "tool" {
-				return usagef("explain knows tools only: explain TARGET tool TOOL, not %q", args[1])
+			if !slices.Contains([]string{"tool", "resource", "prompt"}, args[1]) {
+				return usagef("explain knows tools, resources and prompts: explain TARGET tool TOOL, not %q", args[1])
 			}
 			if args[0] == "-" && given.json == "-" {
 				return usagef("standard input cannot be both TARGET and the arguments")
 			}
 			compiled, err := a.compile(cmd.Context(), args[0], &t, false)
-			if err != nil {
-				return err
-			}
-			tool, err := findTool(compiled.Plan, args[2], args[0])
-			if err != nil {
-				return err
-			}
-			arguments, err := given.read(a, tool, args[3:])
 			if err != nil {
 				return err
 			}
@@ -69,7 +62,27 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			if err != nil {
 				return failed(err)
 			}
-			e, err := s.Explain(tool.Name, arguments)
+			var e *runtime.Explanation
+			var tool *plan.Tool
+			if args[1] == "resource" {
+				e, err = s.ExplainResource(args[2])
+			} else {
+				find, explain := findTool, s.Explain
+				if args[1] == "prompt" {
+					find, explain = findPrompt, s.ExplainPrompt
+				}
+				if tool, err = find(compiled.Plan, args[2], args[0]); err != nil {
+					return err
+				}
+				var arguments []byte
+				if arguments, err = given.read(a, tool, args[3:]); err != nil {
+					return err
+				}
+				e, err = explain(args[2], arguments)
+			}
+			if errors.Is(err, runtime.ErrUnknownResource) || errors.Is(err, runtime.ErrUnknownPrompt) {
+				return usagef("%w; mcpc list %s names what there is", err, args[0])
+			}
 			if refused, ok := errors.AsType[*runtime.ArgumentError](err); ok {
 				return &exit{exitToolError, refused}
 			}

@@ -66,7 +66,7 @@ func TestGeneratedDocuments(t *testing.T) {
 	targets := map[string]string{
 		"orders":             "../../examples/orders/openapi.yaml",
 		"orders of HCL":      "../../examples/orders/orders.hcl",
-		"conformance suites": "../../testdata/conformance/conformance.yaml",
+		"conformance suites": "../../testdata/conformance/conformance.hcl",
 		"httpbin":            "../../testdata/judges/httpbin.yaml",
 	}
 	missing := corpusDocuments(t, targets)

@@ -25,7 +25,8 @@ func (a *app) inspect() *cobra.Command {
 		Short: "the plan: requests, schemas, sizes, credentials",
 		Long: `Show what mcpc made of TARGET: upstreams, credentials and where they come from,
 tools with their requests and sizes, and what was left out and why. With TOOL,
-everything about that tool.
+everything about that tool; a resource is named by its URI, and what is shown is
+the request it makes, as of a prompt.
 
   mcpc inspect petstore.yaml
   mcpc inspect petstore.yaml getPet
@@ -51,7 +52,7 @@ quarter of the bytes.
 				}
 				return a.inspectServer(p)
 			}
-			tool, err := findTool(p, args[1], args[0])
+			tool, err := findPart(p, args[1], args[0])
 			if err != nil {
 				return err
 			}
@@ -149,6 +150,14 @@ func (a *app) inspectServer(p *plan.Server) error {
 		rows = append(rows, []string{t.Name, short(route(t), 55), hintWords(t.Hints), size(int64(n)), group(tokens(n))})
 	}
 	b.Write(table(rows, a.width()))
+	if list := others(p); len(list) > 0 {
+		b.WriteByte('\n')
+		rows := [][]string{{"Resources and prompts", "request"}}
+		for _, o := range list {
+			rows = append(rows, []string{o.Kind + " " + o.Name, short(strings.TrimSpace(o.Method+" "+o.Path), 48)})
+		}
+		b.Write(table(rows, a.width()))
+	}
 	fmt.Fprintf(&b, "\n%s, %s, about %s tokens (bytes/4)\n", count(countListed(p), "tool"), size(int64(total)), group(tokens(total)))
 	for _, c := range p.Coverage {
 		fmt.Fprintf(&b, "%s: %s\n", c.Source, coverage(c))
@@ -216,6 +225,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		"rules", rules(t.Rules),
 		"hints", hintWords(t.Hints),
 		"set by", strings.Join(settings, "\n"),
+		"pages", pages(t.Pagination),
 		"confirm", confirmation(t.Confirm),
 		"size", fmt.Sprintf("%s, about %s tokens (bytes/4)", count(n, "byte"), group(tokens(n))),
 	)
@@ -234,6 +244,28 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 		b.WriteByte('\n')
 	}
 	return a.write(b.Bytes())
+}
+
+// pages says how a list is put together.
+func pages(p *plan.Pagination) string {
+	if p == nil {
+		return ""
+	}
+	s := p.Style
+	if p.Param != "" {
+		s += " by " + p.Param
+	}
+	if len(p.Items) > 0 {
+		s += ", items at " + strings.Join(p.Items, ".")
+	}
+	if p.Model {
+		return s + ", one page a call"
+	}
+	s += ", up to " + count(p.MaxPages, "page")
+	if p.MaxItems > 0 {
+		s += " and " + count(p.MaxItems, "item")
+	}
+	return s + " a call"
 }
 
 func (a *app) write(b []byte) error {

@@ -17,12 +17,14 @@ func (a *app) list() *cobra.Command {
 		Use:   "list TARGET",
 		Short: "the tools, one a line",
 		Long: `List the tools of TARGET: name, request, and the first sentence of the description.
+Resources and prompts follow.
 
   mcpc list petstore.yaml
   mcpc list petstore.yaml --json | jq -r '.[].name'
 
   --json                  print an array of name, title, description, hints,
-                          method, path and operation
+                          method, path and operation; with kind for resources,
+                          whose name is their URI, and prompts
 
 ` + commonHelp,
 		Args:              wants("TARGET"),
@@ -52,6 +54,13 @@ func (a *app) list() *cobra.Command {
 				}
 				rows = append(rows, []string{tool.Name, short(request, 55), firstSentence(text, 60)})
 			}
+			for _, o := range others(r.Plan) {
+				text := o.Description
+				if text == "" {
+					text = o.Title
+				}
+				rows = append(rows, []string{o.Kind + " " + o.Name, short(strings.TrimSpace(o.Method+" "+o.Path), 55), firstSentence(text, 60)})
+			}
 			return a.write(table(rows, a.width()))
 		},
 	}
@@ -62,6 +71,7 @@ func (a *app) list() *cobra.Command {
 
 // listedTool is a tool as list --json prints it.
 type listedTool struct {
+	Kind        string    `json:"kind,omitempty"` // "resource" or "prompt"; "" is a tool
 	Name        string    `json:"name"`
 	Title       string    `json:"title,omitempty"`
 	Description string    `json:"description"`
@@ -86,11 +96,36 @@ func listed(p *plan.Server) []listedTool {
 		if t.Internal {
 			continue
 		}
-		l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Steps: stepTools(t), Operation: t.Origin.Operation}
-		if all := t.Requests(); len(all) > 0 {
-			l.Method, l.Path = all[0].Method, template(all[0])
+		list = append(list, listedCall(t))
+	}
+	return append(list, others(p)...)
+}
+
+// listedCall is a tool with the first of its requests.
+func listedCall(t *plan.Tool) listedTool {
+	l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Steps: stepTools(t), Operation: t.Origin.Operation}
+	if all := t.Requests(); len(all) > 0 {
+		l.Method, l.Path = all[0].Method, template(all[0])
+	}
+	return l
+}
+
+// others are the resources and prompts, as they are listed.
+func others(p *plan.Server) (list []listedTool) {
+	for i := range p.Resources {
+		r := &p.Resources[i]
+		one := listedCall(&r.Call)
+		one.Kind, one.Name, one.Title, one.Description = "resource", r.URI, r.Title, r.Description
+		list = append(list, one)
+	}
+	for i := range p.Prompts {
+		m := &p.Prompts[i]
+		var one listedTool
+		if m.Call != nil {
+			one = listedCall(m.Call)
 		}
-		list = append(list, l)
+		one.Kind, one.Name, one.Title, one.Description = "prompt", m.Name, m.Title, m.Description
+		list = append(list, one)
 	}
 	return list
 }

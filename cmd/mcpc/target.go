@@ -237,3 +237,38 @@ func findTool(p *plan.Server, name, location string) (*plan.Tool, error) {
 	}
 	return nil, usagef("unknown tool %q%s", name, near)
 }
+
+// findPart is findTool also for the calls behind resources, by their URIs, and
+// prompts.
+func findPart(p *plan.Server, name, location string) (*plan.Tool, error) {
+	for i := range p.Resources {
+		if r := &p.Resources[i]; r.URI == name {
+			return &r.Call, nil
+		}
+	}
+	t, err := findTool(p, name, location)
+	if err != nil {
+		if call, perr := findPrompt(p, name, location); perr == nil {
+			return call, nil
+		}
+	}
+	return t, err
+}
+
+// findPrompt returns the call that a prompt makes.
+func findPrompt(p *plan.Server, name, location string) (*plan.Tool, error) {
+	var names []string
+	for i := range p.Prompts {
+		if m := &p.Prompts[i]; m.Call != nil {
+			if m.Name == name {
+				return m.Call, nil
+			}
+			names = append(names, m.Name)
+		}
+	}
+	near := didYouMean(name, names)
+	if near == "" {
+		near = fmt.Sprintf("; mcpc list %s names the prompts", location)
+	}
+	return nil, usagef("no prompt %q makes a request%s", name, near)
+}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
@@ -85,7 +87,7 @@ parts of it are left out. Diagnostics go to stderr, the summary to stdout.
 				fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(errorCount, "error"), count(warnings, "warning"))
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, count(countListed(r.Plan), "tool"), count(warnings, "warning"))
+			fmt.Fprintf(a.stdout, "%s: %s, %s\n", name, offered(r.Plan), count(warnings, "warning"))
 			for _, c := range r.Plan.Coverage {
 				fmt.Fprintf(a.stdout, "%s: %s\n", cmp.Or(strings.TrimPrefix(c.Source, "-"), name), coverage(c))
 			}
@@ -111,6 +113,18 @@ type coverOf struct {
 type skip struct {
 	Operation string `json:"operation"`
 	Reason    string `json:"reason"`
+}
+
+// offered says what a server has.
+func offered(p *plan.Server) string {
+	s := count(countListed(p), "tool")
+	if n := len(p.Resources); n > 0 {
+		s += ", " + count(n, "resource")
+	}
+	if n := len(p.Prompts); n > 0 {
+		s += ", " + count(n, "prompt")
+	}
+	return s
 }
 
 // nothing is a writer that drops everything.

@@ -25,7 +25,7 @@ const (
 // Change is one difference between two surfaces.
 type Change struct {
 	Impact  Impact `json:"impact"`
-	Tool    string `json:"tool"`
+	Tool    string `json:"tool"`            // its name; "resource URI" and "prompt NAME" of the others
 	Place   string `json:"place,omitempty"` // e.g. "input body.lines[].sku"; "" for the tool itself
 	Message string `json:"message"`
 }
@@ -34,17 +34,18 @@ type Change struct {
 // impact, then of s's tools, then of other's.
 func (s *Surface) Changes(other *Surface) []Change {
 	var list []Change
-	find := func(in *Surface, name string) *Tool {
-		if i := slices.IndexFunc(in.Tools, func(t Tool) bool { return t.Name == name }); i >= 0 {
-			return &in.Tools[i]
+	find := func(in []Tool, name string) *Tool {
+		if i := slices.IndexFunc(in, func(t Tool) bool { return t.Name == name }); i >= 0 {
+			return &in[i]
 		}
 		return nil
 	}
-	for i := range s.Tools {
-		before := &s.Tools[i]
-		after := find(other, before.Name)
+	old, now := s.parts(), other.parts()
+	for i := range old {
+		before := &old[i]
+		after := find(now, before.Name)
 		if to, ok := other.Moved[before.Name]; ok && after == nil {
-			if after = find(other, to); after != nil {
+			if after = find(now, to); after != nil {
 				list = append(list, Change{Additive, before.Name, "", "is called " + to + " now, and can still be called by its old name"})
 			}
 		}
@@ -56,22 +57,46 @@ func (s *Surface) Changes(other *Surface) []Change {
 	}
 	renamed := map[string]bool{}
 	for from, to := range other.Moved {
-		renamed[to] = renamed[to] || find(s, from) != nil
+		renamed[to] = renamed[to] || find(old, from) != nil
 	}
 	for _, from := range slices.Sorted(maps.Keys(s.Moved)) {
 		to := s.Moved[from]
-		if find(other, to) != nil && find(other, from) == nil && other.Moved[from] == "" {
+		if find(now, to) != nil && find(now, from) == nil && other.Moved[from] == "" {
 			list = append(list, Change{Breaking, from, "", "can no longer be called by this old name of " + to})
 		}
 	}
-	for i := range other.Tools {
-		if t := &other.Tools[i]; find(s, t.Name) == nil && !renamed[t.Name] {
+	for i := range now {
+		if t := &now[i]; find(old, t.Name) == nil && !renamed[t.Name] {
 			list = append(list, Change{Additive, t.Name, "", "is new"})
 		}
 	}
 	order := []Impact{Breaking, Additive, Wording}
 	slices.SortStableFunc(list, func(a, b Change) int { return slices.Index(order, a.Impact) - slices.Index(order, b.Impact) })
 	return list
+}
+
+// parts are the tools, and the resources and prompts as if they were some: a
+// template is called by its URI, and what it reads has a type.
+func (s *Surface) parts() []Tool {
+	list := slices.Clone(s.Tools)
+	for i := range s.Resources {
+		r := &s.Resources[i]
+		list = append(list, Tool{Name: "resource " + r.URI, Title: r.Title, Description: r.Description, Input: r.Input, Output: mediaOutput(r.MIME)})
+	}
+	for i := range s.Prompts {
+		p := &s.Prompts[i]
+		list = append(list, Tool{Name: "prompt " + p.Name, Title: p.Title, Description: p.Description, Input: p.Input})
+	}
+	return list
+}
+
+// mediaOutput says in a schema's words what is read.
+func mediaOutput(media string) plan.Schema {
+	if media == "" {
+		return ""
+	}
+	b, _ := marshalPlain(map[string]string{"contentMediaType": media}) // strings always marshal
+	return plan.Schema(b)
 }
 
 // changes compares two versions of one tool.

@@ -1,6 +1,6 @@
 // Package surface compares what clients and models see of two versions of a
-// server: names, descriptions, hints and schemas of its tools. Lock files hold
-// such a surface.
+// server: names, descriptions, hints and schemas of its tools, its resources and
+// its prompts. Lock files hold such a surface.
 package surface
 
 import (
@@ -12,14 +12,35 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// Surface is what clients and models see of a server: its tools, as they are
-// listed. It is written to lock files, and compared.
+// Surface is what clients and models see of a server: its tools, resources and
+// prompts, as they are listed. It is written to lock files, and compared.
 type Surface struct {
 	Format int    `json:"format"`
 	Server string `json:"server"`
 	Tools  []Tool `json:"tools"` // in listing order
 	// Moved are names that tools had: from the old to the new.
 	Moved map[string]string `json:"moved,omitempty"`
+
+	Resources []Resource `json:"resources,omitempty"`
+	Prompts   []Prompt   `json:"prompts,omitempty"`
+}
+
+// Resource is a resource of a [Surface], or a template of many.
+type Resource struct {
+	URI         string      `json:"uri"`
+	Name        string      `json:"name"`
+	Title       string      `json:"title,omitempty"`
+	Description string      `json:"description,omitempty"`
+	MIME        string      `json:"mimeType,omitempty"`
+	Input       plan.Schema `json:"input"` // of its variables
+}
+
+// Prompt is a prompt of a [Surface].
+type Prompt struct {
+	Name        string      `json:"name"`
+	Title       string      `json:"title,omitempty"`
+	Description string      `json:"description,omitempty"`
+	Input       plan.Schema `json:"input"`
 }
 
 // Tool is one tool of a [Surface].
@@ -50,10 +71,18 @@ func Of(p *plan.Server) *Surface {
 		}
 		s.Moved[m.From] = m.To
 	}
+	for i := range p.Resources {
+		r := &p.Resources[i]
+		s.Resources = append(s.Resources, Resource{r.URI, r.Name, r.Title, r.Description, r.MIME, r.Call.Input})
+	}
+	for i := range p.Prompts {
+		m := &p.Prompts[i]
+		s.Prompts = append(s.Prompts, Prompt{m.Name, m.Title, m.Description, m.Input})
+	}
 	return s
 }
 
-// Encode writes a surface as a lock file: a line for each tool, so that changes
+// Encode writes a surface as a lock file: a line for each of its parts, so that changes
 // are read as such.
 func (s *Surface) Encode() ([]byte, error) {
 	var b bytes.Buffer
@@ -61,11 +90,31 @@ func (s *Surface) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(&b, "{\n  \"format\": %d,\n  \"server\": %s,\n  \"tools\": [", s.Format, server)
-	for i := range s.Tools {
-		line, err := marshalPlain(s.Tools[i])
+	fmt.Fprintf(&b, "{\n  \"format\": %d,\n  \"server\": %s", s.Format, server)
+	err = lines(&b, "tools", s.Tools)
+	if err == nil && len(s.Resources) > 0 {
+		err = lines(&b, "resources", s.Resources)
+	}
+	if err == nil && len(s.Prompts) > 0 {
+		err = lines(&b, "prompts", s.Prompts)
+	}
+	if err == nil && len(s.Moved) > 0 {
+		var moved []byte
+		moved, err = marshalPlain(s.Moved)
+		b.WriteString(",\n  \"moved\": ")
+		b.Write(moved)
+	}
+	b.WriteString("\n}\n")
+	return b.Bytes(), err
+}
+
+// lines writes a member that is a list, a line for each element.
+func lines[T any](b *bytes.Buffer, name string, list []T) error {
+	fmt.Fprintf(b, ",\n  %q: [", name)
+	for i := range list {
+		line, err := marshalPlain(list[i])
 		if err != nil {
-			return nil, fmt.Errorf("tool %s: %w", s.Tools[i].Name, err)
+			return fmt.Errorf("%s %d: %w", name, i, err)
 		}
 		if i > 0 {
 			b.WriteByte(',')
@@ -74,16 +123,7 @@ func (s *Surface) Encode() ([]byte, error) {
 		b.Write(line)
 	}
 	b.WriteString("\n  ]")
-	if len(s.Moved) > 0 {
-		moved, err := marshalPlain(s.Moved)
-		if err != nil {
-			return nil, err
-		}
-		b.WriteString(",\n  \"moved\": ")
-		b.Write(moved)
-	}
-	b.WriteString("\n}\n")
-	return b.Bytes(), nil
+	return nil
 }
 
 func marshalPlain(v any) ([]byte, error) {

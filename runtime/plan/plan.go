@@ -26,6 +26,8 @@ type Server struct {
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Moved        []Moved
+	Resources    []Resource
+	Prompts      []Prompt
 	Coverage     []Coverage
 }
 
@@ -154,8 +156,9 @@ type Tool struct {
 	// Internal tools are not listed and clients cannot call them: steps do.
 	Internal   bool
 	Response   Response
-	Scopes     []string // that a caller must have
-	Confirm    *Expr    // what a person is asked before a call; nil: nothing
+	Pagination *Pagination // nil: one answer is the whole result
+	Scopes     []string    // that a caller must have
+	Confirm    *Expr       // what a person is asked before a call; nil: nothing
 	Origin     Origin
 	Deprecated string // what to use instead, also said in Description; "" when it is not deprecated
 	// Method is the Go name of the tool in generated code, when the author said
@@ -424,7 +427,7 @@ func (o ExprOp) Loops() bool { return o == OpFor || o == OpForObject || o == OpF
 //	object    Args: key, value, key, value …; members with null values stay
 //	list      Args
 //	secret    the value of Secret
-//	var       the value Name of the phase: response, step, each, request or result; null when there is none
+//	var       the value Name of the phase: response, step, each, page, request or result; null when there is none
 //	for       a list of Args[2] for every element of Args[0] where Args[1] holds
 //	forobject an object of Args[2] under the key Args[3], the same way; a key twice is an error
 //	forgroups the same, with a list of the values of a key

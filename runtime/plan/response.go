@@ -70,8 +70,9 @@ type NamePair struct {
 }
 
 // Path leads to members of a value. It passes through lists without a step of
-// its own: LINE[].SKU and LINE.SKU are the same.
-type Path []PathStep
+// its own: LINE[].SKU and LINE.SKU are the same. It is no type of its own, so
+// that generated code can print it as what it is.
+type Path = []PathStep
 
 // PathStep is one step of a [Path]: a member of a name, or of any name that Glob
 // matches (* is any text); Deep looks at every depth from there.

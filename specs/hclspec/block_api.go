@@ -245,6 +245,7 @@ func apiBlock() *block {
 				},
 				close: func(p *parser, _ *head, _, target any) { p.checkInputNames(target.(*specs.Override).Inputs) },
 			},
+			paginationBlock(false),
 			responseBlock(),
 		},
 		open: func(p *parser, h *head, _ any) any {

@@ -68,7 +68,7 @@ tool "get_order" {
 				set: into(func(t *specs.Tool, s *setting) { t.Internal = s.flag })},
 			deprecatedAttr(func(target any, s *specs.Text) { target.(*specs.Tool).Deprecated = s }),
 		}, hintAttrs(func(target any) *specs.Hints { return &target.(*specs.Tool).Hints })...),
-		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), stepBlock()},
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), paginationBlock(true), stepBlock()},
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Name: h.label().Value, Range: h.rng}
 			p.broken[t] = h.broken

@@ -88,6 +88,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
 	api.Limit, api.Cache, api.Breaker, api.Bulkhead, api.Coalesce = written.Limit, written.Cache, written.Breaker, written.Bulkhead, written.Coalesce
 	api.Expose, api.Overrides, api.Response, api.ExposeAll = written.Expose, written.Overrides, written.Response, false
+	api.Paginations = written.Paginations
 	p.doc.APIs = append(p.doc.APIs, &api)
 }
 
@@ -324,12 +325,15 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 		p.toolNames[t.Name] = t.Range
 		p.doc.Tools = append(p.doc.Tools, t)
 	}
-	p.checkInputNames(t.Inputs)
-	operationAt, derived := h.seen["operation"]
+	_, derived := h.seen["operation"]
 	if len(t.Steps) > 0 {
 		if derived || t.Request != nil {
 			p.add(diag.Diagnostic{Code: "steps-and-request", Message: fmt.Sprintf("tool %q has steps, and a request or operation of its own", t.Name), Hint: "put the request into a tool of its own and call it in a step", Range: t.Steps[0].Range})
 		}
+		if t.Pagination != nil {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: "pagination is of a request; a tool of steps has none of its own", Hint: "move it to the tool that a step calls", Range: t.Pagination.Range})
+		}
+		p.checkInputNames(t.Inputs)
 		p.checkComposite(h, t)
 		return
 	}
@@ -338,23 +342,7 @@ func (p *parser) closeTool(h *head, t *specs.Tool) {
 			p.add(diag.Diagnostic{Code: "does-not-apply", Message: name + " is for tools made of steps", Hint: "add step \"name\" { … }, or remove it", Range: at})
 		}
 	}
-	if derived {
-		if t.Request != nil {
-			p.add(diag.Diagnostic{Code: "request-and-operation", Message: fmt.Sprintf("tool %q has both a request and an operation", t.Name), Hint: "keep the request to describe it by hand, or the operation to derive it", Range: t.Request.Range,
-				Notes: []diag.Note{{Message: "the operation", Range: operationAt}}})
-		}
-		if at, ok := h.seen["api"]; ok {
-			p.add(diag.Diagnostic{Code: "needless-attribute", Message: "api is known from the operation", Hint: "remove it", Range: at})
-		}
-		return
-	}
-	if t.Request == nil {
-		if !p.broken[t] {
-			p.add(diag.Diagnostic{Code: "missing-request", Message: fmt.Sprintf("tool %q says neither its request nor its operation", t.Name), Hint: `add request "GET" "/path" { … }, operation = api.NAME["id"], or steps`, Range: h.rng})
-		}
-		return
-	}
-	p.checkHandWritten(h, t)
+	p.closeCall(h, t)
 }
 
 // checkHandWritten checks the inputs of a tool described by hand against their
@@ -386,7 +374,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			used[a.Name] = used[a.Name] || a.Name != own
 			if inputs[a.Name] == nil && !h.broken {
 				used[diag.Nearest(a.Name, names)] = true // one mistake, not two
-				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("tool %q has no input %q", t.Name, a.Name), Hint: inputHint(a.Name, names), Range: a.Range})
+				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("%s has no input %q", h.title(), a.Name), Hint: inputHint(a.Name, names), Range: a.Range})
 			}
 		})
 	}
@@ -420,7 +408,10 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 		needs(x, []string{own})
 	}
 	broken := h.broken
-	requests := append(slices.Clone(t.Choices), t.Request)
+	requests := slices.Clone(t.Choices)
+	if t.Request != nil { // a prompt may do without
+		requests = append(requests, t.Request)
+	}
 	for i, r := range requests {
 		broken = broken || p.broken[r]
 		if r.When == nil && i < len(requests)-1 && !p.broken[r] {
@@ -436,7 +427,7 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 			switch {
 			case in == nil && !h.broken:
 				used[diag.Nearest(name, names)] = true
-				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but tool %q has no such input", name, t.Name), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
+				p.add(diag.Diagnostic{Code: "unknown-input", Message: fmt.Sprintf("the path takes {%s}, but %s has no such input", name, h.title()), Hint: inputHint(name, names), Range: pathRange(r, m[0], m[1])})
 			case missing(name) && r.When == nil:
 				p.add(diag.Diagnostic{Code: "optional-in-path", Message: fmt.Sprintf("the path needs {%s}, but the input is optional", name), Hint: "remove optional, or give it a default", Range: pathRange(r, m[0], m[1]),
 					Notes: []diag.Note{{Message: "the input", Range: in.Range}}})
@@ -456,6 +447,11 @@ func (p *parser) checkHandWritten(h *head, t *specs.Tool) {
 	}
 	for _, x := range shapingExprs(t.Response) {
 		inText(x, "")
+	}
+	if t.Prompt != nil {
+		for _, x := range messageExprs(t.Prompt) {
+			inText(x, "")
+		}
 	}
 	if t.Confirm != nil {
 		inText(t.Confirm, "")
@@ -562,9 +558,9 @@ func (p *parser) checkDocument() {
 			unknown(t.API.Value, t.API.Range)
 		case t.Request != nil && !p.broken[t] && len(p.lost) == 0:
 			if len(names) == 0 {
-				p.add(diag.Diagnostic{Code: "missing-api", Message: fmt.Sprintf("tool %q has no api to send its request to", t.Name), Hint: `declare one: api "name" { base_url = "https://…" }`, Range: t.Range})
+				p.add(diag.Diagnostic{Code: "missing-api", Message: fmt.Sprintf("%s has no api to send its request to", t), Hint: `declare one: api "name" { base_url = "https://…" }`, Range: t.Range})
 			} else if len(names) > 1 {
-				p.add(diag.Diagnostic{Code: "ambiguous-api", Message: fmt.Sprintf("tool %q does not say which api it belongs to", t.Name), Hint: fmt.Sprintf("add api = api.%s, one of %s", names[0], strings.Join(names, ", ")), Range: t.Range})
+				p.add(diag.Diagnostic{Code: "ambiguous-api", Message: fmt.Sprintf("%s does not say which api it belongs to", t), Hint: fmt.Sprintf("add api = api.%s, one of %s", names[0], strings.Join(names, ", ")), Range: t.Range})
 			}
 		}
 		if t.Operation != nil && p.unloaded[t.Operation.API] {

@@ -36,6 +36,8 @@ func Codes() []Code {
 		{"unknown-override", "an env block changes what does not exist"},
 		{"duplicate-api", "two APIs of one name"},
 		{"duplicate-tool", "two tools of one name"},
+		{"duplicate-resource", "two resources that are read by the same URIs"},
+		{"duplicate-prompt", "two prompts of one name"},
 		{"duplicate-input", "two inputs of one name in a tool or override"},
 
 		{"wrong-type", "a value of the wrong type"},
@@ -98,6 +100,9 @@ func Codes() []Code {
 		{"invalid-jq", "a program that jq does not accept"},
 		{"renamed-member", "warning: a path with a name that is not there any more"},
 		{"unknown-input", "no such input"},
+		{"input-nobody-gives", "an input of a resource that is no variable of its URI"},
+		{"invalid-uri", "not the URI of a resource"},
+		{"missing-block", "a block that is required is not written"},
 		{"unused-input", "warning: an input that the request does not use"},
 	}
 }

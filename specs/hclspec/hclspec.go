@@ -77,7 +77,7 @@ func newParser(ctx context.Context, r *specs.Reader, o Options, load Load) *pars
 		language: language(), functions: map[string]*signature{},
 		variables: map[string]*variable{}, locals: map[string]*local{}, lost: map[string]bool{},
 		weights: map[*specs.Node]int{}, broken: map[any]bool{}, byHand: map[string]bool{}, unloaded: map[string]bool{},
-		toolNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
+		toolNames: map[string]diag.Range{}, resources: map[string]diag.Range{}, promptNames: map[string]diag.Range{}, faulty: map[*specs.Tool]bool{}}
 	for _, f := range functionTable() {
 		p.functions[f.name] = f
 	}
@@ -185,9 +185,11 @@ type parser struct {
 	byHand    map[string]bool // APIs without an OpenAPI document
 	unloaded  map[string]bool // APIs whose document could not be read
 
-	toolNames map[string]diag.Range
-	toolStart int                  // diagnostics before the tool being decoded
-	faulty    map[*specs.Tool]bool // tools with mistakes
+	toolNames   map[string]diag.Range
+	resources   map[string]diag.Range // by uriKey
+	promptNames map[string]diag.Range
+	toolStart   int                  // diagnostics before the tool being decoded
+	faulty      map[*specs.Tool]bool // tools with mistakes
 
 	doc   *specs.Document
 	diags diag.List

@@ -26,7 +26,7 @@ func TestConformance(t *testing.T) {
 			bothServers(t, func(t *testing.T, serve serveFunc) {
 				address := freeAddress(t)
 				start(t, time.Minute, listens(address), nil, stub, "-listen", address)
-				url := serve(t, nil, "../conformance/conformance.yaml", "--base-url", "http://"+address)
+				url := serve(t, nil, "../conformance/conformance.hcl", "--base-url", "http://"+address)
 				out := t.TempDir()
 				// Its exit code counts the expected failures too: score decides.
 				stdout, stderr, _ := run(t, 5*time.Minute, append([]string{node, program, "server", "--url", url, "-o", out}, suite.flags...)...)

@@ -95,7 +95,7 @@ func (r *Result) AppendLed(b []byte, lead []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = r.Content[i].append(b)
+		b = r.Content[i].Append(b)
 	}
 	b = append(b, ']')
 	if len(r.Structured) > 0 {
@@ -160,28 +160,32 @@ func (r *Result) size() int {
 	return n
 }
 
-func (c *Content) append(b []byte) []byte {
+// Append appends the block as MCP's ContentBlock.
+func (c *Content) Append(b []byte) []byte {
 	switch c.Type {
 	case TypeImage, TypeAudio:
 		b = append(append(append(b, `{"type":"`...), c.Type...), `","data":"`...)
 		b = base64.StdEncoding.AppendEncode(b, c.Data)
 		b = AppendString(append(b, `","mimeType":`...), c.MIME)
 	case TypeResource:
-		b = AppendString(append(b, `{"type":"resource","resource":{"uri":`...), c.URI)
-		if c.MIME != "" {
-			b = AppendString(append(b, `,"mimeType":`...), c.MIME)
-		}
-		if c.Data == nil {
-			b = AppendString(append(b, `,"text":`...), c.Text)
-		} else {
-			b = base64.StdEncoding.AppendEncode(append(b, `,"blob":"`...), c.Data)
-			b = append(b, '"')
-		}
-		b = append(b, '}')
+		b = c.AppendResource(append(b, `{"type":"resource","resource":`...))
 	default:
 		b = AppendString(append(b, `{"type":"text","text":`...), c.Text)
 	}
 	return append(b, '}')
+}
+
+// AppendResource appends what a resource holds: MCP's ResourceContents.
+func (c *Content) AppendResource(b []byte) []byte {
+	b = AppendString(append(b, `{"uri":`...), c.URI)
+	if c.MIME != "" {
+		b = AppendString(append(b, `,"mimeType":`...), c.MIME)
+	}
+	if c.Data == nil {
+		return append(AppendString(append(b, `,"text":`...), c.Text), '}')
+	}
+	b = base64.StdEncoding.AppendEncode(append(b, `,"blob":"`...), c.Data)
+	return append(b, `"}`...)
 }
 
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become

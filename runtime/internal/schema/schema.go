@@ -26,6 +26,7 @@ type Validator struct {
 	schema *jsonschema.Schema
 	fast   *fast
 	fields map[string]*jsonschema.Schema // of the root that take lists or objects but no text
+	noText map[string]bool               // fields of the root that take no text
 	// byLocation finds the schema that an error speaks of; built by the first.
 	byLocation func() map[string]*jsonschema.Schema
 }
@@ -66,9 +67,13 @@ func compile(s plan.Schema, formats bool) (*Validator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	v := &Validator{schema: compiled, fast: compileFast(compiled, map[*jsonschema.Schema]*fast{}), fields: map[string]*jsonschema.Schema{}}
+	v := &Validator{schema: compiled, fast: compileFast(compiled, map[*jsonschema.Schema]*fast{}), fields: map[string]*jsonschema.Schema{}, noText: map[string]bool{}}
 	for name, field := range compiled.Properties {
-		if !allows(field, "string", 0) && (allows(field, "object", 0) || allows(field, "array", 0)) {
+		if allows(field, "string", 0) {
+			continue
+		}
+		v.noText[name] = true
+		if allows(field, "object", 0) || allows(field, "array", 0) {
 			v.fields[name] = field
 		}
 	}
@@ -85,6 +90,10 @@ func compile(s plan.Schema, formats bool) (*Validator, error) {
 	})
 	return v, nil
 }
+
+// TakesText tells whether a property of the root may be a string. What is not
+// declared may.
+func (v *Validator) TakesText(name string) bool { return !v.noText[name] }
 
 // Check returns what is wrong with a value as [args.Decode] makes it, sorted,
 // at most ten problems; nil when it conforms.

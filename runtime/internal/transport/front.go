@@ -4,7 +4,7 @@
 //
 // A message goes one way: it is read once ([decode]), its era is found from
 // what it carries, and then either answered here or by mcp-go. Calls and lists
-// of tools are answered here, from bytes to bytes, because they are the traffic;
+// are answered here, from bytes to bytes, because they are the traffic;
 // everything else goes through mcp-go's HandleMessage, whose word on versions and
 // capabilities is therefore ours. mcp-go never sees a client's id nor a
 // notification: ids are echoed byte for byte, and a cancellation could there
@@ -37,13 +37,18 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// Caller runs tools.
+// Caller runs tools, reads resources and fills in prompts.
 type Caller interface {
 	// CallTool runs a tool and appends its CallToolResult object to b, with
 	// modern members (resultType, _meta) when e asks for them. arguments are the
 	// client's bytes and may be kept. The error is [ErrUnknownTool] or nil:
 	// everything else that can go wrong is a result.
 	CallTool(ctx context.Context, who principal.Principal, tool string, arguments []byte, e Era, b []byte) ([]byte, error)
+	// ReadResource reads a resource and appends its ReadResourceResult.
+	ReadResource(ctx context.Context, who principal.Principal, uri string, e Era, b []byte) ([]byte, *Error)
+	// GetPrompt fills in a prompt and appends its GetPromptResult. arguments are
+	// the client's bytes.
+	GetPrompt(ctx context.Context, who principal.Principal, prompt string, arguments []byte, e Era, b []byte) ([]byte, *Error)
 }
 
 // ErrUnknownTool is returned for a tool that does not exist.
@@ -62,7 +67,7 @@ type Options struct {
 
 // Front answers MCP messages of one server.
 type Front struct {
-	tools    []plan.Tool
+	plan     *plan.Server
 	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
 	asks     map[string]bool             // tools that want a person's word
 	keeper   *confirm.Keeper
@@ -73,7 +78,7 @@ type Front struct {
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
 	versions struct{ http, all []string }
-	lists    [2]list // by Era
+	lists    [2][4]list // by Era and kind
 	log      *slog.Logger
 	drain    time.Duration
 	calls    int // of one client on stdio at once
@@ -84,7 +89,7 @@ type Front struct {
 
 // New returns a front for the tools of a plan.
 func New(p *plan.Server, c Caller, o Options) *Front {
-	f := &Front{tools: p.Tools, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper(), gate: o.Gate, tls: o.TLS, scopes: map[string][]string{}}
+	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper(), gate: o.Gate, tls: o.TLS, scopes: map[string][]string{}}
 	for i := range p.Tools {
 		if p.Tools[i].Confirm != nil {
 			f.asks[p.Tools[i].Name] = true
@@ -115,11 +120,15 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
 
-	// Tools are ours; only that there are some is said.
-	f.mcp = server.NewMCPServer(p.Name, p.Version,
-		server.WithToolCapabilities(false),
-		server.WithInstructions(p.Instructions),
-		server.WithTitle(p.Title))
+	// Tools, resources and prompts are ours; only that there are some is said.
+	offers := []server.ServerOption{server.WithToolCapabilities(false), server.WithInstructions(p.Instructions), server.WithTitle(p.Title)}
+	if len(p.Resources) > 0 {
+		offers = append(offers, server.WithResourceCapabilities(false, false))
+	}
+	if len(p.Prompts) > 0 {
+		offers = append(offers, server.WithPromptCapabilities(false))
+	}
+	f.mcp = server.NewMCPServer(p.Name, p.Version, offers...)
 	info := result.AppendString([]byte(`{"name":`), p.Name)
 	info = result.AppendString(append(info, `,"version":`...), p.Version)
 	if p.Title != "" {
@@ -217,13 +226,9 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if arguments.Kind() == 'n' {
 			arguments = nil
 		}
-		var who principal.Principal
+		who := f.who(ctx)
 		if f.gate != nil {
-			caller := identity.Of(ctx)
-			if caller != nil {
-				who = caller.Principal
-			}
-			if need := f.scopes[m.name]; !caller.Has(need) {
+			if need := f.scopes[m.name]; !identity.Of(ctx).Has(need) {
 				return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
 			}
 		}
@@ -241,11 +246,42 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 			return reply{head: append(q.append(appendHead(b[:0], m.id)), '}')}
 		}
 		return reply{head: append(called, '}')}
-	case methodList:
+	case methodRead:
+		if len(f.plan.Resources) == 0 {
+			break
+		}
+		if m.uri == "" {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.uri must be the URI of a resource"))
+		}
+		read, err := f.caller.ReadResource(ctx, f.who(ctx), m.uri, e, appendHead(b, m.id))
+		if err != nil {
+			return fail(err.fault())
+		}
+		return reply{head: append(read, '}')}
+	case methodPrompt:
+		if len(f.plan.Prompts) == 0 {
+			break
+		}
+		if !m.hasName || m.name == "" {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.name must be the name of a prompt"))
+		}
+		if k := m.arguments.Kind(); m.arguments != nil && k != '{' && k != 'n' {
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "params.arguments must be an object"))
+		}
+		got, err := f.caller.GetPrompt(ctx, f.who(ctx), m.name, m.arguments, e, appendHead(b, m.id))
+		if err != nil {
+			return fail(err.fault())
+		}
+		return reply{head: append(got, '}')}
+	case methodList, methodResources, methodTemplates, methodPrompts:
+		kind := listKindOf(m.method)
+		if !f.offers(kind) {
+			break
+		}
 		if k := m.cursor.Kind(); m.cursor != nil && k != 'n' && string(m.cursor) != `""` {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "the cursor is not one of this server's: the list has one page"))
 		}
-		return reply{head: appendHead(b, m.id), body: f.listResult(e), tail: "}"}
+		return reply{head: appendHead(b, m.id), body: f.listResult(kind, e), tail: "}"}
 	case "ping":
 		if e == Legacy {
 			return reply{head: append(appendHead(b, m.id), "{}}"...)}
@@ -260,6 +296,17 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		return fail(bad)
 	}
 	return reply{head: appendHead(b, m.id), body: result, tail: "}"}
+}
+
+// who is on whose behalf a request is made; nobody known where the server does
+// not ask.
+func (f *Front) who(ctx context.Context) principal.Principal {
+	if f.gate != nil {
+		if caller := identity.Of(ctx); caller != nil {
+			return caller.Principal
+		}
+	}
+	return principal.Principal{}
 }
 
 // handle gives a request to mcp-go and returns the result.

@@ -66,6 +66,30 @@ func (c *tools) CallTool(ctx context.Context, _ principal.Principal, tool string
 	return append(b, '}'), nil
 }
 
+func (c *tools) ReadResource(ctx context.Context, _ principal.Principal, uri string, e Era, b []byte) ([]byte, *Error) {
+	if uri == "x://wait" {
+		select {
+		case <-c.release:
+		case <-ctx.Done():
+			c.cancelled <- uri
+		}
+	}
+	if uri != "x://a" {
+		return b, NoResource(uri, e)
+	}
+	return append(b, `{"contents":[]}`...), nil
+}
+
+func (c *tools) GetPrompt(_ context.Context, _ principal.Principal, prompt string, arguments []byte, _ Era, b []byte) ([]byte, *Error) {
+	switch prompt {
+	case "p":
+		return append(result.AppendString(append(b, `{"messages":[],"description":`...), string(arguments)), '}'), nil
+	case "broken":
+		return b, Failed("it is down", "connect", false)
+	}
+	return b, NoPrompt(prompt)
+}
+
 func newFront(t testing.TB, o Options) (*Front, *tools) {
 	t.Helper()
 	p := &plan.Server{

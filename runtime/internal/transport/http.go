@@ -268,7 +268,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	if m.token != nil && events && m.method == methodCall {
+	if m.token != nil && events && works(m.method) {
 		f.serveWatched(w, r, &m, e, json)
 		return
 	}

@@ -12,17 +12,51 @@ import (
 // plan does not change while the server runs; the minute is for restarts.
 const listTTL = "60000"
 
-// list is the answer to tools/list, encoded on first use. There is one page:
-// the text is written once and then only copied, so a page would save nothing
-// here, and a client that does not know paging would lose tools.
+// list is the answer to a method that lists, encoded on first use. There is one
+// page: the text is written once and then only copied, so a page would save
+// nothing here, and a client that does not know paging would lose the rest.
 type list struct {
 	once   sync.Once
 	result []byte
 }
 
-// listResult returns the result of tools/list for an era.
-func (f *Front) listResult(e Era) []byte {
-	l := &f.lists[e]
+// listKind is what is listed.
+type listKind int
+
+const (
+	listTools listKind = iota
+	listResources
+	listTemplates
+	listPrompts
+)
+
+func listKindOf(method string) listKind {
+	switch method {
+	case methodResources:
+		return listResources
+	case methodTemplates:
+		return listTemplates
+	case methodPrompts:
+		return listPrompts
+	}
+	return listTools
+}
+
+// offers tells whether the server has what is listed. It has tools always, and
+// resources also when all are templates.
+func (f *Front) offers(k listKind) bool {
+	switch k {
+	case listResources, listTemplates:
+		return len(f.plan.Resources) > 0
+	case listPrompts:
+		return len(f.plan.Prompts) > 0
+	}
+	return true
+}
+
+// listResult returns the result of listing for an era.
+func (f *Front) listResult(k listKind, e Era) []byte {
+	l := &f.lists[e][k]
 	l.once.Do(func() {
 		b := append([]byte(nil), '{')
 		if e == Modern {
@@ -30,27 +64,84 @@ func (f *Front) listResult(e Era) []byte {
 			b = append(b, f.complete...)
 			b = append(b, `,"ttlMs":`+listTTL+`,"cacheScope":"public",`...)
 		}
-		b = append(b, `"tools":[`...)
-		for i := range f.tools {
-			if i > 0 {
+		b = append(append(append(b, '"'), [...]string{"tools", "resources", "resourceTemplates", "prompts"}[k]...), `":[`...)
+		first := len(b)
+		next := func() {
+			if len(b) > first {
 				b = append(b, ',')
 			}
-			b = appendTool(b, &f.tools[i], e)
+		}
+		switch k {
+		case listTools:
+			for i := range f.plan.Tools {
+				next()
+				b = appendTool(b, &f.plan.Tools[i], e)
+			}
+		case listPrompts:
+			for i := range f.plan.Prompts {
+				next()
+				b = appendPrompt(b, &f.plan.Prompts[i])
+			}
+		default:
+			for i := range f.plan.Resources {
+				if r := &f.plan.Resources[i]; r.IsTemplate() == (k == listTemplates) {
+					next()
+					b = appendResource(b, r)
+				}
+			}
 		}
 		l.result = oneLine(append(b, "]}"...))
 	})
 	return l.result
 }
 
+// appendResource appends a resource or template as a client sees it.
+func appendResource(b []byte, r *plan.Resource) []byte {
+	key := `{"uri":`
+	if r.IsTemplate() {
+		key = `{"uriTemplate":`
+	}
+	b = result.AppendString(append(b, key...), r.URI)
+	b = appendNames(append(b, ','), r.Name, r.Title, r.Description)
+	if r.MIME != "" {
+		b = result.AppendString(append(b, `,"mimeType":`...), r.MIME)
+	}
+	return append(b, '}')
+}
+
+// appendPrompt appends a prompt as a client sees it.
+func appendPrompt(b []byte, p *plan.Prompt) []byte {
+	b = appendNames(append(b, '{'), p.Name, p.Title, p.Description)
+	for i := range p.Arguments {
+		a := &p.Arguments[i]
+		if i == 0 {
+			b = append(b, `,"arguments":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = appendNames(append(b, '{'), a.Name, "", a.Description)
+		b = append(appendBool(append(b, `,"required":`...), a.Required), '}')
+		if i == len(p.Arguments)-1 {
+			b = append(b, ']')
+		}
+	}
+	return append(b, '}')
+}
+
+func appendNames(b []byte, name, title, description string) []byte {
+	b = result.AppendString(append(b, `"name":`...), name)
+	if title != "" {
+		b = result.AppendString(append(b, `,"title":`...), title)
+	}
+	if description != "" {
+		b = result.AppendString(append(b, `,"description":`...), description)
+	}
+	return b
+}
+
 // appendTool appends a tool as a client sees it.
 func appendTool(b []byte, t *plan.Tool, e Era) []byte {
-	b = result.AppendString(append(b, `{"name":`...), t.Name)
-	if t.Title != "" {
-		b = result.AppendString(append(b, `,"title":`...), t.Title)
-	}
-	if t.Description != "" {
-		b = result.AppendString(append(b, `,"description":`...), t.Description)
-	}
+	b = appendNames(append(b, '{'), t.Name, t.Title, t.Description)
 	// Schemas are the same for all: what older clients cannot read, as boolean
 	// schemas and outputs that are no objects, a plan does not have.
 	b = append(append(b, `,"inputSchema":`...), t.Input...)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -9,9 +10,58 @@ import (
 )
 
 const (
-	methodCall = "tools/call"
-	methodList = "tools/list"
+	methodCall      = "tools/call"
+	methodList      = "tools/list"
+	methodResources = "resources/list"
+	methodTemplates = "resources/templates/list"
+	methodRead      = "resources/read"
+	methodPrompts   = "prompts/list"
+	methodPrompt    = "prompts/get"
 )
+
+// works tells whether a method may take long: it may send requests.
+func works(method string) bool {
+	return method == methodCall || method == methodRead || method == methodPrompt
+}
+
+// Error is why a resource or prompt cannot be had: these have no result that
+// could say so.
+type Error struct {
+	code    int
+	message string
+	data    string
+}
+
+func (e *Error) fault() *fault { return &fault{code: e.code, message: e.message, data: e.data} }
+
+// NoResource says that no resource has a URI. Revision 2026-07-28 has no code of
+// its own for that.
+func NoResource(uri string, e Era) *Error {
+	code := mcp.RESOURCE_NOT_FOUND
+	if e == Modern {
+		code = mcp.INVALID_PARAMS
+	}
+	data := append(result.AppendString([]byte(`{"uri":`), uri), '}')
+	return &Error{code, fmt.Sprintf("there is no resource %q; resources/list and resources/templates/list name what there is", clip(uri)), string(data)}
+}
+
+// NoPrompt says that there is no prompt of a name.
+func NoPrompt(name string) *Error {
+	return &Error{mcp.INVALID_PARAMS, fmt.Sprintf("unknown prompt %q; prompts/list names the prompts there are", clip(name)), ""}
+}
+
+// Failed says why a resource or prompt that exists cannot be had, with the
+// stable word of the failure. invalid is the client's mistake.
+func Failed(message, word string, invalid bool) *Error {
+	e := &Error{mcp.INTERNAL_ERROR, message, ""}
+	if invalid {
+		e.code = mcp.INVALID_PARAMS
+	}
+	if word != "" {
+		e.data = string(append(result.AppendString([]byte(`{"code":`), word), '}'))
+	}
+	return e
+}
 
 // Era is how a client speaks. Which one it is, every request says for itself.
 type Era int
@@ -120,9 +170,9 @@ func eraOfHTTP(h header, m *message, versions []string) (Era, *fault) {
 	}
 	var want string
 	switch m.method {
-	case methodCall, "prompts/get":
+	case methodCall, methodPrompt:
 		want = m.name
-	case "resources/read":
+	case methodRead:
 		want = m.uri
 	default:
 		return Modern, nil

@@ -180,7 +180,7 @@ func (c *conn) take(line []byte) bool {
 		return true
 	case !m.isRequest():
 		return true
-	case m.method != methodCall:
+	case !works(m.method):
 		// In the order they came: what follows initialize relies on it.
 		out := c.answer(c.calls, &m, e, c.versions.all, nil)
 		if m.method == "initialize" && out.fault == nil {

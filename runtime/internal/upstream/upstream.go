@@ -192,6 +192,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	return c, nil
 }
 
+// Timeout is how long a call may take, retries included.
+func (c *Client) Timeout() time.Duration { return c.timeout }
+
 // Close closes connections that are not in use.
 func (c *Client) Close() {
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {

@@ -1,4 +1,4 @@
-// Stub is the upstream of conformance.yaml: an HTTP service with one endpoint
+// Stub is the upstream of conformance.hcl: an HTTP service with one endpoint
 // for each thing the conformance suites want a tool to do that a bridge can do.
 //
 //	go run ./testdata/conformance/stub -listen 127.0.0.1:8089
@@ -52,6 +52,10 @@ func handler() http.Handler {
 			_, _ = w.Write([]byte("It took its time."))
 		case <-r.Context().Done():
 		}
+	})
+	mux.HandleFunc("GET /data/{id}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":%q,"templateTest":true,"data":"Data for ID: %[1]s"}`, r.PathValue("id"))
 	})
 	mux.HandleFunc("POST /contact", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)

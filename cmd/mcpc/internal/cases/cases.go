@@ -9,7 +9,10 @@
 //	flags, env                        flags of the command, a K=V a line; words apart by white space
 //	diagnostics, pretty               what validate says, as lines and for people; no file: nothing
 //	tools.json                        the tools as listed, where the archive is about them
-//	NAME/call.json                    {"tool": …, "arguments": …}
+//	resources.json, templates.json,
+//	prompts.json                      the same of resources, their templates and prompts
+//	NAME/call.json                    {"tool": …, "arguments": …}, or {"resource": URI}, or
+//	                                  {"prompt": …, "arguments": …}
 //	NAME/reply, reply2 …              the raw HTTP answers in the order of these files; or
 //	                                  "hang", "close", "refuse"
 //	NAME/request                      the requests the upstream sees, exactly; "none"
@@ -142,6 +145,9 @@ func Run(t *testing.T, archive string, update bool, serve Make) {
 	}
 }
 
+// lists are the files that hold what is listed, and the methods that list it.
+var lists = [][2]string{{"tools.json", "tools/list"}, {"resources.json", "resources/list"}, {"templates.json", "resources/templates/list"}, {"prompts.json", "prompts/list"}}
+
 // run does what the archive says and returns the sections that tell of it.
 func (fs files) run(t *testing.T, s Spec, serve Make) (got files) {
 	add := func(name, text string) { got = append(got, txtar.File{Name: name, Data: []byte(text)}) }
@@ -159,9 +165,11 @@ func (fs files) run(t *testing.T, s Spec, serve Make) (got files) {
 			t.Fatalf("%s: there is no server: %v", file, got)
 		}
 	}
-	if fs.index("tools.json") >= 0 {
-		need("tools.json")
-		add("tools.json", ask(t, o.Handler, "tools/list", "{}"))
+	for _, l := range lists {
+		if fs.index(l[0]) >= 0 {
+			need(l[0])
+			add(l[0], ask(t, o.Handler, l[1], "{}"))
+		}
 	}
 	for _, f := range fs {
 		name, ok := strings.CutSuffix(f.Name, "/call.json")
@@ -170,6 +178,8 @@ func (fs files) run(t *testing.T, s Spec, serve Make) (got files) {
 		}
 		var call struct {
 			Tool      string          `json:"tool"`
+			Resource  string          `json:"resource"`
+			Prompt    string          `json:"prompt"`
 			Arguments json.RawMessage `json:"arguments"`
 		}
 		if err := json.Unmarshal(f.Data, &call); err != nil {
@@ -183,7 +193,14 @@ func (fs files) run(t *testing.T, s Spec, serve Make) (got files) {
 			}
 		}
 		u.expect(replies)
-		result := ask(t, o.Handler, "tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, call.Tool, cmp.Or(string(call.Arguments), "{}")))
+		method, params := "tools/call", fmt.Sprintf(`{"name":%q,"arguments":%s}`, cmp.Or(call.Tool, call.Prompt), cmp.Or(string(call.Arguments), "{}"))
+		switch {
+		case call.Resource != "":
+			method, params = "resources/read", fmt.Sprintf(`{"uri":%q}`, call.Resource)
+		case call.Prompt != "":
+			method = "prompts/get"
+		}
+		result := ask(t, o.Handler, method, params)
 		add(name+"/request", u.requests())
 		add(name+"/result.json", result)
 	}
@@ -200,7 +217,7 @@ func (fs files) stale(got files) (names []string) {
 			continue
 		}
 		call, _, inCall := strings.Cut(f.Name, "/")
-		made := f.Name == "diagnostics" || f.Name == "pretty" || f.Name == "tools.json" || strings.HasSuffix(f.Name, "/request") || strings.HasSuffix(f.Name, "/result.json")
+		made := f.Name == "diagnostics" || f.Name == "pretty" || slices.ContainsFunc(lists, func(l [2]string) bool { return l[0] == f.Name }) || strings.HasSuffix(f.Name, "/request") || strings.HasSuffix(f.Name, "/result.json")
 		reply := inCall && strings.HasPrefix(f.Name, call+"/reply")
 		if made && got.index(f.Name) < 0 || reply && fs.index(call+"/call.json") < 0 {
 			names = append(names, f.Name)
