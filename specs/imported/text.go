@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -208,6 +209,23 @@ func unescape(s string) string {
 	return s
 }
 
+// mediaType is a content type that a request can have: what is none is "", and
+// parameters stay when they are understood.
+func mediaType(s string) string {
+	kind, params, err := mime.ParseMediaType(s)
+	if kind, _, _ := strings.Cut(s, ";"); !plainMedia.MatchString(strings.TrimSpace(kind)) {
+		return ""
+	}
+	charset := strings.ToLower(params["charset"])
+	known := slices.Contains([]string{"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"}, charset)
+	if err != nil || len(params) > 1 || len(params) == 1 && !known {
+		return strings.TrimSpace(kind)
+	}
+	return s
+}
+
+var plainMedia = regexp.MustCompile(`^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$`)
+
 // Body reads the body of a request of this content type, "" when it is not known.
 func (r *Refs) Body(media, text string) Body {
 	kind, _, err := mime.ParseMediaType(media)
@@ -215,6 +233,7 @@ func (r *Refs) Body(media, text string) Body {
 		kind, _, _ = strings.Cut(strings.ToLower(media), ";")
 		kind = strings.TrimSpace(kind)
 	}
+	media = mediaType(media)
 	plain := kind == media // nothing but the type
 	other := func(own string) string {
 		if plain && kind == own || media == "" {
