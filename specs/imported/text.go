@@ -241,6 +241,10 @@ func (r *Refs) Body(media, text string) Body {
 		}
 		return media
 	}
+	sample := text
+	if r != nil && r.Open != "" {
+		sample = strings.NewReplacer(r.Open, "x", r.Close, "x").Replace(text)
+	}
 	switch {
 	case strings.TrimSpace(text) == "" && kind != "application/x-www-form-urlencoded":
 		return Body{}
@@ -251,14 +255,14 @@ func (r *Refs) Body(media, text string) Body {
 			}
 			return Body{Kind: "json", Media: media, Value: x}
 		}
-		if kind == "" && strings.HasPrefix(strings.TrimSpace(text), "<") {
+		if kind == "" && isXML(sample) {
 			return Body{Kind: "xml", Value: r.Text(text)}
 		}
 	case kind == "application/x-www-form-urlencoded":
 		if fields := r.Form(text); len(fields) > 0 && !strings.ContainsAny(text, "<>{") || text == "" {
 			return Body{Kind: "form", Fields: fields}
 		}
-	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
+	case (kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml")) && isXML(sample):
 		return Body{Kind: "xml", Media: other("application/xml"), Value: r.Text(text)}
 	}
 	if strings.HasPrefix(text, "data:") && strings.Contains(text[:min(len(text), 200)], ";base64,") {
