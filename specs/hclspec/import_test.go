@@ -79,6 +79,7 @@ func FuzzCurl(f *testing.F) {
 	f.Add([]byte("curl -X PUT 'http://a/b/{c}?d=${e}' -H 'X: %{if}' -d '<a>1</a>' -H 'Content-Type: text/xml'"))
 	f.Add([]byte("curl -u 'x:http://' http://a.example svc:pa55-w0rd 'http://a.{b}'"))
 	f.Add([]byte("curl -H 'Content-Type: app\xfflication/json; charset=x' -d '{\"a\": 1}' http://a.example"))
+	f.Add([]byte("curl \"https://$API_TOKEN/x\" http://b.example"))
 	fuzzImport(f, "curl", func(text []byte) (*imported.Spec, diag.List) {
 		return curl.Read(&diag.Source{Name: "in.sh", Text: text})
 	})
