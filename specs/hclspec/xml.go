@@ -250,6 +250,10 @@ func (c *xmlReader) loop(x *specs.Expr) *specs.Expr {
 			c.wrong(x.Args[1].Args[0].Range, "the text is not the same XML after every turn of this loop", "open and close elements inside of %{ for }")
 			return x
 		}
+		if !c.fragment && c.open == nil && c.root && !before.root {
+			c.wrong(x.Args[1].Args[0].Range, "XML has one root element, and this loop makes any number", "put the loop into an element")
+			return x
+		}
 	}
 	each.Args[2] = c.part(each.Args[2])
 	out := *x
