@@ -354,6 +354,14 @@ func bodyOf(res *Result) any {
 	return res.Content[0].Text
 }
 
+// ResourceScopes are the scopes that a resource wants of its reader.
+func (c caller) ResourceScopes(uri string) []string {
+	if r, _ := c.bridge.resourceOf(uri); r != nil {
+		return r.plan.Call.Scopes
+	}
+	return nil
+}
+
 // ReadResource reads a resource for a client.
 func (c caller) ReadResource(ctx context.Context, who Principal, uri string, e transport.Era, b []byte) ([]byte, *transport.Error) {
 	if c.inFlight.Add(1) > c.maxCalls {

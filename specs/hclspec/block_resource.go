@@ -19,6 +19,8 @@ func callAttrs(what, name string) []attr {
 			set: into(func(t *specs.Tool, s *setting) { t.Operation = s.op })},
 		{name: "api", kind: apiKind, standard: "the only api", doc: "the API its `request` goes to", example: "api = api.erp",
 			set: into(func(t *specs.Tool, s *setting) { t.API = s.text })},
+		{name: "scopes", kind: textsKind, doc: "scopes a caller must have (see `identity`); a prompt also wants those of the resources it may embed", example: `scopes = ["orders:read"]`,
+			set: into(func(t *specs.Tool, s *setting) { t.Scopes = s.texts })},
 	}
 }
 
