@@ -229,6 +229,7 @@ func (p *parser) adopt(sub *parser, prefix string) {
 		}
 		p.doc.APIs = append(p.doc.APIs, a)
 	}
+	p.doc.Incomplete = p.doc.Incomplete || sub.doc.Incomplete
 	for name := range sub.byHand {
 		p.byHand[prefix+name] = true
 	}
