@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -30,7 +31,7 @@ func (b *Bridge) guards() error {
 				t.limits = append(t.limits, limits[i])
 			}
 		}
-		if t.limits != nil {
+		if t.access != nil || t.limits != nil {
 			t.facts = policy.Facts(name, t.plan.Hints)
 		}
 	}
@@ -56,7 +57,10 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(), refusal *Resu
 	if !k.counts || len(k.tool.limits) == 0 {
 		return func() {}, nil
 	}
-	env := policy.Env(callerOf(ctx, k.Principal), k.tool.facts, k.args.Values)
+	if k.vars == nil {
+		k.vars = policy.Vars(callerOf(ctx, k.Principal), k.tool.facts)
+	}
+	env := &expr.Env{Args: k.args.Values, Vars: k.vars}
 	passes := make([]limit.Pass, 0, len(k.tool.limits))
 	for _, l := range k.tool.limits {
 		p, r := l.Take(ctx, env)

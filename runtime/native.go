@@ -39,8 +39,9 @@ type Call struct {
 	run    func(context.Context, *Call) *Result
 	of     string
 	agreed bool
-	counts bool      // a client made it: rate limits count it
-	judged Principal // for whom the policy was asked
+	counts bool           // a client made it: rate limits count it
+	judged Principal      // for whom the policy was asked
+	vars   map[string]any // what policies and limits know of it; nil: not made yet
 }
 
 // Handler answers calls of a tool. An error that is a [*ToolError] is shown to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -41,7 +42,10 @@ func (b *Bridge) permitted(ctx context.Context, k *Call, read bool) *Result {
 		}
 	}
 	caller := callerOf(ctx, k.Principal)
-	d := t.Decide(caller, t.Env(caller, values))
+	if k.vars == nil {
+		k.vars = policy.Vars(caller, k.tool.facts)
+	}
+	d := t.Decide(caller, &expr.Env{Args: values, Vars: k.vars})
 	if d.Allowed {
 		return nil
 	}

@@ -135,7 +135,7 @@ type tool struct {
 	calls    []*tool          // those of a composite tool's steps
 	access   *policy.Target   // what the policy says of it; nil: there is none
 	limits   []*limit.Limit   // that a client's calls of it have to pass
-	facts    map[string]any   // what the expressions of limits know of it
+	facts    map[string]any   // what policies and limits know of it
 
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through

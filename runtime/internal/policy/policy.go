@@ -215,16 +215,23 @@ func (t *Target) Env(who *identity.Caller, args map[string]any) *expr.Env {
 	if t == nil {
 		return &expr.Env{Args: args}
 	}
-	return Env(who, t.facts, args)
+	return &expr.Env{Args: args, Vars: Vars(who, t.facts)}
 }
 
-// Env is what expressions on a call know: args, caller and tool. Facts are of
-// [Facts].
-func Env(who *identity.Caller, facts, args map[string]any) *expr.Env {
-	return &expr.Env{Args: args, Vars: map[string]any{
-		"tool":   facts,
-		"caller": func() (any, error) { return callerOf(who), nil },
-	}}
+// Vars are what expressions on a call know besides args: caller and tool. Facts
+// are of [Facts]. They are one call's: the caller is written out when it is first
+// needed.
+func Vars(who *identity.Caller, facts map[string]any) map[string]any {
+	var caller map[string]any
+	return map[string]any{
+		"tool": facts,
+		"caller": func() (any, error) {
+			if caller == nil {
+				caller = callerOf(who)
+			}
+			return caller, nil
+		},
+	}
 }
 
 // Facts are what expressions know as tool.

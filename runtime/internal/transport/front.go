@@ -290,7 +290,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if k := m.cursor.Kind(); m.cursor != nil && k != 'n' && string(m.cursor) != `""` {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "the cursor is not one of this server's: the list has one page"))
 		}
-		return reply{head: appendHead(b, m.id), body: f.listFor(ctx, kind, e), tail: "}"}
+		return reply{head: appendHead(b, m.id), body: f.listFor(ctx, f.who(ctx), kind, e), tail: "}"}
 	case "ping":
 		if e == Legacy {
 			return reply{head: append(appendHead(b, m.id), "{}}"...)}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -65,14 +66,14 @@ type seen struct {
 }
 
 // listFor returns the result of listing for a caller.
-func (f *Front) listFor(ctx context.Context, k listKind, e Era) []byte {
+func (f *Front) listFor(ctx context.Context, who principal.Principal, k listKind, e Era) []byte {
 	judge, ok := f.caller.(Judge)
 	if f.plan.Policy == nil || !ok {
 		l := &f.lists[e][k]
 		l.once.Do(func() { l.result = f.encode(k, e, "public", nil) })
 		return l.result
 	}
-	tool, resource, prompt := judge.Visible(ctx, f.who(ctx))
+	tool, resource, prompt := judge.Visible(ctx, who)
 	show, n := tool, len(f.plan.Tools)
 	switch k {
 	case listResources, listTemplates:
