@@ -45,8 +45,8 @@ func (c *compilation) guards(server *plan.Server) {
 			}
 			out := plan.PolicyRule{Name: r.Name, Deny: r.Deny, Tools: values(r.Tools), Resources: values(r.Resources), Prompts: values(r.Prompts), Scopes: values(r.Scopes)}
 			out.When = c.guardExpr(r.When, about)
-			if len(c.doc.Identities) == 0 && (len(r.Scopes) > 0 || usesCaller(out.When)) {
-				c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "policy-without-identity", Message: fmt.Sprintf("rule %q is about the caller, and the spec has no identity: nobody is known", r.Name), Hint: `add identity "name" { oauth { … } }`, Range: r.Range})
+			if len(r.Scopes) > 0 || usesCaller(out.When) {
+				c.needsIdentity("rule", r.Name, r.Range)
 			}
 			server.Policy.Rules = append(server.Policy.Rules, out)
 		}
@@ -57,11 +57,21 @@ func (c *compilation) guards(server *plan.Server) {
 			about = c.named("tool", l.Tools, tools)
 		}
 		out := plan.CallLimit{Name: l.Name, Tools: values(l.Tools), Key: c.guardExpr(l.Key, about), Cost: c.guardExpr(l.Cost, about), Concurrency: l.Concurrency, Queue: c.duration(l.Queue, 0)}
+		if usesCaller(out.Key) || usesCaller(out.Cost) {
+			c.needsIdentity("rate_limit", l.Name, l.Range)
+		}
 		if l.Rate != nil {
 			rate := rateLimit(&specs.RateLimit{Rate: l.Rate, Burst: l.Burst})
 			out.Every, out.Burst = rate.Every, rate.Burst
 		}
 		server.Limits = append(server.Limits, out)
+	}
+}
+
+// needsIdentity warns of what is about callers where nobody is known.
+func (c *compilation) needsIdentity(what, name string, at diag.Range) {
+	if len(c.doc.Identities) == 0 {
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "caller-without-identity", Message: fmt.Sprintf("%s %q is about the caller, and the spec has no identity: nobody is known", what, name), Hint: `add identity "name" { oauth { … } }`, Range: at})
 	}
 }
 
