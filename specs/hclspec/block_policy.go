@@ -134,7 +134,7 @@ rate_limit "exports" {
 				set: into(func(l *specs.CallLimit, s *setting) { l.Cost = s.expr })},
 			{name: "concurrency", kind: integerKind, standard: "any number", doc: "calls that may run at once", example: "concurrency = 5",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Concurrency = s.number })},
-			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused", example: `queue = "2s"`,
+			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused; it is in flight meanwhile", example: `queue = "2s"`,
 				set: into(func(l *specs.CallLimit, s *setting) { l.Queue = s.text })},
 		},
 		open: func(p *parser, h *head, _ any) any {
