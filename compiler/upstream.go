@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/url"
@@ -256,7 +257,10 @@ func (c *compilation) authorizer(api *specs.API) *authorizer {
 	a := &authorizer{api: api, schemes: map[string]*plan.Credential{}, broken: map[string]string{}}
 	if k := api.Auth; k != nil {
 		none := noArguments(&c.diags, "auth of an api")
-		a.own = &plan.Credential{Name: api.Name, Kind: k.Kind, In: string(k.In), Param: k.Param}
+		a.own = &plan.Credential{Name: cmp.Or(k.Name, api.Name), Kind: k.Kind, In: string(k.In), Param: k.Param, OAuth: oauthClient(k)}
+		if a.own.OfCaller() {
+			c.checkCallerAuth(api)
+		}
 		if k.Value != nil {
 			a.own.Value = lowerExpr(k.Value, none)
 		}

@@ -309,12 +309,24 @@ type Scheme struct {
 
 // Credential is how an API is authenticated to, as written in HCL.
 type Credential struct {
-	Kind     string // bearer, basic, apiKey
-	In       In     // of an apiKey: header, query or cookie
-	Param    string // of an apiKey
-	Username *Expr  // of basic
-	Value    *Expr  // token, password or key
+	Name     string       // of its auth block; "" when it is written in place
+	Kind     string       // bearer, basic, apiKey, oauth2, tokenExchange, passthrough
+	In       In           // of an apiKey: header, query or cookie
+	Param    string       // of an apiKey
+	Username *Expr        // of basic
+	Value    *Expr        // token, password or key; of oauth2 and tokenExchange the client's secret or private key; nil for passthrough
+	OAuth    *OAuthClient // of oauth2 and tokenExchange
 	Range    diag.Range
+}
+
+// OAuthClient asks an authorization server for tokens.
+type OAuthClient struct {
+	TokenURL, ClientID *Text
+	Post               bool  // the secret goes into the body of the request, instead of its header
+	Alg, KeyID         *Text // of a private key; Alg nil: the client has a secret
+	Scopes             []Text
+	Audience, Resource *Text
+	SubjectType        *Text // of a tokenExchange: what kind of token the caller's is
 }
 
 // Tool is a tool written out in HCL: derived from an operation, described by

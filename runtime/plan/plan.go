@@ -118,12 +118,34 @@ type Bulkhead struct {
 
 // Credential is one way to authenticate to an upstream.
 type Credential struct {
-	Name     string // of the security scheme
-	Kind     string // "bearer", "basic" or "apiKey"
-	In       string // of an apiKey: "header", "query" or "cookie"
-	Param    string // of an apiKey: its name there
-	Username *Expr  // of basic; nil: the secret holds "user:password"
-	Value    Expr   // the token, password or key; usually a secret
+	Name     string       // of the security scheme
+	Kind     string       // "bearer", "basic" or "apiKey"; "oauth2", "tokenExchange" or "passthrough"
+	In       string       // of an apiKey: "header", "query" or "cookie"
+	Param    string       // of an apiKey: its name there
+	Username *Expr        // of basic; nil: the secret holds "user:password"
+	Value    Expr         // the token, password or key; usually a secret. For OAuth see there; of passthrough nothing
+	OAuth    *OAuthClient // of oauth2 and tokenExchange
+}
+
+// OfCaller tells whether the credential is made of the caller's own token, so
+// that what is got with it is his alone.
+func (c *Credential) OfCaller() bool { return c.Kind == "tokenExchange" || c.Kind == "passthrough" }
+
+// OAuthClient asks an authorization server for tokens: by client credentials
+// (RFC 6749, section 4.4), or by exchanging the caller's token (RFC 8693). The
+// client shows who it is by the Value of its credential: a secret, or a private
+// key in PEM form when Alg is set (RFC 7523). A Value without operation is a
+// public client.
+type OAuthClient struct {
+	TokenURL    string
+	ClientID    string
+	Post        bool   // the secret goes into the body, instead of the header
+	Alg         string // signature algorithm of the private key
+	KeyID       string // its "kid"; may be ""
+	Scopes      []string
+	Audience    string
+	Resource    string // RFC 8707
+	SubjectType string // of the caller's token, when it is exchanged (RFC 8693, section 3)
 }
 
 // Secret refers to a secret. The first source that yields a value wins.
