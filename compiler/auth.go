@@ -28,6 +28,24 @@ func oauthClient(k *specs.Credential) *plan.OAuthClient {
 	return out
 }
 
+// hmacSigning is how a credential signs requests; nil when it does not.
+func hmacSigning(k *specs.Credential) *plan.HMAC {
+	s := k.HMAC
+	if s == nil {
+		return nil
+	}
+	otherwise := func(t *specs.Text, standard string) string {
+		if t == nil {
+			return standard
+		}
+		return t.Value
+	}
+	return &plan.HMAC{
+		Algorithm: otherwise(s.Algorithm, "sha256"), Sign: values(s.Sign), Separator: otherwise(s.Separator, "\n"),
+		Header: s.Header.Str(), Prefix: s.Prefix.Str(), Encoding: otherwise(s.Encoding, "hex"), Timestamp: s.Timestamp.Str(),
+	}
+}
+
 // checkCallerAuth checks an API whose credential is made of the caller's token.
 func (c *compilation) checkCallerAuth(api *specs.API) {
 	tokens := false

@@ -257,12 +257,19 @@ func (c *compilation) authorizer(api *specs.API) *authorizer {
 	a := &authorizer{api: api, schemes: map[string]*plan.Credential{}, broken: map[string]string{}}
 	if k := api.Auth; k != nil {
 		none := noArguments(&c.diags, "auth of an api")
-		a.own = &plan.Credential{Name: cmp.Or(k.Name, api.Name), Kind: k.Kind, In: string(k.In), Param: k.Param, OAuth: oauthClient(k)}
+		a.own = &plan.Credential{Name: cmp.Or(k.Name, api.Name), Kind: k.Kind, In: string(k.In), Param: k.Param, OAuth: oauthClient(k), HMAC: hmacSigning(k)}
 		if a.own.OfCaller() {
 			c.checkCallerAuth(api)
 		}
 		if k.Value != nil {
 			a.own.Value = lowerExpr(k.Value, none)
+		}
+		if s := k.AWS; s != nil {
+			a.own.AWS = &plan.AWS{Region: s.Region.Str(), Service: s.Service.Str()}
+			if s.Session != nil {
+				x := lowerExpr(s.Session, none)
+				a.own.AWS.Session = &x
+			}
 		}
 		if k.Username != nil {
 			u := lowerExpr(k.Username, none)

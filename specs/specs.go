@@ -310,13 +310,28 @@ type Scheme struct {
 // Credential is how an API is authenticated to, as written in HCL.
 type Credential struct {
 	Name     string       // of its auth block; "" when it is written in place
-	Kind     string       // bearer, basic, apiKey, oauth2, tokenExchange, passthrough
+	Kind     string       // bearer, basic, apiKey, oauth2, tokenExchange, passthrough, awsSigV4, hmac, digest
 	In       In           // of an apiKey: header, query or cookie
 	Param    string       // of an apiKey
-	Username *Expr        // of basic
+	Username *Expr        // of basic and digest; of awsSigV4 the access key
 	Value    *Expr        // token, password or key; of oauth2 and tokenExchange the client's secret or private key; nil for passthrough
 	OAuth    *OAuthClient // of oauth2 and tokenExchange
+	AWS      *AWSSigning  // of awsSigV4
+	HMAC     *HMACSigning // of hmac
 	Range    diag.Range
+}
+
+// AWSSigning is how requests are signed for AWS.
+type AWSSigning struct {
+	Region, Service *Text
+	Session         *Expr // token of temporary credentials
+}
+
+// HMACSigning is how requests are signed with a shared key. What is nil has the
+// value that the reference says.
+type HMACSigning struct {
+	Algorithm, Separator, Header, Prefix, Encoding, Timestamp *Text
+	Sign                                                      []Text
 }
 
 // OAuthClient asks an authorization server for tokens.

@@ -119,12 +119,46 @@ type Bulkhead struct {
 // Credential is one way to authenticate to an upstream.
 type Credential struct {
 	Name     string       // of the security scheme
-	Kind     string       // "bearer", "basic" or "apiKey"; "oauth2", "tokenExchange" or "passthrough"
+	Kind     string       // "bearer", "basic" or "apiKey"; "oauth2", "tokenExchange", "passthrough", "awsSigV4", "hmac" or "digest"
 	In       string       // of an apiKey: "header", "query" or "cookie"
 	Param    string       // of an apiKey: its name there
-	Username *Expr        // of basic; nil: the secret holds "user:password"
+	Username *Expr        // of basic; nil: the secret holds "user:password". Also of digest; of awsSigV4 the access key
 	Value    Expr         // the token, password or key; usually a secret. For OAuth see there; of passthrough nothing
 	OAuth    *OAuthClient // of oauth2 and tokenExchange
+	AWS      *AWS         // of awsSigV4
+	HMAC     *HMAC        // of hmac
+}
+
+// Exprs are the expressions of a credential.
+func (c *Credential) Exprs() []*Expr {
+	list := []*Expr{}
+	if c.Username != nil {
+		list = append(list, c.Username)
+	}
+	if c.Value.Op != "" {
+		list = append(list, &c.Value)
+	}
+	if c.AWS != nil && c.AWS.Session != nil {
+		list = append(list, c.AWS.Session)
+	}
+	return list
+}
+
+// AWS signs requests by AWS Signature Version 4.
+type AWS struct {
+	Region, Service string
+	Session         *Expr // token of temporary credentials; nil: none
+}
+
+// HMAC signs requests with a shared key.
+type HMAC struct {
+	Algorithm string   // "sha256", "sha1" or "sha512"
+	Sign      []string // what is signed, in order: "timestamp" (seconds since 1970), "method", "host", "path", "query", "body"
+	Separator string   // between those
+	Header    string   // that holds the signature
+	Prefix    string   // of its value
+	Encoding  string   // "hex" or "base64"
+	Timestamp string   // header that holds the timestamp; "" for none
 }
 
 // OfCaller tells whether the credential is made of the caller's own token, so

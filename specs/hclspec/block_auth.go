@@ -92,7 +92,7 @@ func authBlock() *block {
 	}
 	return &block{
 		name: "auth", label: "name", labelDoc: "referred to as `auth.name`",
-		doc: "A way to authenticate to APIs, for `auth` of an `api`: with a token of an authorization server (`oauth2`), with a token made from the caller's (`token_exchange`), or with the caller's own (`passthrough`). One way per block; several APIs may use it, each with tokens of its own.\n\n" +
+		doc: "A way to authenticate to APIs, for `auth` of an `api`: with a token of an authorization server (`oauth2`), with a token made from the caller's (`token_exchange`), with the caller's own (`passthrough`), by signing requests (`aws_sigv4`, `hmac`), or by answering challenges (`digest`). One way per block; several APIs may use it, each with tokens of its own.\n\n" +
 			"A token goes to the API alone, not along redirects to another host. It is kept until shortly before it expires, and asked for once however many calls wait for it. When the API refuses a kept token with 401, a new one is got and the request is sent once more; 401 means that nothing was done. When there is no token the call fails with the code `credential`, and nothing is sent to the API.",
 		example: `auth "erp" {
   oauth2 {
@@ -162,6 +162,76 @@ api "erp" {
 					set: client(func(c *specs.OAuthClient, s *setting) { c.SubjectType = s.text })}),
 				open: open("token_exchange"), close: closeAsk("tokenExchange"),
 			},
+			signer("aws_sigv4", "awsSigV4", "Signs requests for AWS, and for services that understand its Signature Version 4. The time of this machine has to be right.", `auth "aws" {
+  aws_sigv4 {
+    access_key = env("AWS_ACCESS_KEY_ID")
+    secret_key = env("AWS_SECRET_ACCESS_KEY")
+    region     = "eu-central-1"
+    service    = "execute-api"
+  }
+}
+
+api "orders" {
+  base_url = "https://a1b2c3.execute-api.eu-central-1.amazonaws.com/prod"
+  auth     = auth.aws
+}`,
+				attr{name: "access_key", kind: secretKind, required: true, quiet: true, doc: "id of the key", example: `access_key = env("AWS_ACCESS_KEY_ID")`,
+					set: into(func(c *specs.Credential, s *setting) { c.Username = s.expr })},
+				attr{name: "secret_key", kind: secretKind, required: true, doc: "the key", example: `secret_key = env("AWS_SECRET_ACCESS_KEY")`,
+					set: into(func(c *specs.Credential, s *setting) { c.Value = s.expr })},
+				attr{name: "session_token", kind: secretKind, doc: "of temporary keys; when the variable is not set, none is sent", example: `session_token = env("AWS_SESSION_TOKEN")`,
+					set: into(func(c *specs.Credential, s *setting) { aws(c).Session = s.expr })},
+				attr{name: "region", kind: textKind, required: true, doc: "the region", example: `region = "eu-central-1"`, check: checkAWSWord,
+					set: into(func(c *specs.Credential, s *setting) { aws(c).Region = s.text })},
+				attr{name: "service", kind: textKind, required: true, doc: "the service, as AWS calls it in signatures", example: `service = "execute-api"`, check: checkAWSWord,
+					set: into(func(c *specs.Credential, s *setting) { aws(c).Service = s.text })},
+			),
+			signer("hmac", "hmac", "Signs requests with a key that both sides know. What is signed are the parts that `sign` lists, joined by `separator`, as they are sent.", `auth "partner" {
+  hmac {
+    key       = env("PARTNER_KEY")
+    sign      = ["timestamp", "method", "path", "body"]
+    header    = "X-Signature"
+    timestamp = "X-Timestamp"
+  }
+}
+
+api "partner" {
+  base_url = "https://partner.example/api"
+  auth     = auth.partner
+}`,
+				attr{name: "key", kind: secretKind, required: true, doc: "the key", example: `key = env("PARTNER_KEY")`,
+					set: into(func(c *specs.Credential, s *setting) { c.Value = s.expr })},
+				attr{name: "sign", kind: textsKind, required: true, words: signedParts, doc: "what is signed: `timestamp` (seconds since 1970), `method`, `host`, `path` and `query` (both encoded, the latter without `?`), `body`", example: `sign = ["timestamp", "method", "path", "body"]`,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Sign = s.texts })},
+				attr{name: "header", kind: textKind, required: true, doc: "the header of the signature", example: `header = "X-Signature"`, check: checkSignatureHeader,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Header = s.text })},
+				attr{name: "prefix", kind: textKind, standard: "none", doc: "what stands before the signature there", example: `prefix = "sha256="`, check: checkFieldText,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Prefix = s.text })},
+				attr{name: "timestamp", kind: textKind, standard: "none", doc: "the header of the timestamp", example: `timestamp = "X-Timestamp"`, check: checkSignatureHeader,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Timestamp = s.text })},
+				attr{name: "algorithm", kind: textKind, standard: "`\"sha256\"`", words: []string{"sha256", "sha512", "sha1"}, doc: "the hash", example: `algorithm = "sha512"`,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Algorithm = s.text })},
+				attr{name: "encoding", kind: textKind, standard: "`\"hex\"`", words: []string{"hex", "base64"}, doc: "how the signature is written", example: `encoding = "base64"`,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Encoding = s.text })},
+				attr{name: "separator", kind: textKind, standard: "`\"\\n\"`", doc: "between the parts", example: `separator = ""`,
+					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Separator = s.text })},
+			),
+			signer("digest", "digest", "Answers the challenges of HTTP digest authentication (RFC 7616: SHA-512/256, SHA-256 and MD5, with `auth`). The first request is sent twice; a refused password is not tried again.", `auth "camera" {
+  digest {
+    username = "operator"
+    password = env("CAMERA_PASSWORD")
+  }
+}
+
+api "camera" {
+  base_url = "https://camera.example/cgi"
+  auth     = auth.camera
+}`,
+				attr{name: "username", kind: secretKind, required: true, quiet: true, doc: "the user", example: `username = "operator"`,
+					set: into(func(c *specs.Credential, s *setting) { c.Username = s.expr })},
+				attr{name: "password", kind: secretKind, required: true, doc: "his password", example: `password = env("CAMERA_PASSWORD")`,
+					set: into(func(c *specs.Credential, s *setting) { c.Value = s.expr })},
+			),
 		},
 		open: func(p *parser, h *head, _ any) any {
 			name := h.label().Value
@@ -184,9 +254,73 @@ api "erp" {
 			if len(t.kinds) > 1 {
 				message = h.title() + " says several ways to authenticate: " + strings.Join(t.kinds, " and ")
 			}
-			p.add(diag.Diagnostic{Code: "auth-kind", Message: message, Hint: "write oauth2 { … }, token_exchange { … } or passthrough = true; for another way, another auth", Range: h.rng})
+			p.add(diag.Diagnostic{Code: "auth-kind", Message: message, Hint: "write oauth2, token_exchange, aws_sigv4, hmac or digest { … }, or passthrough = true; for another way, another auth", Range: h.rng})
 		},
 	}
+}
+
+// signedParts are what a signature can be over.
+var signedParts = []string{"timestamp", "method", "host", "path", "query", "body"}
+
+// signer is the block of a credential that signs requests.
+func signer(name, kind, doc, example string, attrs ...attr) *block {
+	return &block{
+		name: name, once: true, doc: doc, example: example, attrs: attrs,
+		open: func(_ *parser, _ *head, parent any) any {
+			t := parent.(*authTarget)
+			t.kinds = append(t.kinds, name)
+			t.cred.Kind = kind
+			return t.cred
+		},
+		close: func(p *parser, h *head, _, target any) {
+			c := target.(*specs.Credential)
+			if c.HMAC == nil || h.broken || h.failed {
+				return
+			}
+			signed := slices.ContainsFunc(c.HMAC.Sign, func(t specs.Text) bool { return t.Value == "timestamp" })
+			switch {
+			case len(c.HMAC.Sign) == 0:
+				p.add(diag.Diagnostic{Code: "invalid-value", Message: "sign is empty: such a signature is the same for all requests", Hint: `for example sign = ["timestamp", "method", "path", "body"]`, Range: h.seen["sign"]})
+			case signed && c.HMAC.Timestamp == nil:
+				p.add(diag.Diagnostic{Code: "missing-attribute", Message: "the timestamp is signed, and the request does not say it", Hint: `add timestamp = "X-Timestamp"`, Range: h.seen["sign"]})
+			}
+		},
+	}
+}
+
+func aws(c *specs.Credential) *specs.AWSSigning {
+	if c.AWS == nil {
+		c.AWS = &specs.AWSSigning{}
+	}
+	return c.AWS
+}
+
+func hmacOf(c *specs.Credential) *specs.HMACSigning {
+	if c.HMAC == nil {
+		c.HMAC = &specs.HMACSigning{}
+	}
+	return c.HMAC
+}
+
+func checkAWSWord(s string) (problem, advice string) {
+	if s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		return fmt.Sprintf("cannot be %q", s), "write it as AWS does: lower-case letters, digits and -"
+	}
+	return "", ""
+}
+
+func checkSignatureHeader(s string) (problem, advice string) {
+	if !isToken(s) || strings.EqualFold(s, "host") || strings.EqualFold(s, "cookie") || len(s) > 8 && strings.EqualFold(s[:8], "content-") {
+		return fmt.Sprintf("cannot be %q", s), "name a header of its own, or Authorization"
+	}
+	return "", ""
+}
+
+func checkFieldText(s string) (problem, advice string) {
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Sprintf("cannot be %q", s), "a header holds letters of ASCII, without line ends"
+	}
+	return "", ""
 }
 
 // checkScope accepts a scope token (RFC 6749, section 3.3).

@@ -21,10 +21,12 @@ import (
 // credential is one way to authenticate, ready to be evaluated.
 type credential struct {
 	plan.Credential
-	user   expr.Func // nil: the value holds both
-	secret expr.Func
-	from   string         // what has to be set: "environment variable X"
-	tokens *tokens.Tokens // of oauth2 and tokenExchange
+	user    expr.Func // nil: the value holds both
+	secret  expr.Func
+	from    string         // what has to be set: "environment variable X"
+	tokens  *tokens.Tokens // of oauth2 and tokenExchange
+	digest  *tokens.Digest // of digest
+	session expr.Func      // of awsSigV4; nil mostly
 }
 
 // newCredential makes a credential ready. Tokens are asked for through what via
@@ -35,6 +37,9 @@ func newCredential(p plan.Credential, via func(address string) http.RoundTripper
 	case p.Kind == "bearer", p.Kind == "basic":
 	case p.Kind == "passthrough":
 		return c, nil
+	case p.Kind == "hmac" && p.HMAC != nil, p.Kind == "awsSigV4" && p.AWS != nil && p.Username != nil:
+	case p.Kind == "digest" && p.Username != nil:
+		c.digest = tokens.NewDigest()
 	case (p.Kind == "oauth2" || p.Kind == "tokenExchange") && p.OAuth != nil:
 		var err error
 		if c.tokens, err = tokens.New(*p.OAuth, via(p.OAuth.TokenURL)); err != nil {
@@ -57,6 +62,12 @@ func newCredential(p plan.Credential, via func(address string) http.RoundTripper
 			return nil, err
 		}
 		sources = appendSources(sources, p.Username)
+	}
+	if p.AWS != nil && p.AWS.Session != nil {
+		if c.session, err = expr.Compile(*p.AWS.Session); err != nil {
+			return nil, err
+		}
+		sources = appendSources(sources, p.AWS.Session)
 	}
 	c.from = strings.Join(sources, " and ")
 	return c, nil
@@ -130,7 +141,9 @@ type auth struct {
 	names   []string
 	missing [][]lack // of each alternative that could not be used
 	items   []item
-	secrets []string // everything that must not be shown
+	signers []tokens.Signer // of the complete request
+	login   *tokens.Login   // one of the signers, which answers challenges; nil mostly
+	secrets []string        // everything that must not be shown
 }
 
 // item is one thing that is added to a request.
@@ -353,9 +366,12 @@ func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, 
 			continue
 		}
 		var err error
-		if c.tokens != nil || c.Kind == "passthrough" {
+		switch c.Kind {
+		case "oauth2", "tokenExchange", "passthrough":
 			err = k.addToken(ctx, a, c)
-		} else {
+		case "awsSigV4", "hmac", "digest":
+			err = k.addSigner(a, c)
+		default:
 			err = a.add(c, &k.env)
 		}
 		if f, ok := errors.AsType[*Failure](err); ok {

@@ -103,15 +103,15 @@ func (k *call) noToken(ctx context.Context, c *credential, err error) *Failure {
 	return f
 }
 
-// renew gets new tokens, once per call, for those that were kept and that the
-// upstream refused with 401. By that status it says that the request was not
+// renew answers a refusal with 401, once per call: with new tokens for those that
+// were kept, or with what the upstream challenges for. By that status it says that the request was not
 // carried out (RFC 9110, section 15.5.2), so any may be sent again.
-func (k *call) renew(ctx context.Context) bool {
+func (k *call) renew(ctx context.Context, a *Answer) bool {
 	if k.renewed {
 		return false
 	}
 	k.renewed = true
-	renewed := false
+	renewed := k.sent.login != nil && k.sent.login.Take(k.req.URL.Host, a.Header)
 	for i := range k.sent.items {
 		it := &k.sent.items[i]
 		if it.tokens == nil || it.fresh {

@@ -321,7 +321,7 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 			if err != nil {
 				return nil, err
 			}
-			if a.Status == http.StatusUnauthorized && k.renew(callCtx) {
+			if a.Status == http.StatusUnauthorized && k.renew(callCtx, a) {
 				continue
 			}
 			if c.watch != nil {
