@@ -88,6 +88,7 @@ type API struct {
 	Breaker        *Breaker
 	Bulkhead       *Bulkhead
 	Coalesce       *Flag
+	TLS            *ClientTLS
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
@@ -224,6 +225,15 @@ type Extension struct {
 type SchemeUse struct {
 	Scheme string
 	Scopes []string
+}
+
+// ClientTLS is how an encrypted connection to an API is made. Paths are ready to
+// be opened.
+type ClientTLS struct {
+	CA, Cert, Key *Text
+	ServerName    *Text
+	MinVersion    *Text // "1.2" or "1.3"
+	Range         diag.Range
 }
 
 // ServerURL is an entry of an OpenAPI `servers` list with its variables already

@@ -71,6 +71,7 @@ type Upstream struct {
 	Cache          *Cache
 	Breaker        *Breaker
 	Bulkhead       *Bulkhead
+	TLS            *ClientTLS
 	Coalesce       bool // concurrent identical GET requests of a caller are made once
 }
 
@@ -114,6 +115,16 @@ type Breaker struct {
 type Bulkhead struct {
 	Concurrency int
 	Queue       time.Duration
+}
+
+// ClientTLS is how encrypted connections to an upstream are made. Files are in
+// PEM form; "" is none.
+type ClientTLS struct {
+	CA         string // authorities that are trusted instead of the system's
+	Cert       string // that is shown to the upstream
+	Key        string // of Cert
+	ServerName string // that its certificate must have; "" is its host
+	MinVersion string // "1.2" or "1.3"
 }
 
 // Credential is one way to authenticate to an upstream.

@@ -134,6 +134,9 @@ func (k *call) renew(ctx context.Context, a *Answer) bool {
 // via returns what token requests to an address are sent through: its host is
 // one that the plan names.
 func (c *Client) via(address string) http.RoundTripper {
+	if c.transport != nil {
+		return c.transport // the one of Options
+	}
 	var g guard
 	if u, err := url.Parse(address); err == nil {
 		g.allow(u.Hostname())

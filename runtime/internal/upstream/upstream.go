@@ -69,6 +69,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Secret resolves a secret, at every use. An error means that there is none.
 	Secret func(plan.Secret) (string, error)
+	// ReadFile reads the files of the plan's TLS; nil is [os.ReadFile].
+	ReadFile func(string) ([]byte, error)
 	// Redact replaces secrets in text that came from an upstream and goes into
 	// an error, besides those that were sent with the call itself. May be nil.
 	Redact func(string) string
@@ -177,15 +179,14 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		c.credentials[p.Name] = cred
 		c.personal = c.personal || p.OfCaller()
 	}
-	c.transport = c.dialing(g)
+	if c.transport == nil {
+		c.transport = secure(c.dialing(g), u.TLS, o.ReadFile)
+	}
 	return c, nil
 }
 
 // dialing is a transport to the hosts that g allows.
-func (c *Client) dialing(g guard) http.RoundTripper {
-	if c.transport != nil {
-		return c.transport // the one of Options
-	}
+func (c *Client) dialing(g guard) *http.Transport {
 	dialer := &net.Dialer{Timeout: c.connect, KeepAlive: 30 * time.Second, Control: g.control}
 	return &http.Transport{
 		DialContext:         dialer.DialContext,
