@@ -88,7 +88,7 @@ func (b *Bridge) pages(ctx context.Context, k *Call) *Result {
 	var (
 		list paging.List
 		last *upstream.Answer
-		by   *sending // what it answered
+		by   *sending     // what it answered
 		rest paging.Place // where to go on, when more
 		more bool
 		note string
