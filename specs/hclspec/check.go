@@ -40,6 +40,9 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 		// second mistake.
 		written.BaseURL = &specs.Text{Value: "https://wrong.invalid", Range: h.rng}
 	}
+	if s := written.TLS; s != nil && written.BaseURL != nil && strings.HasPrefix(written.BaseURL.Value, "http:") {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s is called without encryption: tls says nothing", h.title()), Hint: "use https:// in base_url, or remove tls", Range: s.Range})
+	}
 	if t.openapi == nil {
 		for _, o := range t.overlays {
 			p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s has no OpenAPI document to overlay", h.title()), Hint: "add openapi, or remove overlay", Range: o.Range})
