@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/url"
@@ -54,6 +55,12 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 	}
 	if b := api.Bulkhead; b != nil && b.Concurrency > 0 {
 		u.Bulkhead = &plan.Bulkhead{Concurrency: b.Concurrency, Queue: c.duration(b.Queue, 0)}
+	}
+	if t := api.TLS; t != nil {
+		u.TLS = &plan.ClientTLS{CA: t.CA.Str(), Cert: t.Cert.Str(), Key: t.Key.Str(), ServerName: t.ServerName.Str(), MinVersion: "1.2"}
+		if t.MinVersion != nil {
+			u.TLS.MinVersion = t.MinVersion.Value
+		}
 	}
 	u.Coalesce = api.Coalesce != nil && api.Coalesce.Value
 	for _, h := range api.Headers {
@@ -256,9 +263,19 @@ func (c *compilation) authorizer(api *specs.API) *authorizer {
 	a := &authorizer{api: api, schemes: map[string]*plan.Credential{}, broken: map[string]string{}}
 	if k := api.Auth; k != nil {
 		none := noArguments(&c.diags, "auth of an api")
-		a.own = &plan.Credential{Name: api.Name, Kind: k.Kind, In: string(k.In), Param: k.Param}
+		a.own = &plan.Credential{Name: cmp.Or(k.Name, api.Name), Kind: k.Kind, In: string(k.In), Param: k.Param, OAuth: oauthClient(k), HMAC: hmacSigning(k)}
+		if a.own.OfCaller() {
+			c.checkCallerAuth(api)
+		}
 		if k.Value != nil {
 			a.own.Value = lowerExpr(k.Value, none)
+		}
+		if s := k.AWS; s != nil {
+			a.own.AWS = &plan.AWS{Region: s.Region.Str(), Service: s.Service.Str()}
+			if s.Session != nil {
+				x := lowerExpr(s.Session, none)
+				a.own.AWS.Session = &x
+			}
 		}
 		if k.Username != nil {
 			u := lowerExpr(k.Username, none)

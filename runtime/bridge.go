@@ -58,7 +58,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			moved.BaseURL = strings.TrimRight(base, "/")
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, Watch: b.watch(), Transport: o.Transport})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}

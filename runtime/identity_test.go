@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -247,5 +248,86 @@ func TestTLS(t *testing.T) {
 	p.TLS = &plan.Certificate{Cert: "server.pem", Key: "ca.pem"}
 	if _, err := New(p, Options{ReadFile: read}); err == nil {
 		t.Error("a certificate without its key")
+	}
+}
+
+// The token that a caller shows is exchanged for one of the API's, or passed on
+// where the plan says so; who shows another credential has none to be exchanged.
+func TestCallerTokenUpstream(t *testing.T) {
+	var seen []string // what the API was called with
+	login := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/introspect":
+			_, _ = io.WriteString(w, `{"active":true,"iss":"http://`+r.Host+`","aud":"https://mcp.example/mcp","sub":"`+r.PostFormValue("token")[:3]+`","exp":`+strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)+`}`)
+		case "/token":
+			_, _ = io.WriteString(w, `{"access_token":"for-`+r.PostFormValue("subject_token")+`","token_type":"Bearer","expires_in":60}`)
+		}
+	}))
+	defer login.Close()
+	base := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = append(seen, r.Header.Get("Authorization"))
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"title":"x"}`)
+	})
+	for kind, want := range map[string]string{
+		"tokenExchange": "Bearer for-ann-s3cr3t, Bearer for-bob-s3cr3t",
+		"passthrough":   "Bearer ann-s3cr3t, Bearer bob-s3cr3t",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			seen = nil
+			p := library(base)
+			hash := sha256.Sum256([]byte("k"))
+			p.Identities = []plan.Identity{
+				{Name: "people", OAuth: &plan.OAuth{Issuer: login.URL, Audience: []string{"https://mcp.example/mcp"}, Subject: "sub",
+					Introspection: &plan.Introspection{URL: login.URL + "/introspect", ClientID: "mcpc", Secret: &plan.Secret{Name: "i", Env: []string{"I"}}}}},
+				{Name: "machines", Keys: &plan.APIKeys{Header: "X-Api-Key", Keys: []plan.APIKey{{Name: "ci", Hash: hex.EncodeToString(hash[:])}}}},
+			}
+			c := plan.Credential{Name: "caller", Kind: kind}
+			if kind == "tokenExchange" {
+				c.OAuth = &plan.OAuthClient{TokenURL: login.URL + "/token", ClientID: "mcpc", SubjectType: "urn:ietf:params:oauth:token-type:access_token"}
+			}
+			p.Upstreams[0].Credentials = []plan.Credential{c}
+			for i := range p.Tools {
+				p.Tools[i].Request.Security = [][]string{{"caller"}}
+			}
+			var log logged
+			s, err := New(p, Options{Logger: log.logger(), Getenv: env("I", "s3cr3t-i")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			web := httptest.NewServer(s.Handler())
+			defer web.Close()
+			call := func(header, value string) string {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(callBook))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("Accept", "application/json, text/event-stream")
+				r.Header.Set(header, value)
+				res, err := web.Client().Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				text, _ := io.ReadAll(res.Body)
+				return string(text)
+			}
+			for _, token := range []string{"ann-s3cr3t", "bob-s3cr3t"} {
+				if text := call("Authorization", "Bearer "+token); !strings.Contains(text, `"title":"x"`) {
+					t.Errorf("%s: %s", token, text)
+				}
+			}
+			if text := call("X-Api-Key", "k"); !strings.Contains(text, "this caller has none") {
+				t.Errorf("with a key: %s", text)
+			}
+			if got := strings.Join(seen, ", "); got != want {
+				t.Errorf("the API was called with %s, want %s", got, want)
+			}
+			if strings.Contains(log.String(), "s3cr3t") {
+				t.Errorf("the log: %s", log.String())
+			}
+		})
 	}
 }

@@ -98,6 +98,7 @@ type API struct {
 	Breaker        *Breaker
 	Bulkhead       *Bulkhead
 	Coalesce       *Flag
+	TLS            *ClientTLS
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
@@ -236,6 +237,15 @@ type SchemeUse struct {
 	Scopes []string
 }
 
+// ClientTLS is how an encrypted connection to an API is made. Paths are ready to
+// be opened.
+type ClientTLS struct {
+	CA, Cert, Key *Text
+	ServerName    *Text
+	MinVersion    *Text // "1.2" or "1.3"
+	Range         diag.Range
+}
+
 // ServerURL is an entry of an OpenAPI `servers` list with its variables already
 // replaced by their defaults (or by what the author gave).
 type ServerURL struct {
@@ -319,12 +329,39 @@ type Scheme struct {
 
 // Credential is how an API is authenticated to, as written in HCL.
 type Credential struct {
-	Kind     string // bearer, basic, apiKey
-	In       In     // of an apiKey: header, query or cookie
-	Param    string // of an apiKey
-	Username *Expr  // of basic
-	Value    *Expr  // token, password or key
+	Name     string       // of its auth block; "" when it is written in place
+	Kind     string       // bearer, basic, apiKey, oauth2, tokenExchange, passthrough, awsSigV4, hmac, digest
+	In       In           // of an apiKey: header, query or cookie
+	Param    string       // of an apiKey
+	Username *Expr        // of basic and digest; of awsSigV4 the access key
+	Value    *Expr        // token, password or key; of oauth2 and tokenExchange the client's secret or private key; nil for passthrough
+	OAuth    *OAuthClient // of oauth2 and tokenExchange
+	AWS      *AWSSigning  // of awsSigV4
+	HMAC     *HMACSigning // of hmac
 	Range    diag.Range
+}
+
+// AWSSigning is how requests are signed for AWS.
+type AWSSigning struct {
+	Region, Service *Text
+	Session         *Expr // token of temporary credentials
+}
+
+// HMACSigning is how requests are signed with a shared key. What is nil has the
+// value that the reference says.
+type HMACSigning struct {
+	Algorithm, Separator, Header, Prefix, Encoding, Timestamp *Text
+	Sign                                                      []Text
+}
+
+// OAuthClient asks an authorization server for tokens.
+type OAuthClient struct {
+	TokenURL, ClientID *Text
+	Post               bool  // the secret goes into the body of the request, instead of its header
+	Alg, KeyID         *Text // of a private key; Alg nil: the client has a secret
+	Scopes             []Text
+	Audience, Resource *Text
+	SubjectType        *Text // of a tokenExchange: what kind of token the caller's is
 }
 
 // Tool is a tool written out in HCL: derived from an operation, described by

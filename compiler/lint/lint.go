@@ -42,6 +42,7 @@ func Rules() []Rule {
 		{"instructions", "a text of a foreign document that tells the model what to do"},
 		{"invisible-text", "characters or comments that people do not see and models read"},
 		{"raw-xml", "a value that is sent as XML and not escaped"},
+		{"passthrough", "an API that gets the token of the caller as it is"},
 		{"cleartext-credential", "a credential sent over http:// to another machine"},
 	}
 }
@@ -71,6 +72,7 @@ func Check(doc *specs.Document, p *plan.Server, l Limits) diag.List {
 	}
 	c.raw()
 	c.credentials()
+	c.passthrough()
 	c.found.Sort()
 	return c.found
 }

@@ -244,6 +244,15 @@ func (c *checker) overridden(t *plan.Tool) bool {
 	return false
 }
 
+// passthrough looks for APIs that get the token of the caller as it is.
+func (c *checker) passthrough() {
+	for _, api := range c.doc.APIs {
+		if k := api.Auth; k != nil && k.Kind == "passthrough" {
+			c.say("passthrough", k.Range, "api "+api.Name+" gets the token that the caller meant for this server, and can use it as he could", "exchange it for one of the API's own: token_exchange { … }")
+		}
+	}
+}
+
 // credentials looks for secrets that go over the network in clear.
 func (c *checker) credentials() {
 	for i := range c.plan.Upstreams {

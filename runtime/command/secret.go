@@ -60,8 +60,9 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 	for i := range p.Upstreams {
 		u := &p.Upstreams[i]
 		for j := range u.Credentials {
-			note(u.Credentials[j].Username)
-			note(&u.Credentials[j].Value)
+			for _, e := range u.Credentials[j].Exprs() {
+				note(e)
+			}
 		}
 		params(u.Headers)
 	}
@@ -104,9 +105,11 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 		u := &p.Upstreams[i]
 		for j := range u.Credentials {
 			c := &u.Credentials[j]
-			for _, s := range append(secretsIn(c.Username), secretsIn(&c.Value)...) {
-				if info := secret(s, o); !info.Set {
-					missing[u.Name+" "+c.Name] = append(missing[u.Name+" "+c.Name], info.Source())
+			for _, e := range c.Exprs() {
+				for _, s := range secretsIn(e) {
+					if info := secret(s, o); !info.Set {
+						missing[u.Name+" "+c.Name] = append(missing[u.Name+" "+c.Name], info.Source())
+					}
 				}
 			}
 		}

@@ -73,6 +73,7 @@ type Upstream struct {
 	Cache          *Cache
 	Breaker        *Breaker
 	Bulkhead       *Bulkhead
+	TLS            *ClientTLS
 	Coalesce       bool // concurrent identical GET requests of a caller are made once
 }
 
@@ -118,14 +119,80 @@ type Bulkhead struct {
 	Queue       time.Duration
 }
 
+// ClientTLS is how encrypted connections to an upstream are made. Files are in
+// PEM form; "" is none.
+type ClientTLS struct {
+	CA         string // authorities that are trusted instead of the system's
+	Cert       string // that is shown to the upstream
+	Key        string // of Cert
+	ServerName string // that its certificate must have; "" is its host
+	MinVersion string // "1.2" or "1.3"
+}
+
 // Credential is one way to authenticate to an upstream.
 type Credential struct {
-	Name     string // of the security scheme
-	Kind     string // "bearer", "basic" or "apiKey"
-	In       string // of an apiKey: "header", "query" or "cookie"
-	Param    string // of an apiKey: its name there
-	Username *Expr  // of basic; nil: the secret holds "user:password"
-	Value    Expr   // the token, password or key; usually a secret
+	Name     string       // of the security scheme
+	Kind     string       // "bearer", "basic" or "apiKey"; "oauth2", "tokenExchange", "passthrough", "awsSigV4", "hmac" or "digest"
+	In       string       // of an apiKey: "header", "query" or "cookie"
+	Param    string       // of an apiKey: its name there
+	Username *Expr        // of basic; nil: the secret holds "user:password". Also of digest; of awsSigV4 the access key
+	Value    Expr         // the token, password or key; usually a secret. For OAuth see there; of passthrough nothing
+	OAuth    *OAuthClient // of oauth2 and tokenExchange
+	AWS      *AWS         // of awsSigV4
+	HMAC     *HMAC        // of hmac
+}
+
+// Exprs are the expressions of a credential.
+func (c *Credential) Exprs() []*Expr {
+	list := []*Expr{}
+	if c.Username != nil {
+		list = append(list, c.Username)
+	}
+	if c.Value.Op != "" {
+		list = append(list, &c.Value)
+	}
+	if c.AWS != nil && c.AWS.Session != nil {
+		list = append(list, c.AWS.Session)
+	}
+	return list
+}
+
+// AWS signs requests by AWS Signature Version 4.
+type AWS struct {
+	Region, Service string
+	Session         *Expr // token of temporary credentials; nil: none
+}
+
+// HMAC signs requests with a shared key.
+type HMAC struct {
+	Algorithm string   // "sha256", "sha1" or "sha512"
+	Sign      []string // what is signed, in order: "timestamp" (seconds since 1970), "method", "host", "path", "query", "body"
+	Separator string   // between those
+	Header    string   // that holds the signature
+	Prefix    string   // of its value
+	Encoding  string   // "hex" or "base64"
+	Timestamp string   // header that holds the timestamp; "" for none
+}
+
+// OfCaller tells whether the credential is made of the caller's own token, so
+// that what is got with it is his alone.
+func (c *Credential) OfCaller() bool { return c.Kind == "tokenExchange" || c.Kind == "passthrough" }
+
+// OAuthClient asks an authorization server for tokens: by client credentials
+// (RFC 6749, section 4.4), or by exchanging the caller's token (RFC 8693). The
+// client shows who it is by the Value of its credential: a secret, or a private
+// key in PEM form when Alg is set (RFC 7523). A Value without operation is a
+// public client.
+type OAuthClient struct {
+	TokenURL    string
+	ClientID    string
+	Post        bool   // the secret goes into the body, instead of the header
+	Alg         string // signature algorithm of the private key
+	KeyID       string // its "kid"; may be ""
+	Scopes      []string
+	Audience    string
+	Resource    string // RFC 8707
+	SubjectType string // of the caller's token, when it is exchanged (RFC 8693, section 3)
 }
 
 // Secret refers to a secret. The first source that yields a value wins.

@@ -40,6 +40,9 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 		// second mistake.
 		written.BaseURL = &specs.Text{Value: "https://wrong.invalid", Range: h.rng}
 	}
+	if s := written.TLS; s != nil && written.BaseURL != nil && strings.HasPrefix(written.BaseURL.Value, "http:") {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s is called without encryption: tls says nothing", h.title()), Hint: "use https:// in base_url, or remove tls", Range: s.Range})
+	}
 	if t.openapi == nil {
 		for _, o := range t.overlays {
 			p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("%s has no OpenAPI document to overlay", h.title()), Hint: "add openapi, or remove overlay", Range: o.Range})
@@ -86,7 +89,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	api.Name, api.Range = written.Name, written.Range
 	api.BaseURL, api.Auth, api.Headers = written.BaseURL, written.Auth, written.Headers
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
-	api.Limit, api.Cache, api.Breaker, api.Bulkhead, api.Coalesce = written.Limit, written.Cache, written.Breaker, written.Bulkhead, written.Coalesce
+	api.Limit, api.Cache, api.Breaker, api.Bulkhead, api.Coalesce, api.TLS = written.Limit, written.Cache, written.Breaker, written.Bulkhead, written.Coalesce, written.TLS
 	api.Expose, api.Overrides, api.Response, api.ExposeAll = written.Expose, written.Overrides, written.Response, false
 	api.Paginations = written.Paginations
 	p.doc.APIs = append(p.doc.APIs, &api)

@@ -319,6 +319,9 @@ func (c *completer) expression() {
 			for _, name := range credentialNames {
 				c.add(Completion{Label: name, Kind: CompleteFunction, Detail: credentialForms[name], Insert: name + "($1)", Snippet: true})
 			}
+			for _, d := range c.all("auth") {
+				c.add(Completion{Label: "auth." + d.name, Kind: CompleteReference, Doc: c.declaredDoc(d)})
+			}
 			return
 		}
 	case operationKind:

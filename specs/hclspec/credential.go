@@ -20,8 +20,16 @@ func (p *parser) credential(e hclsyntax.Expression, row *attr) *specs.Credential
 		p.add(diag.Diagnostic{Code: code, Message: message, Hint: hint, Range: at})
 		return nil
 	}
-	const forms = `write bearer(token), basic(user, password) or api_key("header", "NAME", key)`
+	const forms = `write bearer(token), basic(user, password), api_key("header", "NAME", key), or auth.NAME for an auth block`
 	e = unwrap(e)
+	if t, isRef := e.(*hclsyntax.ScopeTraversalExpr); isRef && t.Traversal.RootName() == "auth" && len(t.Traversal) == 2 {
+		if name, _, named := p.member(t.Traversal); named {
+			// The block may come later: see [parser.linkAuth].
+			c := &specs.Credential{Name: name, Range: r}
+			p.authRefs = append(p.authRefs, c)
+			return c
+		}
+	}
 	call, ok := e.(*hclsyntax.FunctionCallExpr)
 	if _, broken := e.(*hclsyntax.ExprSyntaxError); broken {
 		return nil
@@ -31,7 +39,7 @@ func (p *parser) credential(e hclsyntax.Expression, row *attr) *specs.Credential
 	}
 	if !slices.Contains(credentialNames, call.Name) {
 		hint := didYouMean(call.Name, credentialNames, "")
-		if hint == "" {
+		if hint == "" || call.Name == "auth" {
 			hint = forms
 		}
 		return wrong("unknown-credential", p.rng(call.NameRange), fmt.Sprintf("there is no credential %q", call.Name), hint)

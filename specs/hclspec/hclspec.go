@@ -185,6 +185,9 @@ type parser struct {
 	byHand    map[string]bool // APIs without an OpenAPI document
 	unloaded  map[string]bool // APIs whose document could not be read
 
+	auths    []*specs.Credential // of auth blocks
+	authRefs []*specs.Credential // auth = auth.NAME; become copies of those
+
 	toolNames   map[string]diag.Range
 	resources   map[string]diag.Range // by uriKey
 	promptNames map[string]diag.Range
@@ -230,6 +233,7 @@ func (p *parser) document(files []*file) {
 			p.validateVariables()
 		}
 	}
+	p.linkAuth()
 	for _, f := range files {
 		for _, a := range attributesOf(f.body) {
 			hint := didYouMean(a.Name, blockNames(p.language), "blocks are ")

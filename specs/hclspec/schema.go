@@ -52,6 +52,7 @@ type attr struct {
 	example  string
 	words    []string                                // allowed values of a text; nil: any
 	members  []attr                                  // of settings
+	quiet    bool                                    // of a secretKind: it need not be one, such as a user name
 	secret   bool                                    // what is written there may be a secret by mistake: it is not shown
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
 	set      func(p *parser, target any, s *setting)
@@ -402,7 +403,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		if x.Op == specs.ExprConst && x.Value.Kind != specs.String {
 			return wrong("text")
 		}
-		if x.Op == specs.ExprConst {
+		if x.Op == specs.ExprConst && !row.quiet {
 			p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: row.name + " is written in the spec, and will be in its plan", Hint: "use env(\"NAME\"), file(\"PATH\") or a variable with sensitive = true", Range: x.Range})
 		}
 		return true

@@ -39,6 +39,11 @@ type Caller struct {
 	token string
 }
 
+// NewCaller is a caller who was identified elsewhere, by an access token.
+func NewCaller(p principal.Principal, token string) *Caller {
+	return &Caller{Principal: p, token: token}
+}
+
 // Token is the access token the caller came with, for exchanging it; "" for
 // other credentials. It is a secret.
 func (c *Caller) Token() string {

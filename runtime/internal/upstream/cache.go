@@ -27,6 +27,7 @@ const (
 // is shared, and everything that is sent.
 type cacheKey struct {
 	who     principal.Principal
+	token   [sha256.Size]byte // hash of the caller's, when he is known to the upstream by it
 	request [sha256.Size]byte
 }
 
@@ -183,5 +184,5 @@ func (a *Answer) clone() *Answer {
 
 // String is a key as text.
 func (k cacheKey) String() string {
-	return k.who.Tenant + "\x00" + k.who.Subject + "\x00" + k.who.Client + "\x00" + string(k.request[:])
+	return k.who.Tenant + "\x00" + k.who.Subject + "\x00" + k.who.Client + "\x00" + string(k.token[:]) + string(k.request[:])
 }

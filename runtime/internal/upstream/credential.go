@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -19,15 +21,33 @@ import (
 // credential is one way to authenticate, ready to be evaluated.
 type credential struct {
 	plan.Credential
-	user   expr.Func // nil: the value holds both
-	secret expr.Func
-	from   string // what has to be set: "environment variable X"
+	user    expr.Func // nil: the value holds both
+	secret  expr.Func
+	from    string         // what has to be set: "environment variable X"
+	tokens  *tokens.Tokens // of oauth2 and tokenExchange
+	digest  *tokens.Digest // of digest
+	session expr.Func      // of awsSigV4; nil mostly
 }
 
-func newCredential(p plan.Credential) (*credential, error) {
+// newCredential makes a credential ready. Tokens are asked for through what via
+// returns for the token URL.
+func newCredential(p plan.Credential, via func(address string) http.RoundTripper) (*credential, error) {
 	c := &credential{Credential: p}
 	switch {
 	case p.Kind == "bearer", p.Kind == "basic":
+	case p.Kind == "passthrough":
+		return c, nil
+	case p.Kind == "hmac" && p.HMAC != nil, p.Kind == "awsSigV4" && p.AWS != nil && p.Username != nil:
+	case p.Kind == "digest" && p.Username != nil:
+		c.digest = tokens.NewDigest()
+	case (p.Kind == "oauth2" || p.Kind == "tokenExchange") && p.OAuth != nil:
+		var err error
+		if c.tokens, err = tokens.New(*p.OAuth, via(p.OAuth.TokenURL)); err != nil {
+			return nil, err
+		}
+		if p.Value.Op == "" {
+			return c, nil // a public client
+		}
 	case p.Kind == "apiKey" && p.Param != "" && (p.In == "header" || p.In == "query" || p.In == "cookie"):
 	default:
 		return nil, fmt.Errorf("kind %q in %q is not known", p.Kind, p.In)
@@ -42,6 +62,12 @@ func newCredential(p plan.Credential) (*credential, error) {
 			return nil, err
 		}
 		sources = appendSources(sources, p.Username)
+	}
+	if p.AWS != nil && p.AWS.Session != nil {
+		if c.session, err = expr.Compile(*p.AWS.Session); err != nil {
+			return nil, err
+		}
+		sources = appendSources(sources, p.AWS.Session)
 	}
 	c.from = strings.Join(sources, " and ")
 	return c, nil
@@ -69,8 +95,24 @@ func appendSources(list []string, e *plan.Expr) []string {
 // errMissing is returned for a secret that is not set.
 var errMissing = errors.New("not set")
 
-// text evaluates one part of a credential.
+// text evaluates one part of a credential that is sent as it is.
 func text(f expr.Func, env *expr.Env) (string, error) {
+	s, err := plain(f, env)
+	if err != nil {
+		return "", err
+	}
+	// A line end in a header would begin another one; a secret read from a file
+	// or pasted into a variable often has one.
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return "", errors.New("it holds a line end or another control character")
+		}
+	}
+	return s, nil
+}
+
+// plain evaluates one part of a credential.
+func plain(f expr.Func, env *expr.Env) (string, error) {
 	v, err := f(env)
 	if err != nil {
 		if _, ok := errors.AsType[*expr.SecretError](err); ok {
@@ -91,13 +133,6 @@ func text(f expr.Func, env *expr.Env) (string, error) {
 	if s == "" {
 		return "", errMissing
 	}
-	// A line end in a header would begin another one; a secret read from a file
-	// or pasted into a variable often has one.
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] == 0x7f {
-			return "", errors.New("it holds a line end or another control character")
-		}
-	}
 	return s, nil
 }
 
@@ -106,7 +141,9 @@ type auth struct {
 	names   []string
 	missing [][]lack // of each alternative that could not be used
 	items   []item
-	secrets []string // everything that must not be shown
+	signers []tokens.Signer // of the complete request
+	login   *tokens.Login   // one of the signers, which answers challenges; nil mostly
+	secrets []string        // everything that must not be shown
 }
 
 // item is one thing that is added to a request.
@@ -116,6 +153,16 @@ type item struct {
 	name   string
 	prefix string // of the value, no secret
 	value  string
+
+	// Of a token that was asked for: by what, and whether in this call.
+	tokens *tokens.Tokens
+	ask    tokens.Ask
+	fresh  bool
+}
+
+// bearer is an item that carries a token.
+func bearer(from, token string) item {
+	return item{from: from, where: "header", name: "Authorization", prefix: "Bearer ", value: token}
 }
 
 // add adds one credential; the error never holds a value.
@@ -137,7 +184,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 			secret = strings.TrimSpace(secret[7:])
 			a.secrets = append(a.secrets, secret)
 		}
-		a.items = append(a.items, item{from, "header", "Authorization", "Bearer ", secret})
+		a.items = append(a.items, bearer(from, secret))
 		return nil
 	case "basic":
 		if c.user != nil {
@@ -153,7 +200,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 		}
 		coded := base64.StdEncoding.EncodeToString([]byte(secret))
 		a.secrets = append(a.secrets, secret, coded)
-		a.items = append(a.items, item{from, "header", "Authorization", "Basic ", coded})
+		a.items = append(a.items, item{from: from, where: "header", name: "Authorization", prefix: "Basic ", value: coded})
 		return nil
 	}
 	name := c.Param
@@ -167,7 +214,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 	case "query":
 		name, secret = escape(name), escape(secret)
 	}
-	a.items = append(a.items, item{from, c.In, name, "", secret})
+	a.items = append(a.items, item{from: from, where: c.In, name: name, value: secret})
 	return nil
 }
 
@@ -218,6 +265,9 @@ func (a *auth) header(h http.Header) {
 		case "cookie":
 			pair := it.name + "=" + it.value
 			if before := h["Cookie"]; len(before) > 0 {
+				if slices.Contains(strings.Split(strings.Join(before, "; "), "; "), pair) {
+					continue // the request is sent again
+				}
 				pair = strings.Join(before, "; ") + "; " + pair
 			}
 			h["Cookie"] = []string{pair}
@@ -250,8 +300,8 @@ func (a *auth) url(u *url.URL) *url.URL {
 // authenticate chooses the credentials of the first alternative whose secrets
 // are all at hand. An alternative without credentials is the last choice
 // wherever it stands: who set a secret wants it used.
-func (k *call) authenticate(security [][]string) error {
-	if err := k.choose(security); err != nil {
+func (k *call) authenticate(ctx context.Context, security [][]string) error {
+	if err := k.choose(ctx, security); err != nil {
 		return err
 	}
 	user := k.req.URL.User
@@ -266,18 +316,18 @@ func (k *call) authenticate(security [][]string) error {
 	coded := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
 	k.sent.secrets = append(k.sent.secrets, password, coded)
 	if !slices.ContainsFunc(k.sent.items, func(it item) bool { return it.name == "Authorization" }) {
-		k.sent.items = append(k.sent.items, item{"base URL", "header", "Authorization", "Basic ", coded})
+		k.sent.items = append(k.sent.items, item{from: "base URL", where: "header", name: "Authorization", prefix: "Basic ", value: coded})
 	}
 	return nil
 }
 
-func (k *call) choose(security [][]string) error {
+func (k *call) choose(ctx context.Context, security [][]string) error {
 	var missing [][]lack
 	for _, alternative := range security {
 		if len(alternative) == 0 {
 			continue
 		}
-		a, lacks, err := k.try(alternative)
+		a, lacks, err := k.try(ctx, alternative)
 		if err != nil {
 			return err
 		}
@@ -307,7 +357,7 @@ type lack struct {
 
 // try evaluates the credentials of one alternative, and says which of them are
 // not at hand.
-func (k *call) try(names []string) (a *auth, lacks []lack, err error) {
+func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, err error) {
 	a = new(auth)
 	for _, name := range names {
 		c := k.credentials[name]
@@ -315,7 +365,19 @@ func (k *call) try(names []string) (a *auth, lacks []lack, err error) {
 			lacks = append(lacks, lack{name: name})
 			continue
 		}
-		switch err := a.add(c, &k.env); {
+		var err error
+		switch c.Kind {
+		case "oauth2", "tokenExchange", "passthrough":
+			err = k.addToken(ctx, a, c)
+		case "awsSigV4", "hmac", "digest":
+			err = k.addSigner(a, c)
+		default:
+			err = a.add(c, &k.env)
+		}
+		if f, ok := errors.AsType[*Failure](err); ok {
+			return nil, nil, f
+		}
+		switch {
 		case err == nil:
 		case errors.Is(err, errMissing):
 			lacks = append(lacks, lack{name, c.from})

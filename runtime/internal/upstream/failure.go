@@ -107,10 +107,14 @@ func (k *call) failed(ctx context.Context, err error) *Failure {
 		if !dns.IsNotFound {
 			f.Retry, f.transient = result.RetryMay, true
 		}
+	case errors.Is(err, errFiles):
+		f.Kind, f.Message = KindTLS, fmt.Sprintf("No encrypted connection to %s could be made: a certificate or key file of this server cannot be used.", lower(k.name))
+		f.Next = "The operator of this server has to correct the files that tls of the API names."
 	case errors.As(err, &authorty), errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &verify):
 		f.Kind, f.Message = KindTLS, fmt.Sprintf("The certificate of %s is not trusted: %s.", lower(k.name), distrust(err))
-		f.Next = "The operator of this server has to correct the certificate, or add its authority to the trusted ones (SSL_CERT_FILE)."
-	case errors.As(err, &record), errors.As(err, &alert), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		f.Next = "The operator of this server has to correct the certificate, or add its authority to the trusted ones (tls = { ca = … } of the API, or SSL_CERT_FILE)."
+	case errors.As(err, &record), errors.As(err, &alert), op != nil && (op.Op == "remote error" || op.Op == "local error"), // of crypto/tls
+		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		f.Kind, f.Message = KindTLS, fmt.Sprintf("No encrypted connection to %s could be made.", lower(k.name))
 		f.Next = "The operator of this server has to check the base URL, https or http, and what the upstream demands of clients."
 	case dial && op.Timeout(), strings.Contains(err.Error(), "TLS handshake timeout"):

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 )
@@ -89,6 +90,12 @@ func (k *call) http(ctx context.Context, method string, at *url.URL, header http
 		r.Body, _ = r.GetBody()
 	} else if body != nil {
 		r.Body = http.NoBody
+	}
+	if len(k.sent.signers) > 0 {
+		r.Header = header.Clone()
+		for _, sign := range k.sent.signers {
+			sign(r, body, time.Now())
+		}
 	}
 	return r.WithContext(ctx)
 }

@@ -15,6 +15,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Secret resolves a secret, at every use. An error means that there is none.
 	Secret func(plan.Secret) (string, error)
+	// ReadFile reads the files of the plan's TLS; nil is [os.ReadFile].
+	ReadFile func(string) ([]byte, error)
 	// Redact replaces secrets in text that came from an upstream and goes into
 	// an error, besides those that were sent with the call itself. May be nil.
 	Redact func(string) string
@@ -89,7 +92,9 @@ type Client struct {
 	retryOn     []int
 	methods     []string
 	credentials map[string]*credential
-	tls         bool // the base URL is https
+	personal    bool     // a credential is made of the caller's token
+	base        *url.URL // nil: not known
+	tls         bool     // the base URL is https
 	transport   http.RoundTripper
 	log         *slog.Logger
 	env         expr.Env
@@ -156,13 +161,6 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	for _, p := range u.Credentials {
-		cred, err := newCredential(p)
-		if err != nil {
-			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
-		}
-		c.credentials[p.Name] = cred
-	}
 	var g guard
 	if u.BaseURL != "" {
 		base, err := url.Parse(u.BaseURL)
@@ -170,26 +168,40 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 			return nil, fmt.Errorf("base URL: %w", err)
 		}
 		g.allow(base.Hostname())
+		c.base = base
 		c.tls = base.Scheme == "https" // a credential does not go to plain http from there
 	}
-	if c.transport == nil {
-		dialer := &net.Dialer{Timeout: c.connect, KeepAlive: 30 * time.Second, Control: g.control}
-		c.transport = &http.Transport{
-			DialContext:         dialer.DialContext,
-			TLSHandshakeTimeout: c.connect,
-			ForceAttemptHTTP2:   true,
-			// Go keeps two idle connections per host by default, and every
-			// concurrent call beyond them would connect anew.
-			MaxIdleConns:           512,
-			MaxIdleConnsPerHost:    256,
-			IdleConnTimeout:        90 * time.Second,
-			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: maxHeaderBytes,
-			// Compression is undone here, with a limit on what comes out.
-			DisableCompression: true,
+	for _, p := range u.Credentials {
+		cred, err := newCredential(p, c.via)
+		if err != nil {
+			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
 		}
+		c.credentials[p.Name] = cred
+		c.personal = c.personal || p.OfCaller()
+	}
+	if c.transport == nil {
+		c.transport = secure(c.dialing(g), u.TLS, o.ReadFile)
 	}
 	return c, nil
+}
+
+// dialing is a transport to the hosts that g allows.
+func (c *Client) dialing(g guard) *http.Transport {
+	dialer := &net.Dialer{Timeout: c.connect, KeepAlive: 30 * time.Second, Control: g.control}
+	return &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSHandshakeTimeout: c.connect,
+		ForceAttemptHTTP2:   true,
+		// Go keeps two idle connections per host by default, and every
+		// concurrent call beyond them would connect anew.
+		MaxIdleConns:           512,
+		MaxIdleConnsPerHost:    256,
+		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		// Compression is undone here, with a limit on what comes out.
+		DisableCompression: true,
+	}
 }
 
 // Timeout is how long a call may take, retries included.
@@ -217,6 +229,8 @@ type call struct {
 	req      *request.Request
 	sent     auth
 	repeat   bool // the method may be sent again
+	renewed  bool // tokens were renewed after a 401
+	dry      bool // nothing is sent: no token is asked for
 	attempts int
 	start    time.Time
 }
@@ -225,7 +239,11 @@ type call struct {
 // for, and returns the answer whatever its status is. It takes over req: header
 // fields are added to it. The error is a [*Failure].
 func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
-	key, repeatable := keyOf(p, c.cache != nil && c.cache.Shared, req)
+	key, repeatable := keyOf(p, c.cache != nil && c.cache.Shared && !c.personal, req)
+	if c.personal {
+		// Two tokens of one caller may open different doors.
+		key.token = sha256.Sum256([]byte(callerToken(ctx, p)))
+	}
 	switch {
 	case !repeatable || c.cache == nil && !c.coalesce:
 		return c.do(ctx, p, req, security)
@@ -293,16 +311,19 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	if err := k.check(); err != nil {
 		return nil, err
 	}
-	if err := k.prepare(security); err != nil {
-		return nil, err
-	}
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	if err := k.prepare(callCtx, security); err != nil {
+		return nil, err
+	}
 	for {
 		a, again, wait, err := k.guarded(ctx, callCtx)
 		if !again {
 			if err != nil {
 				return nil, err
+			}
+			if a.Status == http.StatusUnauthorized && k.renew(callCtx, a) {
+				continue
 			}
 			if c.watch != nil {
 				c.watch(req, a)
@@ -395,7 +416,7 @@ func (k *call) check() *Failure {
 }
 
 // prepare completes the header.
-func (k *call) prepare(security [][]string) error {
+func (k *call) prepare(ctx context.Context, security [][]string) error {
 	if k.req.Header == nil {
 		k.req.Header = http.Header{}
 	}
@@ -405,7 +426,7 @@ func (k *call) prepare(security [][]string) error {
 			h[d[0]] = []string{d[1]}
 		}
 	}
-	if err := k.authenticate(security); err != nil {
+	if err := k.authenticate(ctx, security); err != nil {
 		return err
 	}
 	k.sent.header(h)
@@ -417,8 +438,8 @@ func (k *call) prepare(security [][]string) error {
 // to be set, for each way to authenticate, when none is at hand and one is
 // needed. Nothing is sent.
 func (c *Client) Explain(req *request.Request, security [][]string) (missing []string, err error) {
-	k := &call{Client: c, req: req}
-	if err := k.authenticate(security); err != nil {
+	k := &call{Client: c, req: req, dry: true}
+	if err := k.authenticate(context.Background(), security); err != nil {
 		return nil, err
 	}
 	k.sent.hide()
