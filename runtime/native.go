@@ -39,6 +39,7 @@ type Call struct {
 	run    func(context.Context, *Call) *Result
 	of     string
 	agreed bool
+	seen   seen
 }
 
 // Handler answers calls of a tool. An error that is a [*ToolError] is shown to

@@ -20,7 +20,8 @@ type Document struct {
 	Tools      []*Tool // written out in HCL, in source order
 	Moved      []*Moved
 	Identities []*Identity
-	Tests      []*Test // of the tools, in source order
+	Observe    *Observe // nil: not written
+	Tests      []*Test  // of the tools, in source order
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.

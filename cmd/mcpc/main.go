@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
+	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.audit(), a.tail(), a.version(), a.completion(root))
 	return root
 }
 

@@ -32,6 +32,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -74,6 +75,8 @@ type Options struct {
 	// Watch is told every answer, with the request it is for, as the tool made it:
 	// without credentials. It must not change either. May be nil.
 	Watch func(*request.Request, *Answer)
+	// Trace sends the trace of a call with its requests; see package observe.
+	Trace bool
 	// Transport replaces the client's own, and its checks of addresses, for
 	// tests.
 	Transport http.RoundTripper
@@ -103,6 +106,7 @@ type Client struct {
 	bulkhead    *bulkhead     // nil: no bound
 	budget      *budget
 	coalesce    bool
+	trace       bool
 	flights     singleflight.Group
 }
 
@@ -128,6 +132,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		bulkhead:    newBulkhead(u.Bulkhead),
 		budget:      newBudget(),
 		coalesce:    u.Coalesce,
+		trace:       o.Trace,
 	}
 	if l := u.Limit; l != nil {
 		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
@@ -296,12 +301,18 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	if err := k.prepare(security); err != nil {
 		return nil, err
 	}
+	if c.trace {
+		observe.TraceOf(ctx).Send(req.Header)
+	}
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	for {
 		a, again, wait, err := k.guarded(ctx, callCtx)
 		if !again {
 			if err != nil {
+				if f, ok := errors.AsType[*Failure](err); ok {
+					f.Attempts = k.attempts
+				}
 				return nil, err
 			}
 			if c.watch != nil {
