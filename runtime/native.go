@@ -156,7 +156,7 @@ func (b *Bridge) failed(ctx context.Context, t *tool, err error) *Result {
 		return e.Result
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return result.Error("cancelled", "The call was cancelled.", "", RetryCheck)
+		return result.Error("canceled", "The call was canceled by its caller.", "", RetryCheck)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return result.Error("timeout", "The tool took too long.", "", RetryCheck)
