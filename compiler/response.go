@@ -21,7 +21,12 @@ func inherit(outer, inner *specs.Shaping) *specs.Shaping {
 	s.Kind, s.Charset, s.Main = or(s.Kind, outer.Kind), or(s.Charset, outer.Charset), or(s.Main, outer.Main)
 	s.Lists, s.Namespaces, s.Types = orList(s.Lists, outer.Lists), orList(s.Namespaces, outer.Namespaces), orList(s.Types, outer.Types)
 	s.Delimiter, s.Quote, s.Header, s.Columns = or(s.Delimiter, outer.Delimiter), or(s.Quote, outer.Quote), or(s.Header, outer.Header), orList(s.Columns, outer.Columns)
-	s.Root, s.Rename, s.Fields, s.Drop = or(s.Root, outer.Root), orList(s.Rename, outer.Rename), orList(s.Fields, outer.Fields), orList(s.Drop, outer.Drop)
+	// Who names the members he wants, or computes them, wants them whatever is
+	// left out of others.
+	if inner.Fields == nil && inner.JQ == nil {
+		s.Drop = orList(s.Drop, outer.Drop)
+	}
+	s.Root, s.Rename, s.Fields = or(s.Root, outer.Root), orList(s.Rename, outer.Rename), orList(s.Fields, outer.Fields)
 	s.MaxItems, s.JQ, s.As, s.Empty = or(s.MaxItems, outer.MaxItems), or(s.JQ, outer.JQ), or(s.As, outer.As), or(s.Empty, outer.Empty)
 	s.MaxSize, s.Schema = or(s.MaxSize, outer.MaxSize), or(s.Schema, outer.Schema)
 	// The first that fits counts, so all stay.

@@ -70,7 +70,6 @@ tool "t" {
 		Select: &plan.Selection{
 			Root: []string{"A", "B"}, List: true, Rename: []plan.NamePair{{From: "x", To: "y"}},
 			Fields: []plan.Path{{{Name: "id"}}, {{Name: "user"}, {Name: "login"}}, {{Name: "l"}, {Name: "n*", Glob: true}}, {{Name: "k", Deep: true}}},
-			Drop:   []plan.Path{{{Name: "node_id", Deep: true}}},
 		},
 		JQ: ".[0]", Empty: "Nothing.", MaxItems: 5, MaxText: 2048,
 		Errors: []plan.ErrorRule{{Member: []string{"error", "code.x"}, Message: &text, Retry: "later"}},

@@ -28,7 +28,9 @@ func (a *app) explain() *cobra.Command {
 		Short: "the exact HTTP request of a call, not sent",
 		Long: `Show the HTTP request that a call would send, and where each part of it comes
 from. Nothing is sent; credentials are shown as (secret). Of a tool made of steps,
-show what each step calls.
+show what each step calls. Of a tool of a document, say what an overlay, x-mcp, an
+override or the spec has set besides: of two that set the same, the later of these
+wins.
 
   mcpc explain petstore.yaml tool getPet petId=7
   mcpc explain petstore.yaml tool addPet --json-args '{"body":{"name":"Rex"}}'
@@ -38,7 +40,8 @@ show what each step calls.
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
   --files DIR             a folder whose files arguments may name, as file:NAME
-  --json                  print tool, method, url, header, body, parts and missing
+  --json                  print tool, method, url, header, body, parts, missing
+                          and settings
 
 Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 
@@ -63,7 +66,7 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 				return failed(err)
 			}
 			var e *runtime.Explanation
-			var tool *plan.Tool
+			tool := &plan.Tool{}
 			if args[1] == "resource" {
 				e, err = s.ExplainResource(args[2])
 			} else {
@@ -95,9 +98,9 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			case len(e.Steps) > 0:
 				return a.write(stepsExplanation(compiled.Plan, tool))
 			case asJSON:
-				return a.printJSON(explained(e))
+				return a.printJSON(explained(e, tool.Origin.Settings))
 			}
-			return a.write(explanation(e))
+			return a.write(explanation(e, tool.Origin.Settings))
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "")
@@ -107,8 +110,9 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 	return cmd
 }
 
-// explanation is the request as it goes over the wire, and below it the parts.
-func explanation(e *runtime.Explanation) []byte {
+// explanation is the request as it goes over the wire, and below it the parts and
+// who set what of the tool.
+func explanation(e *runtime.Explanation, settings []plan.Setting) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n", e.Method, e.URL)
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
@@ -129,6 +133,12 @@ func explanation(e *runtime.Explanation) []byte {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, p := range e.Parts {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", p.Where, p.Name, short(strings.ReplaceAll(printable(p.Value), "\n", " "), 48), p.From)
+	}
+	if len(settings) > 0 {
+		fmt.Fprint(w, "\nWho set what\n")
+		for _, s := range settings {
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", printable(s.What), s.By, s.Place)
+		}
 	}
 	w.Flush()
 	if strings.HasPrefix(e.URL, "/") {
@@ -217,6 +227,14 @@ type explainedJSON struct {
 	Base64  []byte        `json:"bodyBase64,omitempty"` // of a body that is not text
 	Parts   []explainPart `json:"parts"`
 	Missing []string      `json:"missing,omitempty"`
+
+	Settings []explainSetting `json:"settings,omitempty"` // what the document did not set
+}
+
+type explainSetting struct {
+	What  string `json:"what"`
+	By    string `json:"by"`
+	Place string `json:"place,omitempty"`
 }
 
 type explainPart struct {
@@ -226,7 +244,7 @@ type explainPart struct {
 	From  string `json:"from"`
 }
 
-func explained(e *runtime.Explanation) explainedJSON {
+func explained(e *runtime.Explanation, settings []plan.Setting) explainedJSON {
 	out := explainedJSON{Tool: e.Tool, Method: e.Method, URL: e.URL, Header: e.Header, Parts: []explainPart{}, Missing: e.Missing}
 	switch body := string(e.Body); {
 	case e.Body == nil:
@@ -237,6 +255,9 @@ func explained(e *runtime.Explanation) explainedJSON {
 	}
 	for _, p := range e.Parts {
 		out.Parts = append(out.Parts, explainPart(p))
+	}
+	for _, s := range settings {
+		out.Settings = append(out.Settings, explainSetting(s))
 	}
 	return out
 }

@@ -21,13 +21,7 @@ import (
 //	warnings   what it says on stderr, a line each; no file: nothing
 //	secrets    texts that are in neither, one a line
 func TestImport(t *testing.T) {
-	for _, root := range []string{filepath.Join(archives, "import"), filepath.Join("testdata", "import")} {
-		testImport(t, root)
-	}
-}
-
-func testImport(t *testing.T, root string) {
-	cases.Each(t, root, func(t *testing.T, archive string) {
+	cases.Each(t, filepath.Join(archives, "import"), func(t *testing.T, archive string) {
 		cases.Unpack(t, archive)
 		a, err := txtar.ParseFile(archive)
 		if err != nil {

@@ -83,7 +83,7 @@ findings, 3 when TARGET cannot be served.
 					return failed(perr)
 				}
 				if r.Plan != nil {
-					fmt.Fprintf(a.stdout, "%s: %s, %s\n", args[0], count(len(r.Plan.Tools), "tool"), count(len(found), "finding"))
+					fmt.Fprintf(a.stdout, "%s: %s, %s\n", args[0], count(countListed(r.Plan), "tool"), count(len(found), "finding"))
 				}
 			}
 			if err == nil && len(found) > 0 {

@@ -48,7 +48,7 @@ func Rules() []Rule {
 
 // Check returns what is to be said of a server, sorted by place. doc is what the
 // plan was compiled from. Tools that are not listed no model sees, so there is
-// nothing to say of them. All findings are warnings.
+// nothing to say of their texts. All findings are warnings.
 func Check(doc *specs.Document, p *plan.Server, l Limits) diag.List {
 	if slices.ContainsFunc(p.Tools, func(t plan.Tool) bool { return t.Internal }) {
 		listed := *p
@@ -69,6 +69,7 @@ func Check(doc *specs.Document, p *plan.Server, l Limits) diag.List {
 	for i := range p.Tools {
 		c.tool(&p.Tools[i])
 	}
+	c.raw()
 	c.credentials()
 	c.found.Sort()
 	return c.found

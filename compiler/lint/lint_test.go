@@ -98,6 +98,8 @@ func TestRules(t *testing.T) {
 		{"invisible-text", "a.json", openapi("order", "get", "Get the order of the customer.\U000E0049\U000E0067"), lint.Limits{}},
 		{"invisible-text", "a.json", openapi("order", "get", "Get the order of \u202ethe customer."), lint.Limits{}},
 		{"raw-xml", "a.hcl", strings.Replace(good, `request "GET" "/orders/{number}" {}`, `request "POST" "/orders" { xml = "<a>${raw(args.number)}</a>" }`, 1), lint.Limits{}},
+		{"raw-xml", "a.hcl", strings.Replace(good, `request "GET" "/orders/{number}" {}`, "internal = true\nrequest \"POST\" \"/orders\" {\n soap {\n  version = \"1.1\"\n  xml = \"<a>${raw(args.number)}</a>\"\n }\n}", 1), lint.Limits{}},
+		{"raw-xml", "a.hcl", good + "resource \"shop://{a}\" {\n request \"POST\" \"/a\" { xml = \"<a>${raw(args.a)}</a>\" }\n}\n", lint.Limits{}},
 		{"cleartext-credential", "a.hcl", strings.Replace(good, `base_url = "https://shop.example"`, "\n base_url = \"http://shop.example\"\n auth = bearer(env(\"T\"))\n", 1), lint.Limits{}},
 	}
 	tested := map[string]bool{}

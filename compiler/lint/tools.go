@@ -97,32 +97,34 @@ func (c *checker) tool(t *plan.Tool) {
 	c.inputs(t, at)
 	c.effects(t, at)
 	c.foreign(t, at)
-	c.raw(t)
 }
 
-// raw looks for values that an author lets into XML as they are.
-func (c *checker) raw(t *plan.Tool) {
-	written := c.tools[t.Name]
-	if written == nil || written.Request == nil {
-		return
-	}
-	var look func(x *specs.Expr)
-	look = func(x *specs.Expr) {
-		if x == nil {
-			return
+// raw looks for values that an author lets into XML as they are, in requests of
+// internal tools, resources and prompts, too.
+func (c *checker) raw() {
+	for _, t := range c.doc.Tools {
+		var look func(x *specs.Expr)
+		look = func(x *specs.Expr) {
+			if x == nil {
+				return
+			}
+			if x.Op == specs.ExprCall && x.Name == "raw" {
+				c.say("raw-xml", x.Range, t.String()+" sends a value as XML: who gives it can say anything in the document", "remove raw(…) unless the value is XML")
+			}
+			for _, a := range x.Args {
+				look(a)
+			}
 		}
-		if x.Op == specs.ExprCall && x.Name == "raw" {
-			c.say("raw-xml", x.Range, fmt.Sprintf("tool %s sends a value as XML: who gives it can say anything in the document", t.Name), "remove raw(…) unless the value is XML")
+		requests := slices.Clone(t.Choices)
+		if t.Request != nil {
+			requests = append(requests, t.Request)
 		}
-		for _, a := range x.Args {
-			look(a)
-		}
-	}
-	for _, r := range append(slices.Clone(written.Choices), written.Request) {
-		look(r.XML)
-		if r.SOAP != nil {
-			look(r.SOAP.Header)
-			look(r.SOAP.XML)
+		for _, r := range requests {
+			look(r.XML)
+			if r.SOAP != nil {
+				look(r.SOAP.Header)
+				look(r.SOAP.XML)
+			}
 		}
 	}
 }

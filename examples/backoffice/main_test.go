@@ -11,7 +11,8 @@ func TestShow(t *testing.T) {
 		"No orders matched.",
 		"ERP says: customer C-0 is locked",
 		"too &lt;late&gt; &amp; wrong", // escaped for its place
-		"no open order of this number",
+		"asked     Cancel order 4711? – yes",
+		"SOAP fault from POST /soap/orders.asmx (HTTP 500 Internal Server Error): Client: no",
 	)
 	if err != nil {
 		t.Fatal(err)

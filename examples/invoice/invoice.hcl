@@ -94,3 +94,32 @@ tool "invoice_order" {
     lines   = length(step.order.lines)
   }
 }
+
+test "an order is billed at the prices of its articles" {
+  call = tool.invoice_order
+  args = { order = 1 }
+
+  reply "GET" "/api/orders/1" {
+    body = jsonencode({ lines = [{ sku = "A", quantity = 2 }, { sku = "B", quantity = 1 }] })
+  }
+  reply "GET" "/api/prices/A" { body = jsonencode({ price = 1.50 }) }
+  reply "GET" "/api/prices/B" { body = jsonencode({ price = 7 }) }
+  reply "PUT" "/api/orders/1/invoice" {
+    body = jsonencode({ number = "R-1", total = 10.00 })
+  }
+
+  expect = request.json.lines[0].price == 1.5 && result.invoice == "R-1" && result.lines == 2
+}
+
+test "an article without a price stops before the invoice" {
+  call  = tool.invoice_order
+  args  = { order = 1 }
+  error = true
+
+  reply "GET" "/api/orders/1" {
+    body = jsonencode({ lines = [{ sku = "A", quantity = 2 }] })
+  }
+  reply "GET" "/api/prices/A" { status = 404 }
+
+  expect = request.method == "GET"
+}

@@ -67,3 +67,11 @@ prompt "review_month" {
     text = "Call sales_by_region for ${args.month}. Compare the regions, and name the three articles that stand out, with their revenue in EUR."
   }
 }
+
+test "an export becomes a list with our names" {
+  call  = tool.sales_by_region
+  args  = { month = "2026-11" }
+  reply = "Region;Artikel;Menge;Umsatz\r\nNord;Mutter M8;800;96,00\r\n"
+
+  expect = request.path == "/export/sales-2026-11.csv" && result[0].quantity == 800
+}

@@ -23,6 +23,9 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+
 	"github.com/mcpc-dev/mcpc/compiler"
 	"github.com/mcpc-dev/mcpc/runtime"
 )
@@ -54,7 +57,10 @@ type Server struct {
 	// "service", or "service/path".
 	Upstreams map[string]string
 	Vars      map[string]string // values of the spec's variables
-	Calls     []Call
+	// Files are folders, in the example's, whose files a client may name. Such a
+	// server is on stdio, where its client is on the same machine.
+	Files []string
+	Calls []Call
 }
 
 // Call is one call that is shown.
@@ -86,8 +92,30 @@ func (s *Show) Main(stdout, stderr io.Writer, args []string) int {
 // running is a server that runs.
 type running struct {
 	*Server
-	spec, url string
-	tools     int
+	spec  string
+	url   string // "" on stdio
+	in    io.WriteCloser
+	out   io.Reader
+	tools int
+}
+
+// connect makes a client of a server.
+func (r *running) connect(ctx context.Context, someone client.ElicitationHandler) (*client.Client, error) {
+	var t transport.Interface
+	if r.url == "" {
+		t = transport.NewIO(r.out, r.in, io.NopCloser(strings.NewReader("")))
+	} else {
+		http, err := transport.NewStreamableHTTP(r.url)
+		if err != nil {
+			return nil, err
+		}
+		t = http
+	}
+	c := client.NewClient(t, client.WithElicitationHandler(someone))
+	if err := c.Start(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // run starts everything, shows it and, unless once, waits for the end of ctx.
@@ -153,9 +181,25 @@ func (s *Show) start(ctx context.Context, server *Server, spec string, urls map[
 			o.BaseURLs[api] += "/" + path
 		}
 	}
+	for _, f := range server.Files {
+		o.Files = append(o.Files, filepath.Join(filepath.Dir(spec), f))
+	}
 	m, err := runtime.New(compiled.Plan, o)
 	if err != nil {
 		return running{}, err
+	}
+	r := running{Server: server, spec: spec, tools: len(compiled.Plan.Tools)}
+	if server.Files != nil {
+		in, toServer := io.Pipe()
+		fromServer, out := io.Pipe()
+		r.in, r.out = toServer, fromServer
+		wait.Go(func() {
+			if err := m.ServeStdio(ctx, in, out); err != nil {
+				fmt.Fprintf(os.Stderr, "%s: %v\n", spec, err)
+			}
+			_ = out.Close()
+		})
+		return r, nil
 	}
 	l, err := listen(port, once)
 	if err != nil {
@@ -166,7 +210,8 @@ func (s *Show) start(ctx context.Context, server *Server, spec string, urls map[
 			fmt.Fprintf(os.Stderr, "%s: %v\n", spec, err)
 		}
 	})
-	return running{server, spec, "http://" + l.Addr().String() + "/mcp", len(compiled.Plan.Tools)}, nil
+	r.url = "http://" + l.Addr().String() + "/mcp"
+	return r, nil
 }
 
 // folder is where the specs are: in the example's folder when run from a
@@ -238,6 +283,14 @@ func (l *requestLog) take() []string {
 // invite prints what to paste into a real client.
 func (s *Show) invite(w io.Writer, servers []running) {
 	heading(w, "Connect your own client")
+	if servers[0].url == "" {
+		fmt.Fprintf(w, `  Any client that starts its servers itself (go install ./cmd/mcpc first; the service above has to run)
+    %s
+
+  Serving until Ctrl-C
+`, config(s.Name, entry{Command: "mcpc", Args: servers[0].command(), Env: s.Env}))
+		return
+	}
 	var urls []string
 	for _, r := range servers {
 		urls = append(urls, r.url)
@@ -252,16 +305,36 @@ func (s *Show) invite(w io.Writer, servers []running) {
     %s
 
   Serving until Ctrl-C: %s
-`, s.Name, urls[0], urls[0], config(s.Name, urls[0]), strings.Join(urls, " and "))
+`, s.Name, urls[0], urls[0], config(s.Name, entry{Type: "http", URL: urls[0]}), strings.Join(urls, " and "))
 }
 
-// config is an entry of a client's configuration.
-func config(name, url string) string {
-	type entry struct {
-		Type string `json:"type"`
-		URL  string `json:"url"`
+// command is how a client starts the server itself.
+func (r *running) command() []string {
+	absolute := func(name string) string {
+		if at, err := filepath.Abs(name); err == nil {
+			return at
+		}
+		return name
 	}
-	text, err := json.MarshalIndent(map[string]any{"mcpServers": map[string]entry{name: {"http", url}}}, "    ", "  ")
+	args := []string{"serve", absolute(r.spec)}
+	for _, f := range r.Files {
+		args = append(args, "--files", absolute(filepath.Join(filepath.Dir(r.spec), f)))
+	}
+	return args
+}
+
+// entry is a server in a client's configuration.
+type entry struct {
+	Type    string            `json:"type,omitempty"`
+	URL     string            `json:"url,omitempty"`
+	Command string            `json:"command,omitempty"`
+	Args    []string          `json:"args,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+}
+
+// config is the configuration of a client with one server.
+func config(name string, e entry) string {
+	text, err := json.MarshalIndent(map[string]any{"mcpServers": map[string]entry{name: e}}, "    ", "  ")
 	if err != nil {
 		panic(err) // strings always encode
 	}

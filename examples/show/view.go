@@ -28,26 +28,37 @@ func (s *Show) show(ctx context.Context, w io.Writer, urls map[string]string, se
 		fmt.Fprintf(w, "  service       %s   %s\n", urls[name], name)
 	}
 	for _, r := range servers {
-		fmt.Fprintf(w, "  MCP server    %s   %2d tools from %s\n", r.url, r.tools, r.spec)
+		at := r.url
+		if at == "" {
+			at = "on stdio"
+		}
+		fmt.Fprintf(w, "  MCP server    %s   %2d tools from %s\n", at, r.tools, r.spec)
 	}
 	for _, r := range servers {
-		c, err := client.NewStreamableHttpClient(r.url)
+		someone := &person{}
+		c, err := r.connect(ctx, someone)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		if err := view(ctx, w, c, r, log); err != nil {
+		if err := view(ctx, w, c, r, someone, log); err != nil {
 			return fmt.Errorf("%s: %w", r.spec, err)
 		}
 	}
 	return nil
 }
 
+// person agrees to everything, and says so.
+type person struct{ asked []string }
+
+// Elicit answers a question of a server.
+func (p *person) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	p.asked = append(p.asked, request.Params.Message+" – yes")
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{}}}, nil
+}
+
 // view prints the tools of one server and makes the calls.
-func view(ctx context.Context, w io.Writer, c *client.Client, s running, log *requestLog) error {
-	if err := c.Start(ctx); err != nil {
-		return err
-	}
+func view(ctx context.Context, w io.Writer, c *client.Client, s running, someone *person, log *requestLog) error {
 	var hello mcp.InitializeRequest
 	hello.Params.ClientInfo = mcp.Implementation{Name: "mcpc-example", Version: "1"}
 	if _, err := c.Initialize(ctx, hello); err != nil {
@@ -77,6 +88,10 @@ func view(ctx context.Context, w io.Writer, c *client.Client, s running, log *re
 		}
 		fmt.Fprintf(w, "\n  %s %s\n", k.Tool, k.Arguments)
 		row(w, "shows", k.Why)
+		for _, q := range someone.asked {
+			row(w, "asked", q)
+		}
+		someone.asked = nil
 		sent := log.take()
 		if len(sent) == 0 {
 			row(w, "sent", "nothing")

@@ -312,6 +312,10 @@ func (r *reader) request(q *request, at word) {
 		r.Warn("not-imported", r.at(at), "", "this is no URL of HTTP")
 		return
 	}
+	if r.Sensitive(u.Base) {
+		r.Warn("secret-in-url", r.at(at), "write base_url by hand", "the base URL depends on a variable that looks like a secret")
+		return
+	}
 	s := &imported.Sample{Method: q.method, Host: u.Host, Path: u.Path, Query: u.Query, Range: r.at(at)}
 	auth, headers, media := r.Credential(u.Host, q.headers)
 	s.Headers = headers

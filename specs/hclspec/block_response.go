@@ -95,7 +95,7 @@ tool "search_orders" {
 				func(r *specs.Shaping, s *setting) { r.Rename = s.pairs }),
 			row("fields", pathsKind, "all", "paths of what is kept, by the new names. What a path does not find is not there; of a list on its way the elements that are objects stay", `fields = ["number", "user.login", "labels[].name"]`,
 				func(r *specs.Shaping, s *setting) { r.Fields = s.paths }),
-			row("drop", pathsKind, "", "paths of what is left out, by the new names; it wins over `fields`", `drop = ["**.*_url", "**.node_id"]`,
+			row("drop", pathsKind, "", "paths of what is left out, by the new names; it wins over `fields` of the same block. One of an `api` or `override` does not hold where the tool has `fields` or `jq` of its own", `drop = ["**.*_url", "**.node_id"]`,
 				func(r *specs.Shaping, s *setting) { r.Drop = s.paths }),
 			{name: "max_items", kind: integerKind, standard: "no limit", doc: "most elements of the list that `root` leads to; a note says when there were more", example: "max_items = 50",
 				set: func(p *parser, target any, s *setting) {

@@ -149,7 +149,7 @@ func (p *parser) checkMethod(r *specs.Request, at diag.Range) {
 func (p *parser) closeRequest(h *head, r *specs.Request) {
 	body := p.checkBodies(h, r)
 	if r.XML != nil {
-		prolog := ""
+		var prolog string
 		if r.XML, prolog = p.checkXML(r.XML, "xml", false); r.XML != nil {
 			p.checkProlog(r, prolog)
 		} else {

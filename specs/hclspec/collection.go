@@ -287,7 +287,7 @@ func (p *parser) callFor(e *hclsyntax.ForExpr, coll *specs.Expr, r diag.Range, s
 	in = in.with(names)
 	test := constant(specs.NewBool(true), r)
 	if e.CondExpr != nil {
-		test = p.lower(e.CondExpr, in)
+		test = p.lower(e.CondExpr, in.plain())
 	}
 	out.Args = []*specs.Expr{coll, test, p.lower(e.ValExpr, in)}
 	if e.KeyExpr != nil {
@@ -295,7 +295,7 @@ func (p *parser) callFor(e *hclsyntax.ForExpr, coll *specs.Expr, r diag.Range, s
 		if e.Group {
 			out.Op = specs.ExprForGroups
 		}
-		key := p.lower(e.KeyExpr, in)
+		key := p.lower(e.KeyExpr, in.plain())
 		if key != nil {
 			if s := findSecret(key); s != nil {
 				return p.fail(sc, "sensitive-value", s.Range, fmt.Sprintf("the key of an object cannot hold the sensitive value %s", s.Secret.Name), "")

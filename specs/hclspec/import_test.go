@@ -25,9 +25,8 @@ import (
 // is well-formed, formatted, and without errors.
 func fuzzImport(f *testing.F, kind string, read func(text []byte) (*imported.Spec, diag.List)) {
 	archives, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "import", kind+"*.txtar"))
-	more, err2 := filepath.Glob(filepath.Join("..", "..", "cmd", "mcpc", "testdata", "import", kind+"*.txtar"))
-	if archives = append(archives, more...); err != nil || err2 != nil || len(archives) == 0 {
-		f.Fatalf("no archive of %s: %v, %v", kind, err, err2)
+	if err != nil || len(archives) == 0 {
+		f.Fatalf("no archive of %s: %v", kind, err)
 	}
 	for _, name := range archives {
 		a, err := txtar.ParseFile(name)
@@ -79,6 +78,8 @@ func fuzzImport(f *testing.F, kind string, read func(text []byte) (*imported.Spe
 func FuzzCurl(f *testing.F) {
 	f.Add([]byte("curl -X PUT 'http://a/b/{c}?d=${e}' -H 'X: %{if}' -d '<a>1</a>' -H 'Content-Type: text/xml'"))
 	f.Add([]byte("curl -u 'x:http://' http://a.example svc:pa55-w0rd 'http://a.{b}'"))
+	f.Add([]byte("curl -H 'Content-Type: app\xfflication/json; charset=x' -d '{\"a\": 1}' http://a.example"))
+	f.Add([]byte("curl \"https://$API_TOKEN/x\" http://b.example"))
 	fuzzImport(f, "curl", func(text []byte) (*imported.Spec, diag.List) {
 		return curl.Read(&diag.Source{Name: "in.sh", Text: text})
 	})

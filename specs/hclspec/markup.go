@@ -45,10 +45,10 @@ func (p *parser) markup(e hclsyntax.Expression, r diag.Range, sc *scope) (*specs
 		if list == nil {
 			return nil, true
 		}
-		parts, ok := elements(list)
-		if !ok {
-			return p.fail(sc, "unsupported-expression", r, "%{ for } in "+sc.what+" needs a collection that is known when the spec is loaded", "loop over a local or a variable"), true
+		if list.Op == specs.ExprFor { // for every call
+			return &specs.Expr{Op: specs.ExprCall, Name: "join", Args: []*specs.Expr{constant(specs.NewString(""), r), list}, Range: r}, true
 		}
+		parts, _ := elements(list)
 		return &specs.Expr{Op: specs.ExprTemplate, Args: parts, Range: r}, true
 	case *hclsyntax.ParenthesesExpr, *hclsyntax.LiteralValueExpr, *hclsyntax.ConditionalExpr, *hclsyntax.ForExpr, *hclsyntax.ExprSyntaxError:
 		return nil, false

@@ -612,11 +612,11 @@ func (p *printer) element(b *strings.Builder, e *imported.Element, depth int) {
 		open += " " + a.Name + `="` + p.markup(a.Value) + `"`
 	}
 	for _, a := range e.Optional {
-		text := " " + a.Name + `="` + p.markup(a.Value) + `"`
-		if a.If != nil {
-			text = "%{ if " + p.expr(a.If) + " != null }" + text + "%{ endif }"
+		text := a.Name + `="` + p.markup(a.Value) + `"`
+		if a.If != nil { // with its space inside, the tag is well-formed either way
+			text = "%{ if " + p.expr(a.If) + " != null }" + text + " %{ endif }"
 		}
-		open += text
+		open += " " + text
 	}
 	before, after := "", ""
 	if e.If != nil {

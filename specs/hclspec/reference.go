@@ -73,8 +73,13 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 		var names []string
 		for _, i := range c.inner {
 			times := ""
-			if i.once {
+			switch {
+			case i.once && sharedWithTool(c, i):
+				times = " (once, as in `tool`)"
+			case i.once:
 				times = " (once)"
+			case sharedWithTool(c, i):
+				times = " (as in `tool`)"
 			}
 			names = append(names, "`"+i.name+"`"+times)
 		}
@@ -82,11 +87,16 @@ func writeBlock(b *strings.Builder, c *block, inside string, level int) {
 	}
 	b.WriteString("\n")
 	for _, i := range c.inner {
-		if c.name == "env" || i.name == "input" && c.name == "override" || i.name == "response" && c.name != "tool" {
-			continue // the same as in tool
+		if c.name != "env" && !sharedWithTool(c, i) {
+			writeBlock(b, i, c.name, level+1)
 		}
-		writeBlock(b, i, c.name, level+1)
 	}
+}
+
+// sharedWithTool tells whether block i in c is what it is in tool, where the
+// reference describes it.
+func sharedWithTool(c, i *block) bool {
+	return c.name != "tool" && slices.Contains([]string{"input", "request", "response", "validation"}, i.name) && c.name != "variable"
 }
 
 // writeMember writes the row of a member of settings.

@@ -177,6 +177,10 @@ func (c *xmlReader) walk(x *specs.Expr) *specs.Expr {
 		return &out
 	case specs.ExprCond:
 		return c.branches(x)
+	case specs.ExprCall:
+		if n := len(x.Args); n == 2 && x.Args[1].Op == specs.ExprFor {
+			return c.loop(x)
+		}
 	}
 	return c.value(x)
 }
@@ -272,6 +276,34 @@ func (c *xmlReader) value(x *specs.Expr) *specs.Expr {
 		return x
 	}
 	return constant(c.p.place(specs.NewString(s), x.Range), x.Range)
+}
+
+// loop reads the body of a %{ for } over a collection of a call: after none, one
+// or many rounds what follows must mean the same.
+func (c *xmlReader) loop(x *specs.Expr) *specs.Expr {
+	before := c.xmlState
+	each := *x.Args[1]
+	each.Args = slices.Clone(each.Args)
+	body := c.walk(each.Args[2])
+	if c.failed {
+		return x
+	}
+	same := c.place == before.place && (c.place == xmlText || c.place == xmlCDATA) && sameOpen(c.open, before.open)
+	if !same {
+		c.wrong(each.Args[0].Range, "the text is not the same XML with and without a round of this loop", "open and close elements inside of %{ for }")
+		return x
+	}
+	if !c.fragment && c.open == nil && c.root && !before.root {
+		c.wrong(each.Args[0].Range, "XML has one root element, and this loop makes any number", "put the loop into an element")
+		return x
+	}
+	c.buf = tail(before.buf+c.buf, 2) // brackets that may end a section
+	var parts []*specs.Expr
+	flatten(&parts, body)
+	each.Args[2] = c.p.join(parts, x.Range, &scope{phase: callPhase, what: c.what})
+	out := *x
+	out.Args = []*specs.Expr{x.Args[0], &each}
+	return &out
 }
 
 func (c *xmlReader) misplaced(x *specs.Expr, where, hint string) {

@@ -111,6 +111,15 @@ func (b *Builder) Variable(name string, standard *specs.Node, description string
 	return b.secrets[key]
 }
 
+// Sensitive reports whether an expression refers to a sensitive variable.
+func (b *Builder) Sensitive(x *specs.Expr) bool {
+	if x == nil {
+		return false
+	}
+	return x.Op == specs.ExprGet && slices.ContainsFunc(b.Spec.Variables, func(v *Variable) bool { return v.Sensitive && v.Name == x.Name }) ||
+		slices.ContainsFunc(x.Args, b.Sensitive)
+}
+
 // API returns the api block for a base URL with a credential. name is the wish
 // for its name.
 func (b *Builder) API(base *specs.Expr, name string, auth *Auth) *API {

@@ -75,6 +75,9 @@ func (b *Builder) Credential(host string, headers []Field) (auth *Auth, rest []F
 		case lower == "content-type":
 			media = value
 			continue
+		case isConst && strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }):
+			b.Warn("not-imported", h.Range, "", "the header %s holds a control character and is left out", h.Name)
+			continue
 		case lower == "authorization" && auth == nil:
 			auth = b.authorization(of, HostName(host), h.Value)
 			continue
@@ -458,7 +461,7 @@ func constList(x *specs.Expr) *specs.Expr {
 // FileBody is a body that is the content of a file, which the caller gives.
 func (s *Sample) FileBody(media string) {
 	s.Inputs = append(s.Inputs, &Input{Name: "file", File: true})
-	s.Body = Body{Kind: "bytes", Media: media, Value: Arg("file")}
+	s.Body = Body{Kind: "bytes", Media: mediaType(media), Value: Arg("file")}
 }
 
 // value decides what is sent for a field: what was sent, a secret, or an input,
@@ -627,7 +630,7 @@ func holdsSecret(n *specs.Node, depth int) bool {
 func (m *maker) body(samples []*Sample) {
 	r := &m.tool.Request
 	first := &samples[0].Body
-	r.ContentType = first.Media
+	r.ContentType = mediaType(first.Media)
 	switch first.Kind {
 	case "json":
 		r.JSON = m.json(samples)

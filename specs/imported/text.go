@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -208,6 +209,23 @@ func unescape(s string) string {
 	return s
 }
 
+// mediaType is a content type that a request can have: what is none is "", and
+// parameters stay when they are understood.
+func mediaType(s string) string {
+	kind, params, err := mime.ParseMediaType(s)
+	if kind, _, _ := strings.Cut(s, ";"); !plainMedia.MatchString(strings.TrimSpace(kind)) {
+		return ""
+	}
+	charset := strings.ToLower(params["charset"])
+	known := slices.Contains([]string{"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"}, charset)
+	if err != nil || len(params) > 1 || len(params) == 1 && !known {
+		return strings.TrimSpace(kind)
+	}
+	return s
+}
+
+var plainMedia = regexp.MustCompile(`^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$`)
+
 // Body reads the body of a request of this content type, "" when it is not known.
 func (r *Refs) Body(media, text string) Body {
 	kind, _, err := mime.ParseMediaType(media)
@@ -215,12 +233,17 @@ func (r *Refs) Body(media, text string) Body {
 		kind, _, _ = strings.Cut(strings.ToLower(media), ";")
 		kind = strings.TrimSpace(kind)
 	}
+	media = mediaType(media)
 	plain := kind == media // nothing but the type
 	other := func(own string) string {
 		if plain && kind == own || media == "" {
 			return ""
 		}
 		return media
+	}
+	sample := text
+	if r != nil && r.Open != "" {
+		sample = strings.NewReplacer(r.Open, "x", r.Close, "x").Replace(text)
 	}
 	switch {
 	case strings.TrimSpace(text) == "" && kind != "application/x-www-form-urlencoded":
@@ -232,14 +255,14 @@ func (r *Refs) Body(media, text string) Body {
 			}
 			return Body{Kind: "json", Media: media, Value: x}
 		}
-		if kind == "" && strings.HasPrefix(strings.TrimSpace(text), "<") {
+		if kind == "" && isXML(sample) {
 			return Body{Kind: "xml", Value: r.Text(text)}
 		}
 	case kind == "application/x-www-form-urlencoded":
 		if fields := r.Form(text); len(fields) > 0 && !strings.ContainsAny(text, "<>{") || text == "" {
 			return Body{Kind: "form", Fields: fields}
 		}
-	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
+	case (kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml")) && isXML(sample):
 		return Body{Kind: "xml", Media: other("application/xml"), Value: r.Text(text)}
 	}
 	if strings.HasPrefix(text, "data:") && strings.Contains(text[:min(len(text), 200)], ";base64,") {

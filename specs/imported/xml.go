@@ -2,6 +2,8 @@ package imported
 
 import (
 	"encoding/xml"
+	"errors"
+	"io"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -56,6 +58,45 @@ func leaves(text string) []leaf {
 				}
 			}
 			open, inner = open[:len(open)-1], false
+		}
+	}
+}
+
+// isXML reports whether a text is one well-formed element, without a document
+// type and with all its prefixes declared.
+func isXML(text string) bool {
+	d := xml.NewDecoder(strings.NewReader(text))
+	depth, roots := 0, 0
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return errors.Is(err, io.EOF) && depth == 0 && roots == 1
+		}
+		switch t := t.(type) {
+		case xml.Directive:
+			return false
+		case xml.StartElement:
+			if depth == 0 {
+				roots++
+			}
+			if depth++; depth > maxXMLDepth {
+				return false
+			}
+			names := []xml.Name{t.Name}
+			for _, a := range t.Attr {
+				names = append(names, a.Name)
+			}
+			for _, n := range names { // an undeclared prefix is left as it is
+				if n.Space != "" && n.Space != "xmlns" && !strings.Contains(text, `"`+n.Space+`"`) && !strings.Contains(text, "'"+n.Space+"'") && n.Space != "http://www.w3.org/XML/1998/namespace" {
+					return false
+				}
+			}
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if depth == 0 && strings.TrimSpace(string(t)) != "" {
+				return false
+			}
 		}
 	}
 }

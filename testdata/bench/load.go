@@ -72,6 +72,16 @@ func (b *bench) load() error {
 	}
 	defer native.stop()
 
+	spec := filepath.Join(b.dir, "bench.hcl")
+	if err := os.WriteFile(spec, []byte(byHand), 0o600); err != nil {
+		return err
+	}
+	hand, err := b.serve(spec, "--base-url", upstream.url)
+	if err != nil {
+		return err
+	}
+	defer hand.stop()
+
 	contenders := []*contender{
 		{name: "ReverseProxy", process: proxy, request: func(id string) (*http.Request, error) {
 			return http.NewRequest("GET", proxy.url+"/items/"+id, nil)
@@ -79,6 +89,7 @@ func (b *bench) load() error {
 		{name: "ReverseProxy, the calls' POST", process: posts, request: func(id string) (*http.Request, error) { return modernCall(posts.url+"/items/"+id, id) }},
 		{name: "mcpc 2026-07-28", process: modern, request: func(id string) (*http.Request, error) { return modernCall(modern.url, id) }},
 		{name: "mcpc 2025-11-25", process: legacy, request: func(id string) (*http.Request, error) { return legacyCall(legacy.url, id) }},
+		{name: "by hand 2026-07-28", process: hand, request: func(id string) (*http.Request, error) { return modernCall(hand.url, id) }},
 		{name: "generated 2026-07-28", process: native, request: func(id string) (*http.Request, error) { return modernCall(native.url, id) }},
 	}
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}}
@@ -122,6 +133,8 @@ func (b *bench) load() error {
 			switch {
 			case c.process == modern:
 				interpreted = f
+			case c.process == hand && n <= 16: // rules, expressions and a shape
+				b.target(fmt.Sprintf("at %d, a tool by hand against one of a document: CPU per call", n), f.cpu/interpreted.cpu, "×", 1.15)
 			case c.process == native && n <= 16: // the same plan: no more than noise between them
 				b.target(fmt.Sprintf("at %d, generated against interpreted: CPU per call", n), f.cpu/interpreted.cpu, "×", 1.05)
 			}

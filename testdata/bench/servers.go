@@ -36,6 +36,78 @@ paths:
                   description: {type: string}
 `
 
+// byHand describes it by hand, with what specs do in each call: rules, expressions
+// and a shape of the answer.
+const byHand = `api "bench" { base_url = "http://127.0.0.1:9" }
+
+tool "getItem" {
+  description = "Get an item."
+  read_only   = true
+
+  input "id" {
+    type    = string
+    pattern = "^item-[0-9]+$"
+  }
+  input "status" {
+    type    = enum("open", "shipped", "cancelled")
+    default = "open"
+  }
+
+  request "GET" "/items/{id}" {
+    query = {
+      STAT   = { open = "10", shipped = "40", cancelled = "90" }[args.status]
+      MAXROW = 50
+    }
+    headers = { X-Item = "item ${upper(args.id)}" }
+  }
+
+  response {
+    fields = ["id", "name", "tags", "description"]
+    error_when {
+      json = "error.code"
+    }
+  }
+}
+`
+
+// thousandByHand are 1,000 tools described by hand.
+func thousandByHand() string {
+	var doc strings.Builder
+	doc.WriteString("api \"erp\" { base_url = \"https://erp.example\" }\n")
+	for i := range 1000 {
+		fmt.Fprintf(&doc, `
+tool "search_%d" {
+  description = "Find orders by customer and status. Returns at most 50, newest first."
+  read_only   = true
+
+  input "customer" {
+    type        = string
+    description = "Customer number, e.g. C-10442"
+    pattern     = "^C-[0-9]+$"
+  }
+  input "status" {
+    type    = enum("open", "shipped", "cancelled")
+    default = "open"
+  }
+
+  request "POST" "/orders/{customer}/search" {
+    form = {
+      CUSTNO = "C-${args.customer}"
+      STAT   = { open = "10", shipped = "40", cancelled = "90" }[args.status]
+      MAXROW = 50
+    }
+  }
+
+  response {
+    root   = "orders"
+    fields = ["number", "status", "lines.item", "lines.quantity"]
+  }
+}
+`, i)
+	}
+	return doc.String()
+}
+
 // item is the answer of the upstream: 1 KB of JSON with the id in it.
 func item(id string) []byte {
 	b := fmt.Appendf(nil, `{"id":%q,"name":"Item %s","tags":["a","b","c"],"description":"`, id, id)

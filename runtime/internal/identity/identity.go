@@ -221,7 +221,7 @@ func (g *Gate) token(ctx context.Context, token string) (*Caller, *Refusal) {
 	c, err := s.verify(ctx, token)
 	if err == nil {
 		if !c.Has(s.Scopes) {
-			return nil, g.Insufficient(s.Scopes)
+			return nil, g.Insufficient(c, s.Scopes)
 		}
 		return c, nil
 	}
@@ -234,9 +234,18 @@ func (g *Gate) token(ctx context.Context, token string) (*Caller, *Refusal) {
 }
 
 // Insufficient is the refusal of a caller who lacks scopes: the challenge says
-// which, so that a client can ask for them (step-up).
-func (g *Gate) Insufficient(scopes []string) *Refusal {
-	r := g.challenge("insufficient_scope", "the token lacks a scope: "+strings.Join(scopes, " "), scopes)
+// what to ask for (step-up). That is all of it, what he has included, because the
+// new token takes the place of the old one.
+func (g *Gate) Insufficient(c *Caller, need []string) *Refusal {
+	all := slices.Clone(need)
+	if len(g.oauth) > 0 {
+		all = append(all, g.oauth[0].Scopes...)
+	}
+	if c != nil {
+		all = append(all, c.Scopes...)
+	}
+	slices.Sort(all)
+	r := g.challenge("insufficient_scope", "the token lacks a scope: "+strings.Join(need, " "), slices.Compact(all))
 	r.Status = http.StatusForbidden
 	return r
 }

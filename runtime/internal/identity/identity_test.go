@@ -278,7 +278,7 @@ func TestRequests(t *testing.T) {
 		"two headers":   {request("Authorization", "Bearer "+good, "Authorization", "Bearer x"), 401, `error="invalid_request"`},
 		"other scheme":  {request("Authorization", "Basic "+good), 401, `error="invalid_request"`},
 		"no token":      {request("Authorization", "Bearer "), 401, `error="invalid_request"`},
-		"missing scope": {bearer(i.token(t, "k", "ES256", nil, map[string]any{"scope": "orders:read"})), 403, `error="insufficient_scope", error_description="the token lacks a scope: mcp", scope="mcp"`},
+		"missing scope": {bearer(i.token(t, "k", "ES256", nil, map[string]any{"scope": "orders:read"})), 403, `error="insufficient_scope", error_description="the token lacks a scope: mcp", scope="mcp orders:read"`},
 	} {
 		c, refusal := g.Identify(test.r)
 		if refusal == nil {

@@ -266,7 +266,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if need := f.scopes[m.name]; m.method == methodCall && need != nil && f.gate != nil && !identity.Of(r.Context()).Has(need) {
-		f.deny(w, f.gate.Insufficient(need))
+		f.deny(w, f.gate.Insufficient(identity.Of(r.Context()), need))
 		return
 	}
 	if !m.isRequest() {
