@@ -219,6 +219,8 @@ Make it yours
 Besides
   lsp                                    a language server, for editors
   key new   NAME                         an API key for a caller
+  tail      [FILE]                       a log of calls, for people
+  audit verify FILE                      whether an audit log is whole
   completion bash|zsh|fish               completion for your shell, tool names included
   version                                which mcpc this is
   help      VERB                         how to use a verb; the same as VERB --help
