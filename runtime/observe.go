@@ -63,7 +63,7 @@ func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time)
 		r.Status, r.Answer, r.Cached = a.Status, len(a.Body), a.Cached
 	}
 	if b.plan.Observe.Correlation && k.of == "" {
-		res.SetMeta("mcpc/correlation", o.Redactor.Text(r.Trace.ID))
+		res.SetMeta("mcpc/correlation", r.Trace.Shown(o.Redactor))
 	}
 	o.Done(&r)
 	if !o.Logs() {

@@ -49,6 +49,9 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 
 // redact replaces in text every secret that was used.
 func (s *secrets) redact(text string) string {
+	if len(text) < upstream.MinRedact {
+		return text
+	}
 	s.mu.RLock()
 	hide := s.hide
 	s.mu.RUnlock()

@@ -141,8 +141,7 @@ SIGINT and SIGTERM end it after the calls in flight are finished.
 // the input ends. greet is told where, before the first request. An orderly end
 // is no error, whoever asked for it. Operators are served beside it where the spec
 // says so.
-func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader, out io.Writer, greet func(where string)) error {
-	var err error
+func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader, out io.Writer, greet func(where string)) (err error) {
 	if at := s.AdminAddress(); at != "" {
 		l, err := runtime.Listen(ctx, at)
 		if err != nil {
@@ -152,7 +151,12 @@ func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader,
 		ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 		ended := make(chan error, 1)
 		go func() { ended <- s.ServeAdmin(ctx, l) }()
-		defer func() { stop(); <-ended }()
+		defer func() {
+			stop()
+			if aerr := <-ended; err == nil {
+				err = aerr
+			}
+		}()
 	}
 	if address == "" {
 		greet("on stdio")

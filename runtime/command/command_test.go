@@ -271,8 +271,15 @@ func TestAdmin(t *testing.T) {
 		}
 	})
 	<-greeted
+	get := func(path string) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+admin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return http.DefaultTransport.RoundTrip(req)
+	}
 	for path, want := range map[string]string{"/healthz": "alive", "/readyz": "ready", "/metrics": "mcpc_calls_in_flight 0\n", "/info": `"tools": 2`} {
-		resp, err := http.Get("http://" + admin + path)
+		resp, err := get(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +292,7 @@ func TestAdmin(t *testing.T) {
 	stop()
 	_ = client.Close()
 	wait.Wait()
-	if resp, err := http.Get("http://" + admin + "/healthz"); err == nil {
+	if resp, err := get("/healthz"); err == nil {
 		_ = resp.Body.Close()
 		t.Error("operators are served on")
 	}

@@ -85,7 +85,7 @@ func (r *Record) appendMembers(b []byte, red *Redactor, arguments bool) []byte {
 		b = append(append(append(b, ',', '"'), name...), '"', ':')
 		b = strconv.AppendInt(b, v, 10)
 	}
-	text("correlation", red.Text(r.Trace.ID))
+	text("correlation", r.Trace.Shown(red))
 	text("trace", r.Trace.Trace)
 	text("span", r.Trace.Span)
 	text("tenant", red.Text(r.Principal.Tenant))

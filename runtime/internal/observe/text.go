@@ -98,7 +98,7 @@ func Tail(r io.Reader, w io.Writer) error {
 				return werr
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -88,6 +88,14 @@ func (t Trace) Send(h http.Header) {
 	}
 }
 
+// Shown is the id as it may be written: a client chose it, perhaps badly.
+func (t Trace) Shown(r *Redactor) string {
+	if t.ID == t.Trace {
+		return t.ID
+	}
+	return r.Text(t.ID)
+}
+
 type traceKey struct{}
 
 // WithTrace returns a context of a call that has the trace.
