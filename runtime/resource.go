@@ -38,10 +38,12 @@ type resource struct {
 type prompt struct {
 	plan *plan.Prompt
 	call *tool // nil: its messages need no request
+	own  *tool // call, or what stands for it; the policy and the limits are asked about it
 
 	ready    sync.Once
 	broken   error
 	input    *schema.Validator
+	rules    []rule
 	messages []promptMessage
 }
 
@@ -153,7 +155,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 	if r == nil {
 		return nil, nil, nil
 	}
-	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call}
+	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call, counts: true}
 	ctx, start := b.begin(ctx, k)
 	res := b.guard(ctx, k, func(ctx context.Context, k *Call) *Result {
 		if err := r.call.prepare(); err != nil {
@@ -210,7 +212,10 @@ func textType(a *upstream.Answer, text string) string {
 // prepare makes what a prompt needs, once.
 func (p *prompt) prepare() error {
 	p.ready.Do(func() {
-		if p.input, p.broken = schema.Compile(p.plan.Input); p.broken != nil {
+		if p.input, p.broken = schema.CompileInput(&plan.Tool{Input: p.plan.Input, Formats: p.plan.Formats}); p.broken != nil {
+			return
+		}
+		if p.rules, p.broken = compileRules(p.plan.Rules); p.broken != nil {
 			return
 		}
 		for _, m := range p.plan.Messages {
@@ -253,7 +258,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 	}
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
 	if p.call != nil {
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON()}
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
 		ctx, start := b.begin(ctx, k)
 		res := b.guard(ctx, k, b.checked)
 		b.end(ctx, k, res, start)
@@ -261,8 +266,25 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 			return nil, res
 		}
 		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
-	} else if problems := p.input.Check(given.Values); problems != nil {
-		return nil, badArguments(describe(problems))
+	} else {
+		problems := p.input.Check(given.Values)
+		if problems == nil {
+			problems = checkRules(p.rules, env)
+		}
+		if problems != nil {
+			return nil, badArguments(describe(problems))
+		}
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
+		for _, read := range []bool{false, true} {
+			if res := b.permitted(ctx, k, read); res != nil {
+				return nil, res
+			}
+		}
+		done, res := b.admit(ctx, k)
+		if res != nil {
+			return nil, res
+		}
+		defer done()
 	}
 	size := 0
 	for _, m := range p.messages {
@@ -341,6 +363,14 @@ func bodyOf(res *Result) any {
 		}
 	}
 	return res.Content[0].Text
+}
+
+// ResourceScopes are the scopes that a resource wants of its reader.
+func (c caller) ResourceScopes(uri string) []string {
+	if r, _ := c.bridge.resourceOf(uri); r != nil {
+		return r.plan.Call.Scopes
+	}
+	return nil
 }
 
 // ReadResource reads a resource for a client.

@@ -24,6 +24,8 @@ type Server struct {
 	TLS          *Certificate // of the HTTP server; nil: plain HTTP
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
 	Observe      *Observe     // what is recorded of calls; nil: nothing
+	Policy       *Policy      // what callers may do; nil: everything
+	Limits       []CallLimit  // how often; a call has to pass all that are about it
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Moved        []Moved
