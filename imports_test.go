@@ -51,7 +51,8 @@ var rules = []rule{
 	{"runtime/internal/limit", []string{"runtime/function", "runtime/internal/expr", "runtime/plan"}, nil, "a limit knows keys and costs, not callers"},
 	{"runtime/internal/credential", []string{"runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/sync"}, "tokens are asked for without knowing what they open"},
 	{"runtime/internal/progress", nil, nil, "work says how far it is without knowing who hears it"},
-	{"runtime/internal/transport", []string{"runtime/internal/confirm", "runtime/internal/identity", "runtime/internal/principal", "runtime/internal/progress", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
+	{"runtime/internal/observe", []string{"runtime/internal/principal", "runtime/internal/result", "runtime/plan"}, []string{"github.com/go-json-experiment/json"}, "what is recorded of a call is told to it, not found out"},
+	{"runtime/internal/transport", []string{"runtime/internal/confirm", "runtime/internal/identity", "runtime/internal/observe", "runtime/internal/principal", "runtime/internal/progress", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
 	{"runtime/...", []string{"runtime/..."}, []string{
 		"github.com/go-json-experiment/json",

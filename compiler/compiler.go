@@ -187,6 +187,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		server.Listen = doc.Server.Listen.Value
 	}
 	c.identities(server)
+	server.Observe = c.observe()
 	c.checkScopes()
 	selections := c.resolve()
 	apis := map[string]*apiContext{}
@@ -256,6 +257,12 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	server.Tools = append(server.Tools, selected...)
 	c.composites(server, whole)
 	c.tests(server, whole)
+	if server.Observe != nil {
+		for i := range server.Tools {
+			t := &server.Tools[i]
+			t.Sensitive = sensitiveNames(whole[t.Name].in)
+		}
+	}
 	c.unusedInputs()
 	for _, api := range doc.APIs {
 		c.uselessDocument(api)

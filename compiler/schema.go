@@ -38,6 +38,8 @@ type schema struct {
 	// something could not be kept. "Exactly one of" such schemas would then
 	// refuse what the author allows.
 	loose bool
+	// sensitive says that values are secret: writeOnly or x-sensitive.
+	sensitive bool
 }
 
 // word is a keyword and its value as JSON.
@@ -165,6 +167,7 @@ func (s *schema) target() *schema {
 // overlay returns target with the annotations that stand beside the reference.
 func overlay(beside, target *schema) *schema {
 	c := *target
+	c.sensitive = c.sensitive || beside.sensitive
 	if beside.title != "" {
 		c.title = beside.title
 	}

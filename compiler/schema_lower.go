@@ -188,6 +188,8 @@ func (l *lowerer) lower(n *specs.Node, at place) *schema {
 			} else {
 				removed = append(removed, v.Text)
 			}
+		case "writeOnly", "x-sensitive":
+			s.sensitive = s.sensitive || v.IsTrue()
 		case "xml":
 			s.xml = xmlName(v)
 		case "required", "enum", "const", "example", "examples":

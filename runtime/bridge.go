@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -24,6 +25,7 @@ type Bridge struct {
 	secrets   secrets
 	files     folders
 	log       *slog.Logger
+	observer  *observe.Observer // nil: the plan asks for none
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
@@ -47,6 +49,17 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
 	}
+	if p.Observe != nil && !o.Unobserved {
+		stderr := o.Stderr
+		if stderr == nil {
+			stderr = os.Stderr
+		}
+		var err error
+		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, Logger: b.log})
+		if err != nil {
+			return nil, err
+		}
+	}
 	if err := b.files.open(o.Files); err != nil {
 		return nil, err
 	}
@@ -58,7 +71,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			moved.BaseURL = strings.TrimRight(base, "/")
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}

@@ -5,13 +5,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -31,9 +31,9 @@ func (b *Bridge) Call(ctx context.Context, who Principal, name string, arguments
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
 	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t, run: b.checked}
-	start := time.Now()
+	ctx, start := b.begin(ctx, k)
 	res := b.guard(ctx, k, k.run)
-	b.logCall(ctx, k, res, time.Since(start))
+	b.end(ctx, k, res, start)
 	return res, nil
 }
 
@@ -49,7 +49,7 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	if s.handle == nil && s.native == nil {
 		k.run = b.checked
 	}
-	start := time.Now()
+	ctx, start := b.begin(ctx, k)
 	var res *Result
 	switch {
 	case s.inFlight.Add(1) > s.maxCalls:
@@ -59,7 +59,7 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 		res = b.guard(ctx, k, k.run)
 	}
 	s.inFlight.Add(-1)
-	b.logCall(ctx, k, res, time.Since(start))
+	b.end(ctx, k, res, start)
 	return res, nil
 }
 
@@ -71,6 +71,10 @@ func (b *Bridge) guard(ctx context.Context, k *Call, run func(context.Context, *
 			res = b.failure(ctx, k.tool, "panic", fmt.Errorf("%v\n%s", p, debug.Stack()))
 		}
 	}()
+	if b.observer != nil && !b.observer.Ready() {
+		return result.Error("audit", "Nothing was done: this server records every call, and cannot at the moment.",
+			"Tell the operator of this server.", result.RetryMay)
+	}
 	return run(ctx, k)
 }
 
@@ -93,6 +97,7 @@ func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
 // check decodes and checks the arguments of a call, and asks the policy. A result
 // says why the call goes no further.
 func (b *Bridge) check(ctx context.Context, k *Call) *Result {
+	defer k.lap(observe.Validate)
 	if err := k.tool.prepare(); err != nil {
 		return b.failure(ctx, k.tool, "plan", err)
 	}
@@ -123,17 +128,30 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 	}
 	s, req, err := b.request(ctx, k, nil)
 	if err == nil {
-		k.answer, err = t.client.Do(ctx, k.Principal, req, s.plan.Security)
+		err = b.do(ctx, k, req, s)
 	}
 	if err != nil {
 		return b.refused(ctx, t, err)
 	}
+	defer k.lap(observe.Shape)
 	res := s.decoder.ResultOf(ctx, k.answer, k.args.Values)
 	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)
 	}
 	return res
+}
+
+// do sends the request of a call.
+func (b *Bridge) do(ctx context.Context, k *Call, req *request.Request, s *sending) (err error) {
+	k.answer, err = k.tool.client.Do(ctx, k.Principal, req, s.plan.Security)
+	k.lap(observe.Upstream)
+	if k.answer != nil && !k.answer.Cached {
+		k.seen.attempts += k.answer.Attempts
+	} else if f, ok := errors.AsType[*upstream.Failure](err); ok {
+		k.seen.attempts += f.Attempts
+	}
+	return err
 }
 
 // stale says of a result that it is of a kept answer.
@@ -147,6 +165,8 @@ func stale(res *Result, a *upstream.Answer) {
 // request chooses the request of a call and makes it. vars are what its
 // expressions may know besides the arguments; see [plan.Expr].
 func (b *Bridge) request(ctx context.Context, k *Call, vars map[string]any) (*sending, *request.Request, error) {
+	k.lap(stages)
+	defer k.lap(observe.Build)
 	env := &expr.Env{Args: k.args.Values, Vars: vars, Secret: b.secrets.value}
 	s, err := k.tool.choose(env)
 	if err != nil {
@@ -206,8 +226,11 @@ func (b *Bridge) refused(ctx context.Context, t *tool, err error) *Result {
 // failure is the result of a mistake that is not the caller's. What it was is
 // in the log, under a correlation id, and nowhere else.
 func (b *Bridge) failure(ctx context.Context, t *tool, kind string, err error) *Result {
-	id := rand.Text()[:12]
-	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", err)
+	id := observe.TraceOf(ctx).ID
+	if id == "" {
+		id = rand.Text()[:12]
+	}
+	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", b.secrets.redact(err.Error()))
 	return result.Error("internal", "The call failed inside this server. Its correlation id is "+id+".",
 		"Tell the operator of this server, with the correlation id.", result.RetryNo)
 }
@@ -243,38 +266,6 @@ func (b *Bridge) observe(ctx context.Context, t *tool, res *Result) {
 		// The field and no more: messages repeat values, and those are data.
 		b.log.WarnContext(ctx, "an answer breaks its output schema", "tool", t.plan.Name, "field", problems[0].Path, "problems", len(problems))
 	}
-}
-
-// logCall writes the one line of a call.
-func (b *Bridge) logCall(ctx context.Context, k *Call, res *Result, d time.Duration) {
-	level, outcome := slog.LevelDebug, "ok"
-	if res.IsError {
-		level, outcome = slog.LevelInfo, res.Code
-		if outcome == "" {
-			outcome = "error"
-		}
-	}
-	if !b.log.Enabled(ctx, level) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("tool", k.tool.plan.Name),
-		slog.String("outcome", outcome),
-		slog.Duration("duration", d),
-	}
-	if k.of != "" {
-		attrs = append(attrs, slog.String("step_of", k.of))
-	}
-	if k.native {
-		attrs = append(attrs, slog.Bool("native", true))
-	}
-	if a := k.answer; a != nil {
-		attrs = append(attrs, slog.Int("status", a.Status), slog.Int("attempts", a.Attempts), slog.Int("bytes", len(a.Body)))
-	}
-	if who := k.Principal; !who.IsZero() {
-		attrs = append(attrs, slog.String("tenant", who.Tenant), slog.String("subject", who.Subject), slog.String("client", who.Client))
-	}
-	b.log.LogAttrs(ctx, level, "call", attrs...)
 }
 
 // caller gives a Server's tools to the transports.

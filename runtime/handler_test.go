@@ -179,7 +179,7 @@ func TestHandlerFails(t *testing.T) {
 		{"by time", nil, func(context.Context, *Call) (*Result, error) {
 			return nil, fmt.Errorf("ask: %w", context.DeadlineExceeded)
 		}, "timeout", "too long", ""},
-		{"because the client left", ended, func(ctx context.Context, _ *Call) (*Result, error) { return nil, ctx.Err() }, "cancelled", "cancelled", ""},
+		{"because the client left", ended, func(ctx context.Context, _ *Call) (*Result, error) { return nil, ctx.Err() }, "canceled", "canceled", ""},
 		{"as cancelled while nobody left", nil, func(context.Context, *Call) (*Result, error) { return nil, context.Canceled }, "internal", "correlation id", "context canceled"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

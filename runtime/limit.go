@@ -84,7 +84,7 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(), refusal *Resu
 func limited(r *limit.Refusal) *Result {
 	switch {
 	case errors.Is(r.Err, context.Canceled):
-		return result.Error("cancelled", "The call was cancelled while it waited for its turn; nothing was sent.", "", result.RetryMay)
+		return result.Error("canceled", "The call was cancelled while it waited for its turn; nothing was sent.", "", result.RetryMay)
 	case r.After == 0:
 		return result.Error("rate-limited", fmt.Sprintf("The call costs more than the rate limit %q ever allows; nothing was sent.", r.Limit), "Ask for less at once.", result.RetryNo)
 	}

@@ -39,6 +39,7 @@ type Call struct {
 	run    func(context.Context, *Call) *Result
 	of     string
 	agreed bool
+	seen   seen
 	counts bool           // a client made it: rate limits count it
 	judged Principal      // for whom the policy was asked
 	vars   map[string]any // what policies and limits know of it; nil: not made yet
@@ -163,7 +164,7 @@ func (b *Bridge) failed(ctx context.Context, t *tool, err error) *Result {
 		return e.Result
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return result.Error("cancelled", "The call was cancelled.", "", RetryCheck)
+		return result.Error("canceled", "The call was canceled by its caller.", "", RetryCheck)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return result.Error("timeout", "The tool took too long.", "", RetryCheck)

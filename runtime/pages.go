@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/paging"
 	"github.com/mcpc-dev/mcpc/runtime/internal/progress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
@@ -190,11 +191,13 @@ func (b *Bridge) page(ctx context.Context, k *Call, at paging.Place) (*paging.Pa
 		}
 	}
 	address := *req.URL
-	a, err := t.client.Do(ctx, k.Principal, req, s.plan.Security)
-	if err != nil {
+	before := k.answer
+	if err := b.do(ctx, k, req, s); err != nil {
+		k.answer = before // of the page before
 		return nil, nil, b.refused(ctx, t, err)
 	}
-	k.answer = a
+	a := k.answer
+	defer k.lap(observe.Shape)
 	v, remarks, ok := s.decoder.Value(ctx, a, k.args.Values)
 	if !ok {
 		return nil, nil, s.decoder.ResultOf(ctx, a, k.args.Values)

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -157,7 +156,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 		return nil, nil, nil
 	}
 	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call, counts: true}
-	start := time.Now()
+	ctx, start := b.begin(ctx, k)
 	res := b.guard(ctx, k, func(ctx context.Context, k *Call) *Result {
 		if err := r.call.prepare(); err != nil {
 			return b.failure(ctx, r.call, "plan", err)
@@ -168,7 +167,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 		}
 		return b.checked(ctx, k)
 	})
-	b.logCall(ctx, k, res, time.Since(start))
+	b.end(ctx, k, res, start)
 	return r, k, res
 }
 
@@ -260,9 +259,9 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
 	if p.call != nil {
 		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
-		start := time.Now()
+		ctx, start := b.begin(ctx, k)
 		res := b.guard(ctx, k, b.checked)
-		b.logCall(ctx, k, res, time.Since(start))
+		b.end(ctx, k, res, start)
 		if res.IsError {
 			return nil, res
 		}

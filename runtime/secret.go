@@ -24,6 +24,7 @@ type secrets struct {
 	// error what it was sent, and that must not get further.
 	mu   sync.RWMutex
 	used map[string]bool
+	hide *strings.Replacer // of all that was used; nil: to be made
 }
 
 // value returns the secret of the first source that has one. An error says where
@@ -39,7 +40,7 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 			if s.used == nil {
 				s.used = map[string]bool{}
 			}
-			s.used[v] = true
+			s.used[v], s.hide = true, nil
 			s.mu.Unlock()
 		}
 	}
@@ -48,10 +49,21 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 
 // redact replaces in text every secret that was used.
 func (s *secrets) redact(text string) string {
+	if len(text) < upstream.MinRedact {
+		return text
+	}
 	s.mu.RLock()
-	used := slices.Collect(maps.Keys(s.used))
+	hide := s.hide
 	s.mu.RUnlock()
-	return upstream.Redact(text, used)
+	if hide == nil {
+		s.mu.Lock()
+		if s.hide == nil {
+			s.hide = upstream.Redactor(slices.Collect(maps.Keys(s.used)))
+		}
+		hide = s.hide
+		s.mu.Unlock()
+	}
+	return hide.Replace(text)
 }
 
 func (s *secrets) read(ref plan.Secret) (string, error) {

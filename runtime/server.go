@@ -58,6 +58,12 @@ type Options struct {
 	// Logger gets one line per call, at debug level, or info when the call did
 	// not succeed: never arguments, answers or secrets. Nil logs nothing.
 	Logger *slog.Logger
+	// Stderr gets the lines of the spec's own log of calls where that has no file.
+	// Nil is os.Stderr.
+	Stderr io.Writer
+	// Unobserved leaves out what the spec wants recorded of calls, for programs that
+	// only try it out.
+	Unobserved bool
 	// Getenv reads the environment variables that secrets are in; nil is
 	// os.Getenv.
 	Getenv func(string) string
@@ -215,6 +221,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		MaxCalls:       int(s.maxCalls),
 		Gate:           s.gate,
 		TLS:            secured,
+		Trace:          b.plan.Observe != nil && b.plan.Observe.Correlation,
 	})
 	return s, nil
 }

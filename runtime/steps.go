@@ -403,9 +403,9 @@ func (c *composition) one(ctx context.Context, s *step, each map[string]any) (o 
 	}
 	k := &Call{Tool: s.plan.Tool, Principal: c.k.Principal, Arguments: append(arguments, '}'), tool: s.tool,
 		run: c.k.run, of: c.k.Tool, agreed: c.k.agreed || c.k.tool.confirm != nil}
-	start := time.Now()
+	ctx, start := c.b.begin(ctx, k)
 	res := c.b.guard(ctx, k, k.run)
-	c.b.logCall(ctx, k, res, time.Since(start))
+	c.b.end(ctx, k, res, start)
 	if res.IsError {
 		if h := k.tool.plan.Hints; res.Retry == RetryCheck && !h.ReadOnly && !h.Idempotent {
 			c.change()

@@ -132,7 +132,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.version(), a.completion(root))
+	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.audit(), a.tail(), a.version(), a.completion(root))
 	return root
 }
 
@@ -219,6 +219,8 @@ Make it yours
 Besides
   lsp                                    a language server, for editors
   key new   NAME                         an API key for a caller
+  tail      [FILE]                       a log of calls, for people
+  audit verify FILE                      whether an audit log is whole
   completion bash|zsh|fish               completion for your shell, tool names included
   version                                which mcpc this is
   help      VERB                         how to use a verb; the same as VERB --help

@@ -61,6 +61,7 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 				}
 			}
 			o := a.runtimeOptions()
+			o.Stderr, o.Unobserved = a.stderr, false
 			o.Logger, o.AllowedHosts, o.AllowedOrigins, o.Files = log, hosts, origins, files
 			if http == "" {
 				http = compiled.Plan.Listen
@@ -94,9 +95,10 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 	return cmd
 }
 
-// runtimeOptions are what every verb that runs a plan gives the runtime.
+// runtimeOptions are what every verb that runs a plan gives the runtime. Only
+// serve records calls: the files of the log are the running server's.
 func (a *app) runtimeOptions() runtime.Options {
-	return runtime.Options{Getenv: a.getenv, Secrets: a.given, Version: version()}
+	return runtime.Options{Getenv: a.getenv, Secrets: a.given, Version: version(), Unobserved: true}
 }
 
 // greeting is the one line serve begins with: what is served and where, what is

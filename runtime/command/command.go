@@ -52,7 +52,7 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 		fmt.Fprintf(sys.stderr, "%s: %v\n", name, err)
 		return code
 	}
-	o := runtime.Options{Getenv: sys.getenv}
+	o := runtime.Options{Getenv: sys.getenv, Stderr: sys.stderr}
 	var address, level, format string
 	var baseURLs, sources []string
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -139,9 +139,25 @@ SIGINT and SIGTERM end it after the calls in flight are finished.
 
 // Serve serves at an HTTP address, or on stdio when there is none, until ctx or
 // the input ends. greet is told where, before the first request. An orderly end
-// is no error, whoever asked for it.
-func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader, out io.Writer, greet func(where string)) error {
-	var err error
+// is no error, whoever asked for it. Operators are served beside it where the spec
+// says so.
+func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader, out io.Writer, greet func(where string)) (err error) {
+	if at := s.AdminAddress(); at != "" {
+		l, err := runtime.Listen(ctx, at)
+		if err != nil {
+			return err
+		}
+		// Operators are served until the last call has ended.
+		ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		ended := make(chan error, 1)
+		go func() { ended <- s.ServeAdmin(ctx, l) }()
+		defer func() {
+			stop()
+			if aerr := <-ended; err == nil {
+				err = aerr
+			}
+		}()
+	}
 	if address == "" {
 		greet("on stdio")
 		err = s.ServeStdio(ctx, in, out)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -246,6 +247,54 @@ func TestHTTP(t *testing.T) {
 	wait.Wait()
 	if code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// Operators are served beside clients, and no longer than they.
+func TestAdmin(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := l.Addr().String()
+	_ = l.Close() // the address is what was wanted
+	p := library()
+	p.Observe = &plan.Observe{Admin: admin}
+	ctx, stop := context.WithCancel(t.Context())
+	in, client := io.Pipe()
+	greeted := make(chan string, 1)
+	sys := process{in, io.Discard, firstLine{to: greeted}, func(string) string { return "set" }}
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if code := run(ctx, sys, []string{"lib"}, p, func(o runtime.Options) (*runtime.Server, error) { return runtime.New(p, o) }); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	<-greeted
+	get := func(path string) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+admin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return http.DefaultTransport.RoundTrip(req)
+	}
+	for path, want := range map[string]string{"/healthz": "alive", "/readyz": "ready", "/metrics": "mcpc_calls_in_flight 0\n", "/info": `"tools": 2`} {
+		resp, err := get(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+	stop()
+	_ = client.Close()
+	wait.Wait()
+	if resp, err := get("/healthz"); err == nil {
+		_ = resp.Body.Close()
+		t.Error("operators are served on")
 	}
 }
 

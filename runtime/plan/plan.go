@@ -23,6 +23,7 @@ type Server struct {
 	Listen       string       // host:port the spec asks for; "" is stdio
 	TLS          *Certificate // of the HTTP server; nil: plain HTTP
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
+	Observe      *Observe     // what is recorded of calls; nil: nothing
 	Policy       *Policy      // what callers may do; nil: everything
 	Limits       []CallLimit  // how often; a call has to pass all that are about it
 	Upstreams    []Upstream
@@ -227,6 +228,7 @@ type Tool struct {
 	Response   Response
 	Pagination *Pagination // nil: one answer is the whole result
 	Scopes     []string    // that a caller must have
+	Sensitive  []string    // names in the arguments whose values are never logged; only with [Observe]
 	Confirm    *Expr       // what a person is asked before a call; nil: nothing
 	Origin     Origin
 	Deprecated string // what to use instead, also said in Description; "" when it is not deprecated

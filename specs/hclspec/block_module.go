@@ -216,6 +216,9 @@ func (p *parser) instance(t *moduleTarget, use moduleUse, path, prefix string, s
 	for _, id := range sub.doc.Identities {
 		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no identity block", Hint: "who may call is said by the spec that uses the module", Range: id.Range})
 	}
+	if o := sub.doc.Observe; o != nil {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no observe block", Hint: "what is recorded is said by the spec that uses the module", Range: o.Range})
+	}
 	if sub.doc.Policy != nil {
 		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no policy block", Hint: "who may do what is said by the spec that uses the module", Range: sub.doc.Policy.Range})
 	}

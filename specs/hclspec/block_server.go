@@ -46,13 +46,7 @@ func serverBlock() *block {
   listen "http" { addr = ":8080" }
 }`,
 			attrs: []attr{{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served, 0.0.0.0 is every network", example: `addr = "127.0.0.1:8080"`,
-				check: func(s string) (string, string) {
-					_, port, err := net.SplitHostPort(s)
-					if n, nerr := strconv.Atoi(port); err != nil || nerr != nil || n < 0 || n > 65535 {
-						return fmt.Sprintf("cannot be %q", s), `write host:port, for example "127.0.0.1:8080"`
-					}
-					return "", ""
-				},
+				check: checkAddress,
 				set: into(func(s *specs.Server, v *setting) {
 					if strings.HasPrefix(v.text.Value, ":") {
 						v.text.Value = "127.0.0.1" + v.text.Value
@@ -84,6 +78,15 @@ func serverBlock() *block {
 			return s
 		},
 	}
+}
+
+// checkAddress accepts an address to listen on.
+func checkAddress(s string) (problem, advice string) {
+	_, port, err := net.SplitHostPort(s)
+	if n, nerr := strconv.Atoi(port); err != nil || nerr != nil || n < 0 || n > 65535 {
+		return fmt.Sprintf("cannot be %q", s), `write host:port, for example "127.0.0.1:8080"`
+	}
+	return "", ""
 }
 
 func serverTLS(target any) *specs.ServerTLS {

@@ -23,6 +23,8 @@ func Codes() []Code {
 		{"missing-attribute", "a required attribute is not written"},
 		{"duplicate-attribute", "an attribute is set twice"},
 		{"duplicate-block", "a block that may occur once occurs twice"},
+		{"observe-nothing", "an observe block asks for no record"},
+		{"same-file", "one file is to hold two logs"},
 		{"needless-attribute", "an attribute says what is known already"},
 		{"missing-label", "a block lacks its name"},
 		{"extra-label", "a block has too many labels"},

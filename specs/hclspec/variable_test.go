@@ -137,6 +137,10 @@ api "d" {
 }
 api "e" { openapi = "/etc/passwd" }
 api "f" { openapi = "../f.yaml" }
+observe {
+  log   = { file = "/etc/calls.log" }
+  audit = { file = "audit.log" }
+}
 `
 	read := &specs.Reader{Client: serve(spec)}
 	var loaded []string
@@ -144,8 +148,8 @@ api "f" { openapi = "../f.yaml" }
 		loaded = append(loaded, s.Location)
 		return nil, nil
 	})
-	if len(list) != 5 {
-		t.Errorf("want 5 refusals:\n%s", show(list))
+	if len(list) != 7 {
+		t.Errorf("want 7 refusals:\n%s", show(list))
 	}
 	for _, d := range list {
 		if d.Code != "remote-spec" {

@@ -42,6 +42,7 @@ type message struct {
 	token        jsontext.Value // progressToken; nil when absent
 	version      string         // io.modelcontextprotocol/protocolVersion
 	hasVersion   bool
+	traceparent  string         // of W3C Trace Context
 	capabilities jsontext.Value // io.modelcontextprotocol/clientCapabilities, when it is an object
 }
 
@@ -283,6 +284,8 @@ func (r *reader) meta(text []byte, m *message) (first *fault, err error) {
 			if k := m.token.Kind(); err == nil && k != '"' && k != '0' {
 				m.token = nil // of no use to anybody, and no reason to refuse the call
 			}
+		case "traceparent":
+			m.traceparent, _, err = r.string()
 		case mcp.MetaKeyProtocolVersion:
 			once(version, mcp.MetaKeyProtocolVersion)
 			m.version, m.hasVersion, err = r.string()

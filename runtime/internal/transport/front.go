@@ -32,6 +32,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -72,6 +73,7 @@ type Options struct {
 	Drain          time.Duration  // for calls in flight when the server ends; 0 is 10 s
 	Gate           *identity.Gate // who may call over HTTP; nil: everybody, unknown
 	TLS            *tls.Config    // of the HTTP server; nil: plain
+	Trace          bool           // take traces of calls from clients
 	MaxCalls       int            // that a client on stdio has running at once, if less than 64; 0 is 64
 }
 
@@ -94,6 +96,7 @@ type Front struct {
 	log      *slog.Logger
 	drain    time.Duration
 	calls    int // of one client on stdio at once
+	trace    bool
 	hosts    allowList
 	origins  allowList
 	serving  serving
@@ -131,6 +134,7 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	if f.calls = maxCalls; o.MaxCalls > 0 {
 		f.calls = min(f.calls, o.MaxCalls)
 	}
+	f.trace = o.Trace
 	f.serving.idle = make(chan struct{}, 1)
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
@@ -250,6 +254,9 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		}
 	}()
 	fail := func(f *fault) reply { return reply{head: appendFault(b[:0], m.id, f), fault: f} }
+	if f.trace && m.traceparent != "" {
+		ctx = observe.WithTrace(ctx, observe.Accept(m.traceparent, requestID(ctx)))
+	}
 	if need := f.lacks(ctx, m); need != nil {
 		return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
 	}
@@ -434,6 +441,14 @@ func appendFault(b []byte, id jsontext.Value, f *fault) []byte {
 		b = append(append(b, `,"data":`...), f.data...)
 	}
 	return append(b, "}}"...)
+}
+
+// requestID is the id that came in a header, if one did.
+func requestID(ctx context.Context) string {
+	if t := observe.TraceOf(ctx); t.ID != t.Trace {
+		return t.ID
+	}
+	return ""
 }
 
 // clip bounds a client's text that is repeated in a message.

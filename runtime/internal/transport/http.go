@@ -20,6 +20,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Limits of the HTTP front.
@@ -65,6 +66,9 @@ func (s *serving) leave() {
 		}
 	}
 }
+
+// Draining tells whether the server is about to end.
+func (f *Front) Draining() bool { return f.serving.draining.Load() }
 
 // endpoint is a [Front] behind the host names of one listener.
 type endpoint struct {
@@ -222,6 +226,10 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		r = r.WithContext(identity.With(r.Context(), caller))
+	}
+	if f.trace {
+		t := observe.Accept(r.Header.Get("Traceparent"), r.Header.Get("X-Request-Id"))
+		r = r.WithContext(observe.WithTrace(r.Context(), t))
 	}
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {

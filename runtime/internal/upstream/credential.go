@@ -227,7 +227,10 @@ const MinRedact = 4
 
 // Redact replaces secrets in a text, as they are and as they are written in
 // JSON, in XML and in URLs.
-func Redact(text string, secrets []string) string {
+func Redact(text string, secrets []string) string { return Redactor(secrets).Replace(text) }
+
+// Redactor is [Redact] of many texts.
+func Redactor(secrets []string) *strings.Replacer {
 	var all []string
 	element := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 	attribute := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
@@ -239,10 +242,11 @@ func Redact(text string, secrets []string) string {
 	}
 	// The longest first: one may be a part of another.
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	pairs := make([]string, 0, 2*len(all))
 	for _, secret := range all {
-		text = strings.ReplaceAll(text, secret, hidden)
+		pairs = append(pairs, secret, hidden)
 	}
-	return text
+	return strings.NewReplacer(pairs...)
 }
 
 // hidden stands where a secret is.

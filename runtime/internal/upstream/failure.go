@@ -41,6 +41,8 @@ type Failure struct {
 	Message string // what failed
 	Next    string // what to do; may be ""
 	Retry   result.Retry
+	// Attempts is how many requests were sent, or tried to be.
+	Attempts int
 
 	transient bool // another attempt may end better
 	cause     error

@@ -33,6 +33,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -77,6 +78,8 @@ type Options struct {
 	// Watch is told every answer, with the request it is for, as the tool made it:
 	// without credentials. It must not change either. May be nil.
 	Watch func(*request.Request, *Answer)
+	// Trace sends the trace of a call with its requests; see package observe.
+	Trace bool
 	// Transport replaces the client's own, and its checks of addresses, for
 	// tests.
 	Transport http.RoundTripper
@@ -108,6 +111,7 @@ type Client struct {
 	bulkhead    *bulkhead     // nil: no bound
 	budget      *budget
 	coalesce    bool
+	trace       bool
 	flights     singleflight.Group
 }
 
@@ -133,6 +137,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		bulkhead:    newBulkhead(u.Bulkhead),
 		budget:      newBudget(),
 		coalesce:    u.Coalesce,
+		trace:       o.Trace,
 	}
 	if l := u.Limit; l != nil {
 		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
@@ -316,10 +321,16 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	if err := k.prepare(callCtx, security); err != nil {
 		return nil, err
 	}
+	if c.trace {
+		observe.TraceOf(ctx).Send(req.Header)
+	}
 	for {
 		a, again, wait, err := k.guarded(ctx, callCtx)
 		if !again {
 			if err != nil {
+				if f, ok := errors.AsType[*Failure](err); ok {
+					f.Attempts = k.attempts
+				}
 				return nil, err
 			}
 			if a.Status == http.StatusUnauthorized && k.renew(callCtx, a) {

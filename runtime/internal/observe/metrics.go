@@ -1,0 +1,111 @@
+package observe
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Metrics counts calls, for Prometheus. Labels are tools and upstreams, of which
+// the plan has so many and no more, and outcomes; nothing that a client or an
+// upstream can make up is one.
+type Metrics struct {
+	mu        sync.Mutex
+	calls     map[callKey]uint64
+	tools     map[string]*histogram
+	upstreams map[upstreamKey]uint64
+	outcomes  map[string]bool
+}
+
+type callKey struct{ tool, outcome string }
+
+type upstreamKey struct{ upstream, class string }
+
+// buckets of call durations, in seconds.
+var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
+
+type histogram struct {
+	counts []uint64 // one more than buckets
+	sum    time.Duration
+}
+
+// maxOutcomes bounds how many outcomes are told apart. Codes of native code could
+// be anything; the rest is "other".
+const maxOutcomes = 100
+
+// NewMetrics returns metrics of nothing.
+func NewMetrics() *Metrics {
+	return &Metrics{calls: map[callKey]uint64{}, tools: map[string]*histogram{}, upstreams: map[upstreamKey]uint64{}, outcomes: map[string]bool{}}
+}
+
+func (m *Metrics) count(r *Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	outcome := r.Outcome
+	if !m.outcomes[outcome] {
+		if len(m.outcomes) >= maxOutcomes {
+			outcome = "other"
+		} else {
+			m.outcomes[outcome] = true
+		}
+	}
+	m.calls[callKey{r.Tool, outcome}]++
+	h := m.tools[r.Tool]
+	if h == nil {
+		h = &histogram{counts: make([]uint64, len(buckets)+1)}
+		m.tools[r.Tool] = h
+	}
+	i, _ := slices.BinarySearch(buckets, r.Total.Seconds())
+	h.counts[i]++
+	h.sum += r.Total
+	if r.Upstream != "" && r.Attempts > 0 && !r.Cached {
+		class := "none"
+		if r.Status >= 100 && r.Status < 600 {
+			class = fmt.Sprintf("%dxx", r.Status/100)
+		}
+		m.upstreams[upstreamKey{r.Upstream, class}]++
+	}
+}
+
+// Append appends the metrics in Prometheus' text format, version 0.0.4.
+func (m *Metrics) Append(out []byte) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := bytes.NewBuffer(out)
+	b.WriteString("# HELP mcpc_calls_total Calls of tools that have ended, by outcome: ok, or the code of the failure.\n# TYPE mcpc_calls_total counter\n")
+	for _, k := range slices.SortedFunc(maps.Keys(m.calls), func(a, b callKey) int {
+		return cmp.Or(strings.Compare(a.tool, b.tool), strings.Compare(a.outcome, b.outcome))
+	}) {
+		fmt.Fprintf(b, "mcpc_calls_total{tool=%s,outcome=%s} %d\n", label(k.tool), label(k.outcome), m.calls[k])
+	}
+	b.WriteString("# HELP mcpc_call_duration_seconds Time of a call, from its arguments to its result.\n# TYPE mcpc_call_duration_seconds histogram\n")
+	for _, tool := range slices.Sorted(maps.Keys(m.tools)) {
+		h := m.tools[tool]
+		var n uint64
+		for i, le := range buckets {
+			n += h.counts[i]
+			fmt.Fprintf(b, "mcpc_call_duration_seconds_bucket{tool=%s,le=\"%g\"} %d\n", label(tool), le, n)
+		}
+		n += h.counts[len(buckets)]
+		fmt.Fprintf(b, "mcpc_call_duration_seconds_bucket{tool=%s,le=\"+Inf\"} %d\n", label(tool), n)
+		fmt.Fprintf(b, "mcpc_call_duration_seconds_sum{tool=%s} %g\n", label(tool), h.sum.Seconds())
+		fmt.Fprintf(b, "mcpc_call_duration_seconds_count{tool=%s} %d\n", label(tool), n)
+	}
+	b.WriteString("# HELP mcpc_upstream_calls_total Calls that were sent to an upstream, by class of the final status; none is no answer.\n# TYPE mcpc_upstream_calls_total counter\n")
+	for _, k := range slices.SortedFunc(maps.Keys(m.upstreams), func(a, b upstreamKey) int {
+		return cmp.Or(strings.Compare(a.upstream, b.upstream), strings.Compare(a.class, b.class))
+	}) {
+		fmt.Fprintf(b, "mcpc_upstream_calls_total{upstream=%s,status=%s} %d\n", label(k.upstream), label(k.class), m.upstreams[k])
+	}
+	return b.Bytes()
+}
+
+// label is the value of a label in quotes.
+func label(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}

@@ -1,0 +1,124 @@
+// Package observe records calls: as lines of a log, in a hash-chained audit log,
+// and as metrics.
+//
+// A call is a [Record], made once and written wherever the plan asks for it. Its
+// form is documented in runtime/OBSERVE.md and call.schema.json. Everything that
+// did not come from the plan passes a [Redactor] on its way out.
+package observe
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+)
+
+// Record is what is known of a call when it has ended.
+type Record struct {
+	Time      time.Time // of its start
+	Trace     Trace
+	Principal principal.Principal
+	Tool      string
+	StepOf    string // the composite tool that it is a step of; "" is a client's call
+	Native    bool   // answered by Go code
+	Upstream  string // its name in the plan; "" for none
+	Outcome   string // "ok", or the code of the failure
+	Status    int    // of HTTP; 0 when there was no answer
+	Attempts  int    // requests that were sent
+	Cached    bool   // the answer is an earlier one
+	Arguments []byte // as the client sent them
+	Sensitive []string
+	Answer    int // bytes of the upstream's answer
+	Result    int // bytes of what the client gets, without the frame around it
+	Total     time.Duration
+	Stages    [Stages]time.Duration
+}
+
+// Stage is a part of a call that is measured by itself.
+type Stage uint8
+
+// The stages of a call. What is left of the total is policy, middleware, native
+// code, and waiting for a person.
+const (
+	Validate Stage = iota // reading and checking the arguments
+	Build                 // making the request
+	Upstream              // waiting for a turn, sending, and reading the answer
+	Shape                 // making the answer a result
+	Stages
+)
+
+var stageNames = [Stages]string{"validate", "build", "upstream", "shape"}
+
+// OK is the outcome of a call that succeeded.
+const OK = "ok"
+
+// internal are the outcomes that are this server's mistake.
+func internal(outcome string) bool { return outcome == "internal" }
+
+// level is how much a call matters.
+func (r *Record) level() string {
+	switch {
+	case internal(r.Outcome):
+		return "error"
+	case r.Outcome != OK:
+		return "warn"
+	case r.StepOf != "":
+		return "debug"
+	}
+	return "info"
+}
+
+// appendMembers appends the members of the record's JSON object, without braces.
+func (r *Record) appendMembers(b []byte, red *Redactor, arguments bool) []byte {
+	b = append(b, `"time":"`...)
+	b = r.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	b = append(append(b, `","level":"`...), r.level()...)
+	b = append(b, '"')
+	text := func(name, v string) {
+		if v != "" {
+			b = append(append(append(b, ',', '"'), name...), '"', ':')
+			b = result.AppendString(b, v)
+		}
+	}
+	number := func(name string, v int64) {
+		b = append(append(append(b, ',', '"'), name...), '"', ':')
+		b = strconv.AppendInt(b, v, 10)
+	}
+	text("correlation", r.Trace.Shown(red))
+	text("trace", r.Trace.Trace)
+	text("span", r.Trace.Span)
+	text("tenant", red.Text(r.Principal.Tenant))
+	text("subject", red.Text(r.Principal.Subject))
+	text("client", red.Text(r.Principal.Client))
+	text("tool", r.Tool)
+	text("step_of", r.StepOf)
+	if r.Native {
+		b = append(b, `,"native":true`...)
+	}
+	text("upstream", r.Upstream)
+	text("outcome", red.Text(r.Outcome))
+	if r.Status != 0 {
+		number("status", int64(r.Status))
+	}
+	number("attempts", int64(r.Attempts))
+	if r.Cached {
+		b = append(b, `,"cached":true`...)
+	}
+	number("bytes_in", int64(len(r.Arguments)))
+	number("bytes_answer", int64(r.Answer))
+	number("bytes_out", int64(r.Result))
+	b = append(b, `,"duration_us":{"total":`...)
+	b = strconv.AppendInt(b, r.Total.Microseconds(), 10)
+	for i, d := range r.Stages {
+		if d > 0 {
+			b = append(append(append(b, ',', '"'), stageNames[i]...), '"', ':')
+			b = strconv.AppendInt(b, d.Microseconds(), 10)
+		}
+	}
+	b = append(b, '}')
+	if arguments {
+		b = red.Arguments(append(b, `,"arguments":`...), r.Arguments, r.Sensitive)
+	}
+	return b
+}

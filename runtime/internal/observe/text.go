@@ -1,0 +1,108 @@
+package observe
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// line is a line of the log, read again.
+type line struct {
+	Time        string
+	Level       string
+	Correlation string
+	Tenant      string
+	Subject     string
+	Client      string
+	Tool        string
+	StepOf      string `json:"step_of"`
+	Native      bool
+	Upstream    string
+	Outcome     string
+	Status      int
+	Attempts    int
+	Cached      bool
+	BytesIn     int                                                     `json:"bytes_in"`
+	BytesOut    int                                                     `json:"bytes_out"`
+	Duration    struct{ Total, Validate, Build, Upstream, Shape int64 } `json:"duration_us"`
+	Arguments   json.RawMessage
+}
+
+// AppendText appends a line of the log as people read it. What is no such line is
+// appended as it is, without control characters: it may be on its way to a
+// terminal.
+func AppendText(b, text []byte) []byte {
+	var l line
+	if err := json.Unmarshal(text, &l); err != nil || l.Time == "" || l.Tool == "" {
+		return append(b, printable(string(text))...)
+	}
+	var w strings.Builder
+	at := l.Time
+	if t, err := time.Parse(time.RFC3339Nano, l.Time); err == nil {
+		at = t.Format("2006-01-02 15:04:05.000")
+	}
+	fmt.Fprintf(&w, "%s %-5s %s", at, strings.ToUpper(l.Level), l.Tool)
+	if l.StepOf != "" {
+		fmt.Fprintf(&w, " (step of %s)", l.StepOf)
+	}
+	fmt.Fprintf(&w, "  %s", l.Outcome)
+	if l.Status != 0 {
+		fmt.Fprintf(&w, " %d", l.Status)
+	}
+	fmt.Fprintf(&w, "  %s", time.Duration(l.Duration.Total)*time.Microsecond)
+	if l.Duration.Upstream > 0 {
+		fmt.Fprintf(&w, " (upstream %s)", time.Duration(l.Duration.Upstream)*time.Microsecond)
+	}
+	fmt.Fprintf(&w, "  %d B in, %d B out", l.BytesIn, l.BytesOut)
+	if l.Attempts > 1 {
+		fmt.Fprintf(&w, "  %d attempts", l.Attempts)
+	}
+	if l.Cached {
+		w.WriteString("  cached")
+	}
+	for _, p := range [][2]string{{"tenant", l.Tenant}, {"subject", l.Subject}, {"client", l.Client}, {"upstream", l.Upstream}, {"correlation", l.Correlation}} {
+		if p[1] != "" {
+			fmt.Fprintf(&w, "  %s=%s", p[0], p[1])
+		}
+	}
+	if len(l.Arguments) > 0 {
+		fmt.Fprintf(&w, "  %s", l.Arguments)
+	}
+	return append(b, printable(w.String())...)
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// Tail copies a log from r to w as people read it. The error is one of r or w.
+func Tail(r io.Reader, w io.Writer) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		text, err := readLine(in)
+		if errors.Is(err, errLong) {
+			return errors.New("a line of the log is longer than a megabyte")
+		}
+		if len(text) > 0 {
+			if _, werr := w.Write(append(AppendText(nil, text), '\n')); werr != nil {
+				return werr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

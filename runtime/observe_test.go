@@ -1,0 +1,338 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// lockedBuffer is a buffer that several write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func callSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	f, err := os.Open("internal/observe/call.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	doc, err := jsonschema.UnmarshalJSON(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("call.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("call.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Every line of the log and of the audit log is what the schema says.
+func TestCallLog(t *testing.T) {
+	up := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/404") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"id":7,"title":"Emma"}`))
+	})
+	p := library(up)
+	audit := filepath.Join(t.TempDir(), "audit.log")
+	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Audit: audit, Arguments: true, Correlation: true}
+	var log lockedBuffer
+	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
+	who := Principal{Tenant: "acme", Subject: "ann", Client: "cli"}
+	for _, arguments := range []string{`{"id":7}`, `{"id":404}`, `{"id":"x"}`, `{`} {
+		res, err := s.Call(t.Context(), who, "get_book", []byte(arguments))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Meta["mcpc/correlation"] == nil {
+			t.Errorf("%s: no correlation is returned", arguments)
+		}
+	}
+	if _, err := s.Call(t.Context(), Principal{}, "add_book", []byte(`{"body":{"title":"x"}}`)); err != nil {
+		t.Fatal(err)
+	}
+	schema := callSchema(t)
+	file, err := os.ReadFile(audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outcomes []string
+	for line := range strings.Lines(log.String() + string(file)) {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		if err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if err := schema.Validate(v); err != nil {
+			t.Errorf("%v: %s", err, line)
+		}
+		m := v.(map[string]any)
+		outcomes = append(outcomes, m["outcome"].(string))
+		if m["outcome"] == "ok" {
+			for _, stage := range []string{"total", "validate", "upstream"} {
+				if m["duration_us"].(map[string]any)[stage] == nil {
+					t.Errorf("no time of %s: %s", stage, line)
+				}
+			}
+			if m["upstream"] != "books" || m["status"] != json.Number("200") || m["attempts"] != json.Number("1") {
+				t.Error(line)
+			}
+		}
+	}
+	want := "ok http-404 invalid-arguments invalid-arguments ok"
+	if got := strings.Join(outcomes, " "); got != want+" "+want {
+		t.Errorf("outcomes %s", got)
+	}
+	if !strings.Contains(log.String(), `"arguments":{"id":7}`) || !strings.Contains(log.String(), `"tenant":"acme","subject":"ann","client":"cli"`) {
+		t.Error(log.String())
+	}
+}
+
+// A correlation goes from the client through the log to the upstream and back.
+func TestCorrelation(t *testing.T) {
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	var seen http.Header
+	up := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = r.Header
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"id":7}`))
+	})
+	for name, c := range map[string]struct {
+		on       bool
+		header   http.Header
+		meta     string
+		id       string // that is returned, "" for none
+		upstream bool
+	}{
+		"header":     {true, http.Header{"Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01"}}, "", trace, true},
+		"meta":       {true, nil, `,"traceparent":"00-` + trace + `-00f067aa0ba902b7-01"`, trace, true},
+		"request id": {true, http.Header{"X-Request-Id": {"req-9"}}, `,"traceparent":"00-` + trace + `-00f067aa0ba902b7-01"`, "req-9", true},
+		"off":        {false, http.Header{"X-Request-Id": {"req-9"}, "Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01"}}, "", "", false},
+		"hostile":    {true, http.Header{"X-Request-Id": {"a b"}}, `,"traceparent":7`, "*", false},
+	} {
+		p := library(up)
+		p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Correlation: c.on}
+		var log lockedBuffer
+		s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
+		r := httptest.NewRequest("POST", "http://localhost/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":7},"_meta":{"x":1`+c.meta+`}}}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		for k, v := range c.header {
+			r.Header[k] = v
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		var got struct {
+			Result struct {
+				Meta map[string]any `json:"_meta"`
+			}
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatalf("%s: %v: %s", name, err, w.Body)
+		}
+		id, _ := got.Result.Meta["mcpc/correlation"].(string)
+		if c.id == "*" && len(id) == 32 {
+			id = "*"
+		}
+		if id != c.id {
+			t.Errorf("%s: %q is returned, want %q", name, id, c.id)
+		}
+		if strings.Contains(seen.Get("Traceparent"), trace) != c.upstream || c.upstream && seen.Get("X-Request-Id") != c.id {
+			t.Errorf("%s: upstream gets %v", name, seen)
+		}
+		if c.upstream && !strings.Contains(log.String(), `"correlation":"`+c.id+`","trace":"`+trace+`"`) {
+			t.Errorf("%s: logged is %s", name, log.String())
+		}
+	}
+}
+
+// Secrets are planted wherever they could come from; none may come out.
+func TestNoSecretComesOut(t *testing.T) {
+	const token, key, pin, word, number = "sesame-\"open\"&<1>", "k3y-f1le-value", "pin-4711-xyz", "pass-in-argument", "123-45-6789"
+	secrets := []string{token, key, pin, word, number, `sesame-\"open\"`, "sesame-%22open", "sesame-&#34;open"}
+	for _, status := range []int{200, 302, 400, 401, 404, 429, 500, 503} {
+		up := upstreamOf(t, func(w http.ResponseWriter, r *http.Request) {
+			// An upstream that repeats all it knows, in every way.
+			body, _ := io.ReadAll(r.Body)
+			auth := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			w.Header().Set("X-Echo", auth)
+			w.Header().Set("Content-Type", "application/problem+json")
+			if status == http.StatusFound {
+				w.Header().Set("Location", "https://elsewhere.example/?token="+token)
+			}
+			w.WriteHeader(status)
+			_ = json.NewEncoder(w).Encode(map[string]string{"title": "no " + auth, "detail": r.URL.String() + " " + key, "body": string(body)})
+		})
+		p := library(up)
+		for i := range p.Tools {
+			p.Tools[i].Sensitive = []string{"pin"}
+		}
+		p.Tools[0].Input = `{"type":"object"}`
+		dir := t.TempDir()
+		p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Audit: filepath.Join(dir, "audit.log"), Admin: "127.0.0.1:0", Arguments: true, Correlation: true, Patterns: []string{`[0-9]{3}-[0-9]{2}-[0-9]{4}`}}
+		var log, operator lockedBuffer
+		b, err := NewBridge(p, Options{
+			Getenv: env("LIBRARY_TOKEN", token), Stderr: &log, Secrets: map[string]string{"key": key},
+			Logger: slog.New(slog.NewTextHandler(&operator, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.Server(map[string]Handler{"add_book": func(_ context.Context, _ *Call) (*Result, error) {
+			return nil, errors.New("the database says: login with " + token)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ref := range []plan.Secret{{Name: "token", Env: []string{"LIBRARY_TOKEN"}}, {Name: "key"}} {
+			if _, err := b.secrets.value(ref); err != nil { // used by an earlier call
+				t.Fatal(err)
+			}
+		}
+		quoted, _ := json.Marshal(token)
+		var out strings.Builder
+		for _, tool := range []string{"get_book", "add_book"} {
+			for _, arguments := range []string{
+				`{"id":7,"pin":"` + pin + `","nested":[{"apiKey":"` + word + `"}],"q":"` + number + `","note":` + string(quoted) + `,"` + key + `":1,"body":{}}`,
+				`{"id":` + string(quoted) + `,"body":{"password":"` + word + `"}}`,
+			} {
+				for _, who := range []Principal{{Subject: key}, {Tenant: token, Client: number}} {
+					res, err := s.Call(t.Context(), who, tool, []byte(arguments))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if res.IsError {
+						fmt.Fprintf(&out, "result: %s\n", text(res))
+					}
+				}
+			}
+		}
+		for _, path := range []string{"/metrics", "/info", "/readyz"} {
+			w := httptest.NewRecorder()
+			s.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("%s answers %d", path, w.Code)
+			}
+			fmt.Fprintf(&out, "%s: %s\n", path, w.Body)
+		}
+		if e, err := s.bridge.Explain("get_book", []byte(`{"id":7}`)); err != nil {
+			t.Error(err)
+		} else {
+			fmt.Fprintf(&out, "explain: %v\n", e)
+		}
+		audit, err := os.ReadFile(p.Observe.Audit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&out, "log: %s\naudit: %s\noperator: %s\n", log.String(), audit, operator.String())
+		if !strings.Contains(log.String(), `"note":"(secret)"`) {
+			t.Errorf("nothing was planted: %s", log.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			for _, secret := range secrets {
+				if strings.Contains(line, secret) {
+					t.Errorf("%d: %q is in %s", status, secret, line)
+				}
+			}
+		}
+	}
+}
+
+// A spec without observe has nothing of it in its results.
+func TestUnobserved(t *testing.T) {
+	up := upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) })
+	p := library(up)
+	p.Observe = &plan.Observe{Log: &plan.CallLog{File: filepath.Join(t.TempDir(), "calls.log")}, Correlation: true}
+	for name, o := range map[string]Options{"told not to": {Unobserved: true}, "no block": {}} {
+		if name == "no block" {
+			p.Observe = nil
+		}
+		s := newServer(t, p, o)
+		res, err := s.Call(t.Context(), Principal{}, "get_book", []byte(`{"id":7}`))
+		if err != nil || res.Meta["mcpc/correlation"] != nil {
+			t.Errorf("%s: %v, %v", name, res, err)
+		}
+		if p.Observe != nil {
+			if _, err := os.Stat(p.Observe.Log.File); err == nil {
+				t.Errorf("%s: a log was made", name)
+			}
+		}
+	}
+}
+
+// What recording adds to a call: all of it in one run, over an upstream that costs
+// nothing.
+func BenchmarkObserve(b *testing.B) {
+	dir := b.TempDir()
+	log := &plan.CallLog{Level: "info", File: filepath.Join(dir, "calls.log")}
+	for _, c := range []struct {
+		name    string
+		observe *plan.Observe
+	}{
+		{"nothing", nil},
+		{"log", &plan.Observe{Log: log}},
+		{"log with arguments", &plan.Observe{Log: log, Arguments: true}},
+		{"metrics", &plan.Observe{Admin: "127.0.0.1:0"}},
+		{"log, metrics, correlation", &plan.Observe{Log: log, Admin: "127.0.0.1:0", Correlation: true}},
+		{"all and audit", &plan.Observe{Log: log, Admin: "127.0.0.1:0", Correlation: true, Audit: filepath.Join(dir, "audit.log")}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := library("http://books.example")
+			p.Observe = c.observe
+			s := newServer(b, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Transport: canned{}})
+			arguments := []byte(`{"id":7}`)
+			b.ReportAllocs()
+			for b.Loop() {
+				if res, err := s.Call(b.Context(), Principal{Subject: "ann"}, "get_book", arguments); err != nil || res.IsError {
+					b.Fatal(res, err)
+				}
+			}
+		})
+	}
+}
+
+// canned answers every request alike.
+type canned struct{}
+
+func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := `{"id":7,"title":"Emma"}`
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+}
