@@ -43,6 +43,7 @@ type prompt struct {
 	ready    sync.Once
 	broken   error
 	input    *schema.Validator
+	rules    []rule
 	messages []promptMessage
 }
 
@@ -211,7 +212,10 @@ func textType(a *upstream.Answer, text string) string {
 // prepare makes what a prompt needs, once.
 func (p *prompt) prepare() error {
 	p.ready.Do(func() {
-		if p.input, p.broken = schema.Compile(p.plan.Input); p.broken != nil {
+		if p.input, p.broken = schema.CompileInput(&plan.Tool{Input: p.plan.Input, Formats: p.plan.Formats}); p.broken != nil {
+			return
+		}
+		if p.rules, p.broken = compileRules(p.plan.Rules); p.broken != nil {
 			return
 		}
 		for _, m := range p.plan.Messages {
@@ -262,8 +266,14 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 			return nil, res
 		}
 		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
-	} else if problems := p.input.Check(given.Values); problems != nil {
-		return nil, badArguments(describe(problems))
+	} else {
+		problems := p.input.Check(given.Values)
+		if problems == nil {
+			problems = checkRules(p.rules, env)
+		}
+		if problems != nil {
+			return nil, badArguments(describe(problems))
+		}
 	}
 	size := 0
 	for _, m := range p.messages {
@@ -342,6 +352,14 @@ func bodyOf(res *Result) any {
 		}
 	}
 	return res.Content[0].Text
+}
+
+// ResourceScopes are the scopes that a resource wants of its reader.
+func (c caller) ResourceScopes(uri string) []string {
+	if r, _ := c.bridge.resourceOf(uri); r != nil {
+		return r.plan.Call.Scopes
+	}
+	return nil
 }
 
 // ReadResource reads a resource for a client.
