@@ -43,6 +43,9 @@ func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *sc
 		}
 		return p.steps(resolve(name, at, sc), e.Traversal[2:], sc)
 	case "tool":
+		if sc.phase == policyPhase {
+			break
+		}
 		return p.fail(sc, "wrong-phase", r, "tool is no value", "refer to a tool with call = tool.NAME, and to what it answered with step.NAME")
 	case "api":
 		return p.fail(sc, "wrong-phase", r, "api is no value", `refer to an operation with operation = api.NAME["id"], to an API with api = api.NAME`)
