@@ -57,6 +57,17 @@ func importers() map[string]importing {
 	}
 }
 
+// readReference reads an OpenAPI document that stays the source: what cannot be
+// written by hand is served as it says, so there is nothing to warn of.
+func readReference(ctx context.Context, r *specs.Reader, location string, allow []string) (*imported.Spec, diag.List, error) {
+	api, diags := openapi.Parse(ctx, r, location, openapi.Options{AllowRefs: allow})
+	if api == nil {
+		return nil, diags, nil
+	}
+	s, _ := imported.OpenAPI(api)
+	return s, diags, nil
+}
+
 func (a *app) importVerb() *cobra.Command {
 	var out, mode, format string
 	var allow []string
@@ -105,6 +116,10 @@ the environment. What could not be imported is a warning that says where.
 			case !slices.Contains(diag.Formats(), format):
 				return usagef("--format is one of %s, not %q", strings.Join(diag.Formats(), ", "), format)
 			}
+			reference := kind == "openapi" && mode != "expand" && location != "-"
+			if reference {
+				read = readReference
+			}
 			r := &specs.Reader{Getenv: a.getenv, Stdin: a.stdin}
 			s, diags, err := read(cmd.Context(), r, location, allow)
 			if err != nil {
@@ -127,7 +142,7 @@ the environment. What could not be imported is a warning that says where.
 			if err != nil {
 				return err
 			}
-			if kind == "openapi" && mode != "expand" && location != "-" {
+			if reference {
 				s = imported.Reference(s, relativeTo(location, name))
 			}
 			report := importReport{File: name, Tools: len(s.Tools), Warnings: listOf(diags)}
