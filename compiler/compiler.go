@@ -134,13 +134,11 @@ func Compile(ctx context.Context, o Options) (*Result, error) {
 // follow from those: names of operations, inputs and arguments that do not
 // exist. The author sees them in the same run.
 func independent(doc *specs.Document, list diag.List) diag.List {
-	for _, api := range doc.APIs {
-		if api.Source == "" && len(api.Operations) == 0 {
-			return nil // perhaps its document was not read
-		}
+	if slices.ContainsFunc(doc.APIs, func(a *specs.API) bool { return a.Unread }) {
+		return nil
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "unknown-tool", "tool-cycle"}, d.Code)
+		return doc.Incomplete && d.Code == "unknown-tool" || !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "unknown-tool", "tool-cycle"}, d.Code)
 	})
 }
 

@@ -73,7 +73,7 @@ func (c *compilation) checkScopes() {
 	}
 	for _, t := range c.doc.Tools {
 		if len(t.Scopes) > 0 {
-			c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "scopes-without-identity", Message: "tool " + t.Name + " wants scopes, and the spec has no identity: everybody may call it", Hint: `add identity "name" { oauth { … } }`, Range: t.Scopes[0].Range})
+			c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "scopes-without-identity", Message: t.String() + " wants scopes, and the spec has no identity: everybody may call it", Hint: `add identity "name" { oauth { … } }`, Range: t.Scopes[0].Range})
 		}
 	}
 }

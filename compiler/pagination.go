@@ -360,6 +360,28 @@ func (c *compilation) paginateByHand(t *specs.Tool, out *plan.Tool) bool {
 	return sound
 }
 
+// fieldsOfPages warns of fields that keep nothing of the list which pages are of:
+// they begin at the root, which is the whole answer until it is said.
+func (c *compilation) fieldsOfPages(said *specs.Shaping, out *plan.Tool) {
+	items := out.Pagination.Items
+	if said == nil || said.Root != nil || len(said.Fields) == 0 || len(items) == 0 {
+		return
+	}
+	name := items[0]
+	for _, n := range out.Response.Select.Rename {
+		if n.From == name {
+			name = n.To
+		}
+	}
+	for _, f := range said.Fields {
+		if s := f.Steps[0]; s.Deep || s.Glob || s.Name == name {
+			return
+		}
+	}
+	c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "fields-without-list", Message: fmt.Sprintf("fields keeps nothing of the list %q, which the pages are of", strings.Join(items, ".")),
+		Hint: fmt.Sprintf("add root = %q to the response, so that fields are those of its elements", strings.Join(items, ".")), Range: said.Fields[0].Range})
+}
+
 // setMember adds a member to a body; a null one is left out. It is true when the
 // body has one of the name already.
 func setMember(b *plan.Body, name string, v plan.Expr) bool {

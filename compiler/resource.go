@@ -56,7 +56,10 @@ func (c *compilation) resource(server *plan.Server, t *specs.Tool, call *plan.To
 }
 
 func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool) {
-	out := plan.Prompt{Name: t.Name, Title: humanized(t.Name), Call: call}
+	out := plan.Prompt{Name: t.Name, Title: humanized(t.Name), Scopes: scopesOf(t), Call: call}
+	if call != nil {
+		out.Scopes = call.Scopes // also what an override says of the operation
+	}
 	if t.Title != nil {
 		out.Title = cleanText(t.Title.Value)
 	}
@@ -66,7 +69,8 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 	var arg func(string, diag.Range) plan.Expr
 	if t.Operation == nil {
 		p := &patterns{}
-		in, root := c.inputs(t, newLowerer(input, false, nil, p), &plan.Tool{})
+		var checks plan.Tool
+		in, root := c.inputs(t, newLowerer(input, false, nil, p), &checks)
 		arg = in.arg
 		var cut bool
 		if out.Input, cut = emit(root, inputBudget, 1); cut || checkSchema(string(out.Input), p) != nil {
@@ -74,6 +78,8 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 		}
 		if call != nil {
 			out.Input = call.Input
+		} else {
+			out.Formats, out.Rules = checks.Formats, checks.Rules
 		}
 	} else {
 		out.Input = call.Input
@@ -134,7 +140,9 @@ func argumentNames(list []plan.PromptArgument) (all, required []string) {
 	return all, required
 }
 
-// embedded checks that resources which prompts name as they stand exist.
+// embedded checks that resources which prompts name as they stand exist. Who is
+// told what a resource holds needs its scopes: a prompt wants those of all that
+// it may embed.
 func (c *compilation) embedded(server *plan.Server) {
 	var uris []string
 	for i := range server.Resources {
@@ -144,8 +152,20 @@ func (c *compilation) embedded(server *plan.Server) {
 		if t.Prompt == nil {
 			continue
 		}
+		at := slices.IndexFunc(server.Prompts, func(p plan.Prompt) bool { return p.Name == t.Name })
 		for _, m := range t.Prompt.Messages {
 			x := m.Resource
+			for i := range server.Resources {
+				r := &server.Resources[i]
+				if at < 0 || x == nil || x.Op == specs.ExprConst && !mayMatch(r, x.Value.Str()) {
+					continue
+				}
+				for _, scope := range r.Call.Scopes {
+					if p := &server.Prompts[at]; !slices.Contains(p.Scopes, scope) {
+						p.Scopes = append(slices.Clip(p.Scopes), scope)
+					}
+				}
+			}
 			if x == nil || x.Op == specs.ExprConst && slices.ContainsFunc(server.Resources, func(r plan.Resource) bool { return mayMatch(&r, x.Value.Str()) }) {
 				continue
 			}

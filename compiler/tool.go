@@ -86,6 +86,7 @@ func (c *compilation) handWritten(t *specs.Tool, apis map[string]*apiContext) (p
 		if !c.paginateByHand(t, &out) {
 			return out, roots{}, false
 		}
+		c.fieldsOfPages(said, &out)
 		addCursor(root, out.Pagination)
 	}
 	var cut bool

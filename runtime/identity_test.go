@@ -35,6 +35,11 @@ func locked(t *testing.T, o Options) (*Server, *plan.Server) {
 	})
 	p := library(base)
 	p.Tools[0].Scopes = []string{"books:read"}
+	p.Resources = []plan.Resource{
+		{URI: "book://all", Parts: []plan.URIPart{{Literal: "book://all"}}, Name: "all", Call: p.Tools[1]},
+		{URI: "book://{id}", Parts: []plan.URIPart{{Literal: "book://"}, {Var: "id"}}, Name: "book", Call: p.Tools[0]},
+	}
+	p.Prompts = []plan.Prompt{{Name: "greet", Input: `{"type":"object"}`, Scopes: []string{"books:read"}, Messages: []plan.Message{{Role: "user", Text: &plan.Expr{Op: plan.OpConst, Const: `"Hello."`}}}}}
 	key := func(name, key string, scopes ...string) plan.APIKey {
 		hash := sha256.Sum256([]byte(key))
 		return plan.APIKey{Name: name, Hash: hex.EncodeToString(hash[:]), Tenant: "acme", Scopes: scopes}
@@ -51,6 +56,11 @@ func locked(t *testing.T, o Options) (*Server, *plan.Server) {
 }
 
 const callBook = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":1}}}`
+
+const (
+	readBook    = `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"book://1"}}`
+	getGreeting = `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"greet"}}`
+)
 
 func TestCallersAreIdentified(t *testing.T) {
 	var log logged
@@ -93,6 +103,11 @@ func TestCallersAreIdentified(t *testing.T) {
 		"a list":              {list, "s-key", 200, "", "get_book"},
 		"a call":              {callBook, "r-key", 200, "", `"title":"x"`},
 		"a call without it":   {callBook, "s-key", 403, `error="insufficient_scope", error_description="the token lacks a scope: books:read", scope="books:read"`, "lacks a scope"},
+		"a resource":          {readBook, "r-key", 200, "", `\"title\":\"x\"`},
+		"a resource without":  {readBook, "s-key", 403, `scope="books:read"`, "lacks a scope"},
+		"no such resource":    {strings.Replace(readBook, "book://1", "book://a/b", 1), "s-key", 200, "", "no resource"},
+		"a prompt":            {getGreeting, "r-key", 200, "", "Hello."},
+		"a prompt without":    {getGreeting, "s-key", 403, `scope="books:read"`, "lacks a scope"},
 		"a batch without it":  {"[" + callBook + "]", "s-key", 200, "", "lacks a scope"},
 		"a tool without need": {strings.Replace(callBook, `get_book","arguments":{"id":1}`, `add_book","arguments":{"body":{}}`, 1), "s-key", 200, "", `"title":"x"`},
 	} {

@@ -44,6 +44,7 @@ type prompt struct {
 	ready    sync.Once
 	broken   error
 	input    *schema.Validator
+	rules    []rule
 	messages []promptMessage
 }
 
@@ -212,7 +213,10 @@ func textType(a *upstream.Answer, text string) string {
 // prepare makes what a prompt needs, once.
 func (p *prompt) prepare() error {
 	p.ready.Do(func() {
-		if p.input, p.broken = schema.Compile(p.plan.Input); p.broken != nil {
+		if p.input, p.broken = schema.CompileInput(&plan.Tool{Input: p.plan.Input, Formats: p.plan.Formats}); p.broken != nil {
+			return
+		}
+		if p.rules, p.broken = compileRules(p.plan.Rules); p.broken != nil {
 			return
 		}
 		for _, m := range p.plan.Messages {
@@ -264,14 +268,19 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		}
 		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
 	} else {
-		if problems := p.input.Check(given.Values); problems != nil {
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
+		if res := b.permitted(ctx, k, false); res != nil {
+			return nil, res
+		}
+		problems := p.input.Check(given.Values)
+		if problems == nil {
+			problems = checkRules(p.rules, env)
+		}
+		if problems != nil {
 			return nil, badArguments(describe(problems))
 		}
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
-		for _, read := range []bool{false, true} {
-			if res := b.permitted(ctx, k, read); res != nil {
-				return nil, res
-			}
+		if res := b.permitted(ctx, k, true); res != nil {
+			return nil, res
 		}
 		done, res := b.admit(ctx, k)
 		if res != nil {
@@ -356,6 +365,14 @@ func bodyOf(res *Result) any {
 		}
 	}
 	return res.Content[0].Text
+}
+
+// ResourceScopes are the scopes that a resource wants of its reader.
+func (c caller) ResourceScopes(uri string) []string {
+	if r, _ := c.bridge.resourceOf(uri); r != nil {
+		return r.plan.Call.Scopes
+	}
+	return nil
 }
 
 // ReadResource reads a resource for a client.

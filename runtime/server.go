@@ -184,6 +184,12 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 	for i := range b.plan.Tools {
 		scopes = append(scopes, b.plan.Tools[i].Scopes...)
 	}
+	for i := range b.plan.Resources {
+		scopes = append(scopes, b.plan.Resources[i].Call.Scopes...)
+	}
+	for i := range b.plan.Prompts {
+		scopes = append(scopes, b.plan.Prompts[i].Scopes...)
+	}
 	var err error
 	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log})
 	if err != nil {

@@ -23,6 +23,10 @@ type Document struct {
 	Policy     *Policy // nil: everybody may do everything
 	Limits     []*CallLimit
 	Tests      []*Test // of the tools, in source order
+
+	// Incomplete says that tools are missing because of mistakes, which have been
+	// reported: what is said to be no tool may be one.
+	Incomplete bool
 }
 
 // Text is a string with its place. A nil *Text is an attribute not written.
@@ -66,6 +70,10 @@ type API struct {
 	Range   diag.Range
 	BaseURL *Text       // written by the author; wins over Servers
 	Servers []ServerURL // of the document, in order; see [ServerURL]
+
+	// Unread says that the OpenAPI document could not be read, which has been
+	// reported.
+	Unread bool
 
 	// Operations of the OpenAPI document, in document order. Empty for an API
 	// described by hand.

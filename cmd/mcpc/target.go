@@ -215,9 +215,16 @@ func group(n int) string {
 	return s
 }
 
-// findTool returns the tool called name. The error about a name that is none says
-// what else it could be: a slip, or an operation that was left out.
+// findTool returns the tool that is or was called name. The error about a name
+// that is none says what else it could be: a slip, or an operation that was left
+// out.
 func findTool(p *plan.Server, name, location string) (*plan.Tool, error) {
+	for _, m := range p.Moved {
+		if m.From == name {
+			name = m.To
+			break
+		}
+	}
 	names := make([]string, len(p.Tools))
 	for i := range p.Tools {
 		if names[i] = p.Tools[i].Name; names[i] == name {

@@ -11,6 +11,8 @@ import (
 
 func timestamp([]any) (any, error) { return time.Now().UTC().Format(time.RFC3339), nil }
 
+// timeAt is a point in time as in RFC 3339. A full-date is its beginning in UTC,
+// so that an argument of the format date can be written another way.
 func timeAt(in []any, i int) (time.Time, error) {
 	s, err := textAt(in, i)
 	if err != nil {
@@ -18,7 +20,10 @@ func timeAt(in []any, i int) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%.40q is no point in time as in RFC 3339, e.g. 2026-03-01T12:00:00Z", s)
+		t, err = time.Parse(time.DateOnly, s)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%.40q is no point in time as in RFC 3339, e.g. 2026-03-01T12:00:00Z or 2026-03-01", s)
 	}
 	return t, nil
 }

@@ -35,8 +35,11 @@ type Prompt struct {
 	Title       string
 	Description string
 	Arguments   []PromptArgument
-	Input       Schema // of the arguments
-	Call        *Tool  // that is called before the messages are written; nil: none
+	Input       Schema   // of the arguments
+	Formats     bool     // as of a [Tool]
+	Rules       []Rule   // checked after Input; those of Call where there is one
+	Scopes      []string // that a caller must have, also those of the resources it may embed
+	Call        *Tool    // that is called before the messages are written; nil: none
 	Messages    []Message
 }
 

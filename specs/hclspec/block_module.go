@@ -21,8 +21,8 @@ const (
 
 func moduleBlock() *block {
 	return &block{
-		name: "module", label: "name", labelDoc: "the beginning of the names of its tools",
-		doc: "Another spec, used as a part of this one: its APIs and tools, with its own variables and locals. Its variables are given in `inputs`; it sees nothing else of this spec. With `for_each` it is used several times. A module has no `server` block.",
+		name: "module", label: "name", labelDoc: "the beginning of the names of its tools and prompts",
+		doc: "Another spec, used as a part of this one: its APIs, tools, resources and prompts, with its own variables and locals. Its variables are given in `inputs`; it sees nothing else of this spec. With `for_each` it is used several times. A module has no `server` block.",
 		example: `module "shop" {
   source   = "./shop"
   for_each = { eu = "https://eu.example", us = "https://us.example" }
@@ -35,7 +35,7 @@ func moduleBlock() *block {
 				set: into(func(m *moduleTarget, s *setting) { m.inputs = s })},
 			{name: "for_each", kind: valueKind, doc: "one use for every member of an object, or element of a list of text", example: `for_each = ["eu", "us"]`,
 				set: into(func(m *moduleTarget, s *setting) { m.forEach = s })},
-			{name: "prefix", kind: laterKind, standard: "`NAME_` or, with `for_each`, `NAME_KEY_`", doc: "what its tools' names begin with; may use `each.key`", example: `prefix = "shop_"`,
+			{name: "prefix", kind: laterKind, standard: "`NAME_` or, with `for_each`, `NAME_KEY_`", doc: "what the names of its tools and prompts begin with, and the URIs of its resources: there in small letters, `_` as `-`; may use `each.key`", example: `prefix = "shop_"`,
 				set: into(func(m *moduleTarget, s *setting) { m.prefix = s })},
 		},
 		open: func(_ *parser, h *head, _ any) any { return &moduleTarget{} },
@@ -235,6 +235,7 @@ func (p *parser) adopt(sub *parser, prefix string) {
 		}
 		p.doc.APIs = append(p.doc.APIs, a)
 	}
+	p.doc.Incomplete = p.doc.Incomplete || sub.doc.Incomplete
 	for name := range sub.byHand {
 		p.byHand[prefix+name] = true
 	}
@@ -243,6 +244,13 @@ func (p *parser) adopt(sub *parser, prefix string) {
 	}
 	for name := range sub.lost {
 		p.lost[name] = true
+	}
+	var schemes []string // of the module's own resources
+	for _, t := range sub.doc.Tools {
+		if t.Resource != nil {
+			scheme, _, _ := strings.Cut(t.Resource.URI.Value, ":")
+			schemes = append(schemes, scheme+":")
+		}
 	}
 	for _, t := range sub.doc.Tools {
 		t.Name = prefix + t.Name
@@ -259,14 +267,31 @@ func (p *parser) adopt(sub *parser, prefix string) {
 			t.Operation = &r
 		case t.API != nil:
 			t.API = &specs.Text{Value: prefix + t.API.Value, Range: t.API.Range}
-		case len(sub.doc.APIs) == 1:
+		case len(sub.doc.APIs) == 1 && t.Request != nil:
 			t.API = &specs.Text{Value: sub.doc.APIs[0].Name, Range: t.Range}
 		}
-		if first, ok := p.toolNames[t.Name]; ok {
-			p.duplicate("tool", t.Name, t.Range, first)
+		kind, name, names, key := "tool", t.Name, p.toolNames, t.Name
+		switch {
+		case t.Prompt != nil:
+			kind, names = "prompt", p.promptNames
+			for _, m := range t.Prompt.Messages {
+				m.Resource = ownURI(m.Resource, schemes, prefix)
+			}
+		case t.Resource != nil:
+			uri := &t.Resource.URI
+			uri.Value = uriPrefix(prefix) + uri.Value
+			parts, err := specs.ParseURITemplate(uri.Value)
+			if err != nil {
+				p.add(diag.Diagnostic{Code: "invalid-uri", Message: fmt.Sprintf("%q is no URI of a resource: %v", uri.Value, err), Hint: "give the module a prefix that begins with a letter", Range: uri.Range})
+				continue
+			}
+			kind, name, names, key = "resource", uri.Value, p.resources, uriKey(parts)
+		}
+		if first, ok := names[key]; ok {
+			p.duplicate(kind, name, t.Range, first)
 			continue
 		}
-		p.toolNames[t.Name] = t.Range
+		names[key] = t.Range
 		p.doc.Tools = append(p.doc.Tools, t)
 		p.broken[t] = sub.broken[t]
 		p.faulty[t] = sub.faulty[t]
@@ -282,4 +307,32 @@ func (p *parser) adopt(sub *parser, prefix string) {
 		m.From.Value, m.To.Value = prefix+m.From.Value, prefix+m.To.Value
 		p.doc.Moved = append(p.doc.Moved, m)
 	}
+}
+
+// uriPrefix is a prefix as the beginning of a URI's scheme, which has neither
+// capitals nor underscores (RFC 3986, section 3.1).
+func uriPrefix(prefix string) string {
+	return strings.ReplaceAll(strings.ToLower(prefix), "_", "-")
+}
+
+// ownURI is the URI in a prompt's message with the prefix of a module, where it
+// is that of a resource of the module: where its text begins with the scheme.
+func ownURI(x *specs.Expr, schemes []string, prefix string) *specs.Expr {
+	switch {
+	case x == nil:
+	case x.Op == specs.ExprTemplate && len(x.Args) > 0:
+		out := *x
+		out.Args = slices.Clone(x.Args)
+		out.Args[0] = ownURI(x.Args[0], schemes, prefix)
+		return &out
+	case x.Op == specs.ExprCond:
+		out := *x
+		out.Args = []*specs.Expr{x.Args[0], ownURI(x.Args[1], schemes, prefix), ownURI(x.Args[2], schemes, prefix)}
+		return &out
+	case x.Op == specs.ExprConst && x.Value.Kind == specs.String && slices.ContainsFunc(schemes, func(s string) bool { return strings.HasPrefix(x.Value.Text, s) }):
+		v := *x.Value
+		v.Text = uriPrefix(prefix) + v.Text
+		return constant(&v, x.Range)
+	}
+	return x
 }

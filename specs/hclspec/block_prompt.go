@@ -26,7 +26,7 @@ prompt "review_order" {
   }
 }`,
 		attrs: callAttrs("it", "Review an order"),
-		inner: []*block{inputBlock(), requestBlock(), responseBlock(), {
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock(), {
 			name: "message", label: "role", labels: []string{"user", "assistant"}, labelDoc: "who says it, `user` or `assistant`",
 			doc: "A message of a prompt: a text, or a resource of this server, whose content is embedded.",
 			example: `prompt "explain" {

@@ -19,6 +19,8 @@ func callAttrs(what, name string) []attr {
 			set: into(func(t *specs.Tool, s *setting) { t.Operation = s.op })},
 		{name: "api", kind: apiKind, standard: "the only api", doc: "the API its `request` goes to", example: "api = api.erp",
 			set: into(func(t *specs.Tool, s *setting) { t.API = s.text })},
+		{name: "scopes", kind: textsKind, doc: "scopes a caller must have (see `identity`); a prompt also wants those of the resources it may embed", example: `scopes = ["orders:read"]`,
+			set: into(func(t *specs.Tool, s *setting) { t.Scopes = s.texts })},
 	}
 }
 
@@ -62,7 +64,7 @@ resource "orders://{number}" {
 				},
 				set: into(func(t *specs.Tool, s *setting) { t.Resource.MIME = s.text })},
 		}, callAttrs("it", "Order")...),
-		inner: []*block{inputBlock(), requestBlock(), responseBlock()},
+		inner: []*block{inputBlock(), requestBlock(), validationBlock(), responseBlock()},
 		open: func(p *parser, h *head, _ any) any {
 			t := &specs.Tool{Resource: &specs.Resource{URI: h.label()}, Range: h.rng}
 			p.broken[t] = h.broken

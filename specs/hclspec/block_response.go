@@ -177,7 +177,7 @@ func errorWhenBlock() *block {
 func errorBlock() *block {
 	return &block{
 		name: "error", label: "status", labelDoc: "a status of HTTP, or a class of them: `404`, `4XX`, `5XX`",
-		doc: "What the model is told of answers of an error status. Of several blocks the first that fits counts, so write single statuses before classes.",
+		doc: "What the model is told of answers of an error status. Of several blocks the first that fits counts, so write single statuses before classes. A SOAP fault has the status it came with, mostly 500; `response.body.Fault` is what it says.",
 		example: `api "erp" {
   base_url = "https://erp.example"
   response {

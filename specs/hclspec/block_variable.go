@@ -10,7 +10,7 @@ func variableBlock() *block {
 		name: "variable", label: "name", labelDoc: "referred to as `var.name`",
 		doc: "A value from outside of the spec. The first of these that has one wins: `--var`, `--var-file`, the environment variable `env`, the environment variable `MCPC_VAR_name`, the file `file`, `default`. " +
 			"An empty environment variable counts as not set. A variable without a value is an error.\n\n" +
-			"A **sensitive** variable is a reference: its value is looked up by the runtime when a request is sent, and is in no plan, log, message or generated file. It may stand in `auth`, `headers`, `query`, `form` and `json`, and nowhere where the model or a log would see it.",
+			"A **sensitive** variable is a reference: its value is looked up by the runtime when a request is sent, and is in no plan, log, message or generated file. It may stand in `auth`, in `headers` and in the query, cookies and body of a request, and nowhere where the model or a log would see it.",
 		example: `variable "erp_password" {
   type      = string
   sensitive = true

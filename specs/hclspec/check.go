@@ -50,7 +50,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 		}
 		if attempted {
 			p.unloaded[written.Name] = true
-			written.Expose, written.Overrides = nil, nil
+			written.Expose, written.Overrides, written.Unread = nil, nil, true
 		} else {
 			p.byHand[written.Name] = true
 			for _, r := range t.expose {
@@ -78,7 +78,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	}
 	if loaded == nil {
 		p.unloaded[written.Name] = true
-		written.Expose, written.Overrides = nil, nil
+		written.Expose, written.Overrides, written.Unread = nil, nil, true
 		p.doc.APIs = append(p.doc.APIs, written)
 		return
 	}
@@ -572,5 +572,6 @@ func (p *parser) checkDocument() {
 			sound = append(sound, t)
 		}
 	}
+	p.doc.Incomplete = p.doc.Incomplete || len(sound) < len(p.doc.Tools) || len(p.lost) > 0
 	p.doc.Tools = sound
 }

@@ -150,7 +150,7 @@ func (p *parser) lower(e hclsyntax.Expression, sc *scope) *specs.Expr {
 		if parts, ok := elements(list); ok {
 			return p.join(parts, r, sc)
 		}
-		return &specs.Expr{Op: specs.ExprCall, Name: "join", Args: []*specs.Expr{constant(specs.NewString(""), r), list}, Range: r}
+		return p.joined(list, r)
 	case *hclsyntax.ScopeTraversalExpr:
 		return p.reference(e, r, sc)
 	case *hclsyntax.RelativeTraversalExpr:
@@ -302,6 +302,11 @@ func (p *parser) join(parts []*specs.Expr, r diag.Range, sc *scope) *specs.Expr 
 		return constant(p.place(specs.NewString(out[0].Value.Text), r), r)
 	}
 	return &specs.Expr{Op: specs.ExprTemplate, Args: out, Range: r}
+}
+
+// joined is what a %{ for } that runs in the call makes: the texts of its turns.
+func (p *parser) joined(turns *specs.Expr, r diag.Range) *specs.Expr {
+	return &specs.Expr{Op: specs.ExprCall, Name: "join", Args: []*specs.Expr{constant(specs.NewString(""), r), turns}, Range: r}
 }
 
 func (p *parser) conditional(e *hclsyntax.ConditionalExpr, r diag.Range, sc *scope) *specs.Expr {

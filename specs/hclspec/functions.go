@@ -249,8 +249,8 @@ func functionGroups() []functionGroup {
 		{"Dates", []*signature{
 			{name: "timestamp", gives: wantText, doc: "the time of the call in UTC, as in RFC 3339; not known at load"},
 			{name: "formatdate", params: takes("format", wantText, "time", wantText), gives: wantText,
-				doc:      "a point in time (RFC 3339), written as: `YYYY YY` year, `MMMM MMM MM M` month, `DD D` day, `EEEE EEE` weekday, `hh h` hour, `HH H` hour to 12, `AA aa` AM or PM, `mm m` minute, `ss s` second, `Z ZZZ ZZZZ ZZZZZ` offset; literal letters in single quotes",
-				examples: []string{`formatdate("DD.MM.YYYY hh:mm", "2026-03-01T12:00:00Z") → "01.03.2026 12:00"`}},
+				doc:      "a point in time (RFC 3339; here and below also a date alone, which is its beginning in UTC) written as: `YYYY YY` year, `MMMM MMM MM M` month, `DD D` day, `EEEE EEE` weekday, `hh h` hour, `HH H` hour to 12, `AA aa` AM or PM, `mm m` minute, `ss s` second, `Z ZZZ ZZZZ ZZZZZ` offset; literal letters in single quotes",
+				examples: []string{`formatdate("DD.MM.YYYY hh:mm", "2026-03-01T12:00:00Z") → "01.03.2026 12:00"`, `formatdate("DD.MM.YYYY", "2026-03-01") → "01.03.2026"`}},
 			{name: "parsedate", params: takes("format", wantText, "text", wantText), gives: wantText, doc: "the point in time of a text written in such a format, as in RFC 3339; UTC when the text has no offset",
 				examples: []string{`parsedate("DD.MM.YYYY", "01.03.2026") → "2026-03-01T00:00:00Z"`}},
 			{name: "timeadd", params: takes("time", wantText, "duration", wantText), gives: wantText, doc: "a later point in time; `-24h` is an earlier one", examples: []string{`timeadd("2026-03-01T12:00:00Z", "36h") → "2026-03-03T00:00:00Z"`}},

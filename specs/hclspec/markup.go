@@ -14,9 +14,10 @@ import (
 // escaped, also those that are known at load, so the two must stay apart until
 // the markup has said what stands around each value. Lowering therefore keeps
 // templates as they were written: constants are markup, calls of escapeText are
-// values, calls of rawName are what the author wants taken as it is, and
-// conditionals and nested templates are %{ if } and %{ for }. What checkXML
-// makes of that is an ordinary template.
+// values, calls of rawName are what the author wants taken as it is, conditionals
+// and nested templates are %{ if } and %{ for } over what is known, and a call of
+// join is a %{ for } that runs in the call. What checkXML makes of that is an
+// ordinary template.
 
 // rawName is the function that keeps a value of a markup text from being
 // escaped. It exists nowhere else.
@@ -45,11 +46,10 @@ func (p *parser) markup(e hclsyntax.Expression, r diag.Range, sc *scope) (*specs
 		if list == nil {
 			return nil, true
 		}
-		if list.Op == specs.ExprFor { // for every call
-			return &specs.Expr{Op: specs.ExprCall, Name: "join", Args: []*specs.Expr{constant(specs.NewString(""), r), list}, Range: r}, true
+		if parts, ok := elements(list); ok {
+			return &specs.Expr{Op: specs.ExprTemplate, Args: parts, Range: r}, true
 		}
-		parts, _ := elements(list)
-		return &specs.Expr{Op: specs.ExprTemplate, Args: parts, Range: r}, true
+		return p.joined(list, r), true
 	case *hclsyntax.ParenthesesExpr, *hclsyntax.LiteralValueExpr, *hclsyntax.ConditionalExpr, *hclsyntax.ForExpr, *hclsyntax.ExprSyntaxError:
 		return nil, false
 	case *hclsyntax.FunctionCallExpr:

@@ -303,6 +303,8 @@ func (p *parser) syntaxErrors(list hcl.Diagnostics) {
 			if i := bytes.LastIndexByte(line.Source.Text[line.Start:line.End], '"'); i >= 0 {
 				out.Range = diag.Range{Source: line.Source, Start: line.Start + i, End: line.End}
 			}
+		case "Extra characters in for marker":
+			unclosed = true
 		case "Unclosed template interpolation sequence":
 			unclosed = true
 			line := lineOf(out.Range)
@@ -360,6 +362,7 @@ var syntaxWords = map[string]struct{ message, hint string }{
 	"Unexpected comma after argument":                 {"attributes are not separated by commas", "begin a new line instead"},
 	"Unclosed template interpolation sequence":        {"${ is not closed", "add the closing }; a literal ${ is written $${"},
 	"Extra characters after interpolation expression": {"${…} holds something that is no expression", "a literal ${ is written $${"},
+	"Extra characters in for marker":                  {"%{ for x in list } ends after the list", "for some of the elements write %{ for x in [for x in list : x if …] }"},
 	"Missing item separator":                          {"a comma is missing between two elements of the list", "separate elements by commas"},
 	"Missing attribute separator":                     {"a comma or a new line is missing between two members", "separate the members of an object by commas or new lines"},
 	"Missing key/value separator":                     {"a member of an object needs a value", "write key = value"},

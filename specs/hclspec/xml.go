@@ -178,7 +178,7 @@ func (c *xmlReader) walk(x *specs.Expr) *specs.Expr {
 	case specs.ExprCond:
 		return c.branches(x)
 	case specs.ExprCall:
-		if n := len(x.Args); n == 2 && x.Args[1].Op == specs.ExprFor {
+		if x.Name == "join" && x.Args[1].Op == specs.ExprFor {
 			return c.loop(x)
 		}
 	}
@@ -217,12 +217,48 @@ func (c *xmlReader) branches(x *specs.Expr) *specs.Expr {
 		}
 	}
 	c.tag.prefixes = append(slices.Clip(c.tag.prefixes), after.tag.prefixes...)
-	part := func(x *specs.Expr) *specs.Expr {
-		var parts []*specs.Expr
-		flatten(&parts, x)
-		return c.p.join(parts, x.Range, &scope{phase: callPhase, what: c.what})
+	return &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{x.Args[0], c.part(yes), c.part(no)}, Range: x.Range}
+}
+
+// part makes an ordinary template of a piece that has been read.
+func (c *xmlReader) part(x *specs.Expr) *specs.Expr {
+	var parts []*specs.Expr
+	flatten(&parts, x)
+	return c.p.join(parts, x.Range, &scope{phase: callPhase, what: c.what})
+}
+
+// loop reads the body of a %{ for } that runs in the call: however often it is
+// written, what follows must mean the same. It is read twice, as it stands after
+// what was before the loop and after itself.
+func (c *xmlReader) loop(x *specs.Expr) *specs.Expr {
+	each := *x.Args[1]
+	each.Args = slices.Clone(each.Args)
+	body := each.Args[2]
+	for range 2 {
+		before := c.xmlState
+		each.Args[2] = c.walk(body)
+		if c.failed {
+			return x
+		}
+		same := before.place == c.place && sameOpen(before.open, c.open)
+		if c.place == xmlText || c.place == xmlCDATA {
+			c.buf = tail(before.buf+c.buf, 2) // without a turn, brackets before the loop still count
+		} else {
+			same = same && before.tag.name == c.tag.name && before.quote == c.quote && before.buf == c.buf
+		}
+		if !same {
+			c.wrong(x.Args[1].Args[0].Range, "the text is not the same XML after every turn of this loop", "open and close elements inside of %{ for }")
+			return x
+		}
+		if !c.fragment && c.open == nil && c.root && !before.root {
+			c.wrong(x.Args[1].Args[0].Range, "XML has one root element, and this loop makes any number", "put the loop into an element")
+			return x
+		}
 	}
-	return &specs.Expr{Op: specs.ExprCond, Args: []*specs.Expr{x.Args[0], part(yes), part(no)}, Range: x.Range}
+	each.Args[2] = c.part(each.Args[2])
+	out := *x
+	out.Args = []*specs.Expr{x.Args[0], &each}
+	return &out
 }
 
 // sameOpen reports whether two places are inside of the same elements.
@@ -276,34 +312,6 @@ func (c *xmlReader) value(x *specs.Expr) *specs.Expr {
 		return x
 	}
 	return constant(c.p.place(specs.NewString(s), x.Range), x.Range)
-}
-
-// loop reads the body of a %{ for } over a collection of a call: after none, one
-// or many rounds what follows must mean the same.
-func (c *xmlReader) loop(x *specs.Expr) *specs.Expr {
-	before := c.xmlState
-	each := *x.Args[1]
-	each.Args = slices.Clone(each.Args)
-	body := c.walk(each.Args[2])
-	if c.failed {
-		return x
-	}
-	same := c.place == before.place && (c.place == xmlText || c.place == xmlCDATA) && sameOpen(c.open, before.open)
-	if !same {
-		c.wrong(each.Args[0].Range, "the text is not the same XML with and without a round of this loop", "open and close elements inside of %{ for }")
-		return x
-	}
-	if !c.fragment && c.open == nil && c.root && !before.root {
-		c.wrong(each.Args[0].Range, "XML has one root element, and this loop makes any number", "put the loop into an element")
-		return x
-	}
-	c.buf = tail(before.buf+c.buf, 2) // brackets that may end a section
-	var parts []*specs.Expr
-	flatten(&parts, body)
-	each.Args[2] = c.p.join(parts, x.Range, &scope{phase: callPhase, what: c.what})
-	out := *x
-	out.Args = []*specs.Expr{x.Args[0], &each}
-	return &out
 }
 
 func (c *xmlReader) misplaced(x *specs.Expr, where, hint string) {

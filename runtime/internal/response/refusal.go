@@ -36,7 +36,20 @@ func (d *Decoder) refusal(b *body) *result.Result {
 		message += redirection(a)
 	}
 	next, again := d.advice(a)
-	text := ""
+	text, next, again := d.advised(b, next, again)
+	if text == "" {
+		text = excerpt(a)
+	}
+	if text != "" {
+		message += "\n" + text
+	}
+	return result.Error(fmt.Sprintf("http-%d", a.Status), a.Redact(message), next, again)
+}
+
+// advised is what the author says of the status of an answer, in his words; ""
+// leaves it at what the answer says. next and again are what is said without him.
+func (d *Decoder) advised(b *body, next string, again result.Retry) (text, hint string, _ result.Retry) {
+	a := b.answer
 	if i := slices.IndexFunc(d.advices, func(s advice) bool { return s.From <= a.Status && a.Status <= s.To }); i >= 0 {
 		said := &d.advices[i]
 		if said.message != nil {
@@ -48,13 +61,7 @@ func (d *Decoder) refusal(b *body) *result.Result {
 		}
 		again = retry(said.Retry, a, again)
 	}
-	if text == "" {
-		text = excerpt(a)
-	}
-	if text != "" {
-		message += "\n" + text
-	}
-	return result.Error(fmt.Sprintf("http-%d", a.Status), a.Redact(message), next, again)
+	return text, next, again
 }
 
 // refusedScope is what expressions see of an answer of an error status: the

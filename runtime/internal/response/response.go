@@ -183,11 +183,11 @@ func (d *Decoder) Result(a *upstream.Answer) *result.Result {
 // ResultOf makes the result of an answer, success or not. arguments are those of
 // the call, for what is said of the answer. ctx ends what takes long.
 func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
-	if f := d.readFault(a); f != nil {
-		return d.fault(a, f)
-	}
 	b := d.body(a)
 	b.ctx, b.args = ctx, arguments
+	if f := d.readFault(a); f != nil {
+		return d.fault(b, f)
+	}
 	switch {
 	case a.Status == http.StatusNotModified:
 		return d.text(nil, "Not modified (304): it is what the arguments say is known already.")

@@ -121,11 +121,24 @@ func (d *Decoder) readFault(a *upstream.Answer) *fault {
 }
 
 // fault is the result of a SOAP fault. SOAP 1.1 over HTTP sends status 500 with
-// all of them, so the code of the fault says what can be done.
-func (d *Decoder) fault(a *upstream.Answer, f *fault) *result.Result {
+// all of them, so the code of the fault says what can be done; but the author
+// has the last word.
+func (d *Decoder) fault(b *body, f *fault) *result.Result {
+	a := b.answer
 	message := "SOAP fault from " + d.operation
 	if a.Status >= 300 {
 		message += " (HTTP " + status(a.Status) + ")"
+	}
+	next, again := "If it stays so, tell the operator of this server.", result.RetryMay
+	switch {
+	case f.sender():
+		next, again = "Correct the arguments and call again.", result.RetryNo
+	case !d.safe:
+		again = result.RetryCheck
+	}
+	text, next, again := d.advised(b, next, again)
+	if text != "" {
+		return result.Error("soap-fault", a.Redact(message+".\n"+text), next, again)
 	}
 	// First the whole, then a part: half a credential is one, too.
 	said := result.Shorten(a.Redact(strings.TrimPrefix(f.code+": "+f.reason, ": ")), maxDetail)
@@ -136,12 +149,5 @@ func (d *Decoder) fault(a *upstream.Answer, f *fault) *result.Result {
 	if f.detail != "" {
 		message += "\ndetail: " + result.Shorten(a.Redact(f.detail), maxDetail)
 	}
-	if f.sender() {
-		return result.Error("soap-fault", message, "Correct the arguments and call again.", result.RetryNo)
-	}
-	retry := result.RetryMay
-	if !d.safe {
-		retry = result.RetryCheck
-	}
-	return result.Error("soap-fault", message, "If it stays so, tell the operator of this server.", retry)
+	return result.Error("soap-fault", message, next, again)
 }

@@ -49,6 +49,8 @@ type Caller interface {
 	// GetPrompt fills in a prompt and appends its GetPromptResult. arguments are
 	// the client's bytes.
 	GetPrompt(ctx context.Context, who principal.Principal, prompt string, arguments []byte, e Era, b []byte) ([]byte, *Error)
+	// ResourceScopes are the scopes that the resource of a URI wants of its caller.
+	ResourceScopes(uri string) []string
 }
 
 // A Judge says what callers see. A Caller that is one is asked, where the plan
@@ -82,6 +84,7 @@ type Front struct {
 	gate     *identity.Gate
 	tls      *tls.Config
 	scopes   map[string][]string // that a tool wants of its caller
+	prompts  map[string][]string // the same of prompts
 	caller   Caller
 	mcp      *server.MCPServer
 	complete []byte // the members of every modern result
@@ -98,7 +101,7 @@ type Front struct {
 
 // New returns a front for the tools of a plan.
 func New(p *plan.Server, c Caller, o Options) *Front {
-	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper(), gate: o.Gate, tls: o.TLS, scopes: map[string][]string{}}
+	f := &Front{plan: p, caller: c, log: o.Logger, drain: o.Drain, asks: map[string]bool{}, keeper: confirm.NewKeeper(), gate: o.Gate, tls: o.TLS, scopes: map[string][]string{}, prompts: map[string][]string{}}
 	for i := range p.Tools {
 		if p.Tools[i].Confirm != nil {
 			f.asks[p.Tools[i].Name] = true
@@ -106,6 +109,9 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 		if len(p.Tools[i].Scopes) > 0 {
 			f.scopes[p.Tools[i].Name] = p.Tools[i].Scopes
 		}
+	}
+	for i := range p.Prompts {
+		f.prompts[p.Prompts[i].Name] = p.Prompts[i].Scopes
 	}
 	// What a call must satisfy holds by its old names, too.
 	for _, m := range p.Moved {
@@ -211,6 +217,27 @@ func (r *reply) appendTo(b []byte) []byte {
 	return append(append(append(b, r.head...), r.body...), r.tail...)
 }
 
+// lacks are the scopes that what a message asks for wants of its caller; nil when
+// he has them all, or where nobody is asked who he is.
+func (f *Front) lacks(ctx context.Context, m *message) []string {
+	if f.gate == nil {
+		return nil
+	}
+	var need []string
+	switch m.method {
+	case methodCall:
+		need = f.scopes[m.name]
+	case methodPrompt:
+		need = f.prompts[m.name]
+	case methodRead:
+		need = f.caller.ResourceScopes(m.uri)
+	}
+	if identity.Of(ctx).Has(need) {
+		return nil
+	}
+	return need
+}
+
 // answer answers a request. The head of the reply is appended to b, which must
 // be empty.
 func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string, b []byte) (out reply) {
@@ -223,6 +250,9 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		}
 	}()
 	fail := func(f *fault) reply { return reply{head: appendFault(b[:0], m.id, f), fault: f} }
+	if need := f.lacks(ctx, m); need != nil {
+		return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
+	}
 	switch m.method {
 	case methodCall:
 		if !m.hasName || m.name == "" {
@@ -236,11 +266,6 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 			arguments = nil
 		}
 		who := f.who(ctx)
-		if f.gate != nil {
-			if need := f.scopes[m.name]; !identity.Of(ctx).Has(need) {
-				return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
-			}
-		}
 		var q *question
 		if e == Modern && f.asks[m.name] {
 			q = &question{front: f, message: m}

@@ -66,6 +66,8 @@ func (c *tools) CallTool(ctx context.Context, _ principal.Principal, tool string
 	return append(b, '}'), nil
 }
 
+func (c *tools) ResourceScopes(string) []string { return nil }
+
 func (c *tools) ReadResource(ctx context.Context, _ principal.Principal, uri string, e Era, b []byte) ([]byte, *Error) {
 	if uri == "x://wait" {
 		select {

@@ -257,7 +257,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 		f.write(w, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
 		return
 	}
-	if need := f.scopes[m.name]; m.method == methodCall && need != nil && f.gate != nil && !identity.Of(r.Context()).Has(need) {
+	if need := f.lacks(r.Context(), &m); need != nil {
 		f.deny(w, f.gate.Insufficient(identity.Of(r.Context()), need))
 		return
 	}
