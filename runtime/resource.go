@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -156,7 +157,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 		return nil, nil, nil
 	}
 	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call, counts: true}
-	ctx, start := b.begin(ctx, k)
+	start := time.Now()
 	res := b.guard(ctx, k, func(ctx context.Context, k *Call) *Result {
 		if err := r.call.prepare(); err != nil {
 			return b.failure(ctx, r.call, "plan", err)
@@ -167,7 +168,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 		}
 		return b.checked(ctx, k)
 	})
-	b.end(ctx, k, res, start)
+	b.logCall(ctx, k, res, time.Since(start))
 	return r, k, res
 }
 
@@ -259,14 +260,18 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
 	if p.call != nil {
 		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
-		ctx, start := b.begin(ctx, k)
+		start := time.Now()
 		res := b.guard(ctx, k, b.checked)
-		b.end(ctx, k, res, start)
+		b.logCall(ctx, k, res, time.Since(start))
 		if res.IsError {
 			return nil, res
 		}
 		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
 	} else {
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
+		if res := b.permitted(ctx, k, false); res != nil {
+			return nil, res
+		}
 		problems := p.input.Check(given.Values)
 		if problems == nil {
 			problems = checkRules(p.rules, env)
@@ -274,11 +279,8 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		if problems != nil {
 			return nil, badArguments(describe(problems))
 		}
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
-		for _, read := range []bool{false, true} {
-			if res := b.permitted(ctx, k, read); res != nil {
-				return nil, res
-			}
+		if res := b.permitted(ctx, k, true); res != nil {
+			return nil, res
 		}
 		done, res := b.admit(ctx, k)
 		if res != nil {
