@@ -48,6 +48,8 @@ var rules = []rule{
 	{"runtime/internal/confirm", nil, nil, "who is asked is in the context of a call"},
 	{"runtime/internal/identity", []string{"runtime/internal/principal", "runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"}, "who calls is found out from an HTTP request alone"},
 	{"runtime/internal/credential", []string{"runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/sync"}, "tokens are asked for without knowing what they open"},
+	{"runtime/internal/policy", []string{"runtime/internal/expr", "runtime/internal/identity", "runtime/plan"}, nil, "a decision is made of who calls, what is called and its arguments, and of nothing else"},
+	{"runtime/internal/limit", []string{"runtime/function", "runtime/internal/expr", "runtime/plan"}, nil, "a limit knows keys and costs, not callers"},
 	{"runtime/internal/progress", nil, nil, "work says how far it is without knowing who hears it"},
 	{"runtime/internal/transport", []string{"runtime/internal/confirm", "runtime/internal/identity", "runtime/internal/principal", "runtime/internal/progress", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},

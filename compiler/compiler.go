@@ -263,6 +263,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	}
 	c.methods(server)
 	server.Moved = c.moved(server.Tools)
+	c.guards(server)
 	c.diags.Sort()
 	if c.diags.HasErrors() {
 		return nil, nil, c.diags

@@ -118,6 +118,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if err := b.linkSteps(); err != nil {
 		return nil, err
 	}
+	if err := b.guards(); err != nil {
+		return nil, err
+	}
 	for _, m := range p.Moved {
 		if b.tools[m.From] != nil || b.tools[m.To] == nil {
 			return nil, fmt.Errorf("tool %s cannot have moved to %s", m.From, m.To)

@@ -45,7 +45,7 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	if t == nil || t.plan.Internal {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, name)
 	}
-	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t, run: s.handled}
+	k := &Call{Tool: t.plan.Name, Principal: who, Arguments: arguments, tool: t, run: s.handled, counts: true}
 	if s.handle == nil && s.native == nil {
 		k.run = b.checked
 	}
@@ -82,20 +82,29 @@ func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
 	if res := b.confirmed(ctx, k); res != nil {
 		return res
 	}
+	done, res := b.admit(ctx, k)
+	if res != nil {
+		return res
+	}
+	defer done()
 	return b.send(ctx, k)
 }
 
-// check decodes and checks the arguments of a call. A result says why the call
-// goes no further.
+// check decodes and checks the arguments of a call, and asks the policy. A result
+// says why the call goes no further.
 func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 	if err := k.tool.prepare(); err != nil {
 		return b.failure(ctx, k.tool, "plan", err)
+	}
+	k.judged, k.vars = k.Principal, nil
+	if res := b.permitted(ctx, k, false); res != nil {
+		return res
 	}
 	var err error
 	if k.args, k.repaired, err = k.tool.arguments(k.Arguments); err != nil {
 		return badArguments(err.Error())
 	}
-	return nil
+	return b.permitted(ctx, k, true)
 }
 
 // send makes the HTTP request of a checked call, sends it, and makes the answer

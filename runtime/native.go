@@ -39,6 +39,9 @@ type Call struct {
 	run    func(context.Context, *Call) *Result
 	of     string
 	agreed bool
+	counts bool           // a client made it: rate limits count it
+	judged Principal      // for whom the policy was asked
+	vars   map[string]any // what policies and limits know of it; nil: not made yet
 }
 
 // Handler answers calls of a tool. An error that is a [*ToolError] is shown to
@@ -107,8 +110,8 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 	b := s.bridge
 	if t := b.tools[k.Tool]; t == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownTool, k.Tool)
-	} else if t != k.tool || !same(k.from, k.Arguments) {
-		// Middleware sent the call elsewhere, or changed what it says.
+	} else if t != k.tool || !same(k.from, k.Arguments) || k.judged != k.Principal {
+		// Middleware sent the call elsewhere, or changed what it says or for whom.
 		k.tool = t
 		if res := b.checkText(ctx, k); res != nil {
 			return res, nil
@@ -117,6 +120,11 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 	if res := b.confirmed(ctx, k); res != nil {
 		return res, nil
 	}
+	done, res := b.admit(ctx, k)
+	if res != nil {
+		return res, nil
+	}
+	defer done()
 	h := s.native[k.Tool]
 	if h == nil {
 		return b.send(ctx, k), nil

@@ -39,6 +39,7 @@ type resource struct {
 type prompt struct {
 	plan *plan.Prompt
 	call *tool // nil: its messages need no request
+	own  *tool // call, or what stands for it; the policy and the limits are asked about it
 
 	ready    sync.Once
 	broken   error
@@ -155,7 +156,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 	if r == nil {
 		return nil, nil, nil
 	}
-	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call}
+	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call, counts: true}
 	start := time.Now()
 	res := b.guard(ctx, k, func(ctx context.Context, k *Call) *Result {
 		if err := r.call.prepare(); err != nil {
@@ -258,7 +259,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 	}
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
 	if p.call != nil {
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON()}
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
 		start := time.Now()
 		res := b.guard(ctx, k, b.checked)
 		b.logCall(ctx, k, res, time.Since(start))
@@ -274,6 +275,17 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		if problems != nil {
 			return nil, badArguments(describe(problems))
 		}
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
+		for _, read := range []bool{false, true} {
+			if res := b.permitted(ctx, k, read); res != nil {
+				return nil, res
+			}
+		}
+		done, res := b.admit(ctx, k)
+		if res != nil {
+			return nil, res
+		}
+		defer done()
 	}
 	size := 0
 	for _, m := range p.messages {

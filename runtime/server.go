@@ -24,6 +24,8 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
+	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
+	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
@@ -112,6 +114,7 @@ type Server struct {
 	native map[string]Handler // by tool name; what is not here is bridged
 	handle Handler            // the middleware around every call; nil when there is none
 	front  *transport.Front
+	listed []plan.Tool // those that clients see
 	gate   *identity.Gate
 
 	maxCalls int64
@@ -130,6 +133,9 @@ type tool struct {
 	upstream *plan.Upstream   // nil of a composite tool
 	client   *upstream.Client // nil of a composite tool
 	calls    []*tool          // those of a composite tool's steps
+	access   *policy.Target   // what the policy says of it; nil: there is none
+	limits   []*limit.Limit   // that a client's calls of it have to pass
+	facts    map[string]any   // what policies and limits know of it
 
 	ready   sync.Once
 	broken  error // the plan cannot be executed; the compiler lets none such through
@@ -199,7 +205,8 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 			shown.Version = "0"
 		}
 	}
-	shown.Tools = slices.DeleteFunc(slices.Clone(shown.Tools), func(t plan.Tool) bool { return t.Internal })
+	s.listed = slices.DeleteFunc(slices.Clone(shown.Tools), func(t plan.Tool) bool { return t.Internal })
+	shown.Tools = s.listed
 	s.front = transport.New(&shown, caller{s}, transport.Options{
 		Logger:         b.log,
 		AllowedHosts:   b.options.AllowedHosts,

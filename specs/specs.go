@@ -20,6 +20,8 @@ type Document struct {
 	Tools      []*Tool // written out in HCL, in source order
 	Moved      []*Moved
 	Identities []*Identity
+	Policy     *Policy // nil: everybody may do everything
+	Limits     []*CallLimit
 	Tests      []*Test // of the tools, in source order
 
 	// Incomplete says that tools are missing because of mistakes, which have been

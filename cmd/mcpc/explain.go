@@ -22,7 +22,7 @@ func (a *app) explain() *cobra.Command {
 	var t target
 	var given arguments
 	var asJSON bool
-	var files []string
+	var files, as []string
 	cmd := &cobra.Command{
 		Use:   "explain TARGET tool|resource|prompt NAME [K=V …]",
 		Short: "the exact HTTP request of a call, not sent",
@@ -39,9 +39,12 @@ wins.
   K=V, K:=JSON, K.SUB=V   arguments, as in mcpc call
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
+  --as WHAT=VALUE         say how the policy decides on a call by this caller:
+                          subject, client, tenant, identity, scope (repeated), or
+                          claim.NAME (text); --as nobody is a caller not known
   --files DIR             a folder whose files arguments may name, as file:NAME
   --json                  print tool, method, url, header, body, parts, missing
-                          and settings
+                          and settings; with --as, allowed, rule and reason
 
 Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 
@@ -67,6 +70,17 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			}
 			var e *runtime.Explanation
 			tool := &plan.Tool{}
+			var decision *runtime.Decision
+			who, err := callerOf(as)
+			if err != nil {
+				return err
+			}
+			if who != nil && args[1] != "tool" {
+				return usagef("--as is about calls of tools")
+			}
+			if who != nil && compiled.Plan.Policy == nil {
+				return usagef("--as has nothing to decide: %s has no policy", args[0])
+			}
 			if args[1] == "resource" {
 				e, err = s.ExplainResource(args[2])
 			} else {
@@ -81,7 +95,11 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 				if arguments, err = given.read(a, tool, args[3:]); err != nil {
 					return err
 				}
-				e, err = explain(args[2], arguments)
+				if e, err = explain(args[2], arguments); err == nil && who != nil {
+					var d runtime.Decision
+					d, err = s.Decide(who, args[2], arguments)
+					decision = &d
+				}
 			}
 			if errors.Is(err, runtime.ErrUnknownResource) || errors.Is(err, runtime.ErrUnknownPrompt) {
 				return usagef("%w; mcpc list %s names what there is", err, args[0])
@@ -91,6 +109,14 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			}
 			if err != nil {
 				return failed(err)
+			}
+			if decision != nil {
+				if asJSON {
+					return a.printJSON(decided(decision))
+				}
+				if err := a.write(decisionText(decision)); err != nil {
+					return err
+				}
 			}
 			switch {
 			case len(e.Steps) > 0 && asJSON:
@@ -105,9 +131,69 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "")
 	cmd.Flags().StringArrayVar(&files, "files", nil, "")
+	cmd.Flags().StringArrayVar(&as, "as", nil, "")
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd
+}
+
+// callerOf is the caller that --as describes; nil without --as.
+func callerOf(as []string) (*runtime.Caller, error) {
+	if len(as) == 0 {
+		return nil, nil
+	}
+	who := &runtime.Caller{}
+	for _, one := range as {
+		if one == "nobody" {
+			continue
+		}
+		what, value, ok := strings.Cut(one, "=")
+		claim, isClaim := strings.CutPrefix(what, "claim.")
+		switch {
+		case ok && what == "subject":
+			who.Principal.Subject = value
+		case ok && what == "client":
+			who.Principal.Client = value
+		case ok && what == "tenant":
+			who.Principal.Tenant = value
+		case ok && what == "identity":
+			who.Identity = value
+		case ok && what == "scope":
+			who.Scopes = append(who.Scopes, value)
+		case ok && isClaim && claim != "":
+			if who.Claims == nil {
+				who.Claims = map[string]any{}
+			}
+			who.Claims[claim] = value
+		default:
+			return nil, usagef("--as takes subject=, client=, tenant=, identity=, scope= or claim.NAME=, or nobody; not %q", one)
+		}
+	}
+	slices.Sort(who.Scopes)
+	return who, nil
+}
+
+type decidedJSON struct {
+	Allowed bool   `json:"allowed"`
+	Rule    string `json:"rule,omitempty"`
+	Reason  string `json:"reason"`
+}
+
+func decided(d *runtime.Decision) decidedJSON {
+	out := decidedJSON{d.Allowed, d.Rule, d.String()}
+	if d.Err != nil {
+		out.Reason += " " + d.Err.Error()
+	}
+	return out
+}
+
+// decisionText stands above the request.
+func decisionText(d *runtime.Decision) []byte {
+	word := "denied"
+	if d.Allowed {
+		word = "allowed"
+	}
+	return fmt.Appendf(nil, "Policy: %s. %s\n\n", word, printable(decided(d).Reason))
 }
 
 // explanation is the request as it goes over the wire, and below it the parts and

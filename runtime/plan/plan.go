@@ -23,6 +23,8 @@ type Server struct {
 	Listen       string       // host:port the spec asks for; "" is stdio
 	TLS          *Certificate // of the HTTP server; nil: plain HTTP
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
+	Policy       *Policy      // what callers may do; nil: everything
+	Limits       []CallLimit  // how often; a call has to pass all that are about it
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Moved        []Moved

@@ -216,6 +216,12 @@ func (p *parser) instance(t *moduleTarget, use moduleUse, path, prefix string, s
 	for _, id := range sub.doc.Identities {
 		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no identity block", Hint: "who may call is said by the spec that uses the module", Range: id.Range})
 	}
+	if sub.doc.Policy != nil {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no policy block", Hint: "who may do what is said by the spec that uses the module", Range: sub.doc.Policy.Range})
+	}
+	for _, l := range sub.doc.Limits {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no rate_limit block", Hint: "how often clients may call is said by the spec that uses the module", Range: l.Range})
+	}
 	p.adopt(sub, use.prefix)
 }
 

@@ -19,7 +19,7 @@ type testTarget struct {
 func testBlock() *block {
 	return &block{
 		name: "test", label: "name", labelDoc: "what is tested, in a few words",
-		doc: "A test of a tool that needs no network: the call, what the service answers, and what must hold then. `mcpc test` runs it: the call goes through all that a client's call goes through, and the answers come from the spec. Secrets have the value `secret-NAME`, a person who is asked agrees, and nothing is tried twice. Tests are in no plan; serving does not read them.\n\n" +
+		doc: "A test of a tool that needs no network: the call, what the service answers, and what must hold then. `mcpc test` runs it: the call goes through all that a client's call goes through, and the answers come from the spec. Secrets have the value `secret-NAME`, a person who is asked agrees, nothing is tried twice, and policies and rate limits do not hold. Tests are in no plan; serving does not read them.\n\n" +
 			"The expectations know `args`; `result`, the structured content or else the text of what the tool answered; `request`, the last request that was sent (`method`, `url`, `path`, `query`, `headers`, `cookies`, `form`, `json` and `body`, its text); `requests`, all of them; and `response`, the last answer (`status`, `headers`, `body`). " +
 			"`query`, `form` and `cookies` are objects of text, with a list where a name is repeated; names of headers are in lower case.",
 		example: `api "shop" { base_url = "https://shop.example" }

@@ -394,7 +394,11 @@ func (c *completer) members(chain []string, add func(Completion)) {
 	root := chain[0]
 	switch {
 	case len(chain) == 1:
-		switch root {
+		kind := root
+		if root == "tool" && c.row != nil && c.row.phase == policyPhase {
+			kind = "" // no tool by its name: facts of the one that is called
+		}
+		switch kind {
 		case "var":
 			declared("variable")
 		case "local":

@@ -18,10 +18,11 @@ const (
 	responsePhase              // for every answer: args, response
 	stepPhase                  // between the steps of a composite tool: args, step, each
 	testPhase                  // after a tested call: args, request, response, result
+	policyPhase                // when it is decided on a call: caller, tool, args; of a list, without args
 )
 
 func (f phase) String() string {
-	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test"}[f]
+	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test", "policy"}[f]
 }
 
 // phaseName is a name that some phases know besides var and local.
@@ -39,11 +40,13 @@ type phaseName struct {
 func phaseNames() []phaseName { return namesByPhase }
 
 var namesByPhase = []phaseName{
-	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
+	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase, policyPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
 	{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
 	{name: "response", phases: []phase{responsePhase, testPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
 	{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
 	{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
+	{name: "caller", phases: []phase{policyPhase}, members: []string{"subject", "client", "tenant", "identity", "scopes", "claims"}, known: "in policies and rate limits", advice: "write caller.subject, .client, .tenant, .identity, .scopes or .claims"},
+	{name: "tool", phases: []phase{policyPhase}, members: []string{"name", "read_only", "destructive", "idempotent", "open_world"}, known: "in policies and rate limits", advice: "write tool.name, .read_only, .destructive, .idempotent or .open_world"},
 	{name: "request", phases: []phase{testPhase}, members: []string{"method", "url", "path", "query", "headers", "cookies", "json", "form", "body"}, known: "in the expectations of a test", advice: "write request.method, .path, .query, .headers, .json, .form or .body"},
 	{name: "requests", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
 	{name: "result", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},

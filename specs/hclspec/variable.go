@@ -343,7 +343,7 @@ func (p *parser) local(name string, r diag.Range, sc *scope) *specs.Expr {
 }
 
 func (p *parser) duplicate(kind, name string, at, first diag.Range) {
-	p.add(diag.Diagnostic{Code: "duplicate-" + kind, Message: fmt.Sprintf("%s %q is declared twice", kind, name), Hint: "rename one of the two", Range: at,
+	p.add(diag.Diagnostic{Code: "duplicate-" + strings.ReplaceAll(kind, "_", "-"), Message: fmt.Sprintf("%s %q is declared twice", kind, name), Hint: "rename one of the two", Range: at,
 		Notes: []diag.Note{{Message: "the first one", Range: first}}})
 }
 

@@ -137,6 +137,8 @@ func TestComplete(t *testing.T) {
 		{"what is known of an answer", "tool \"x\" {\n  response {\n    error_when {\n      condition = response.‸\n    }\n  }\n}", "status headers body"},
 		{"nothing in a text", "tool \"x\" {\n  title = \"‸\"\n}", ""},
 		{"nothing in a comment", "tool \"x\" {\n  # ti‸\n}", ""},
+		{"facts of a tool in a policy", "policy {\n  rule \"r\" {\n    when = tool.‸\n  }\n}", "name read_only -get_order"},
+		{"what is known of a caller", "rate_limit \"r\" {\n  key = ‸\n}", "caller.client tool.name -tool.get_order"},
 		{"nothing after a complete value", "tool \"x\" {\n  title = \"a\" ‸\n}", ""},
 		{"nothing in an unknown block", "what \"x\" {\n  ‸\n}", ""},
 		{"nothing in a heredoc", "tool \"x\" {\n  title = <<-EOT\n    va‸\n  EOT\n}", ""},

@@ -53,6 +53,14 @@ type Caller interface {
 	ResourceScopes(uri string) []string
 }
 
+// A Judge says what callers see. A Caller that is one is asked, where the plan
+// has a policy.
+type Judge interface {
+	// Visible tells what the lists of a caller show: the tools, resources and
+	// prompts of the plan by their index.
+	Visible(ctx context.Context, who principal.Principal) (tool, resource, prompt func(i int) bool)
+}
+
 // ErrUnknownTool is returned for a tool that does not exist.
 var ErrUnknownTool = errors.New("unknown tool")
 
@@ -82,6 +90,7 @@ type Front struct {
 	complete []byte // the members of every modern result
 	versions struct{ http, all []string }
 	lists    [2][4]list // by Era and kind
+	seen     seen       // the lists of callers who do not see all
 	log      *slog.Logger
 	drain    time.Duration
 	calls    int // of one client on stdio at once
@@ -306,7 +315,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if k := m.cursor.Kind(); m.cursor != nil && k != 'n' && string(m.cursor) != `""` {
 			return fail(faultf(mcp.INVALID_PARAMS, 0, "the cursor is not one of this server's: the list has one page"))
 		}
-		return reply{head: appendHead(b, m.id), body: f.listResult(kind, e), tail: "}"}
+		return reply{head: appendHead(b, m.id), body: f.listFor(ctx, f.who(ctx), kind, e), tail: "}"}
 	case "ping":
 		if e == Legacy {
 			return reply{head: append(appendHead(b, m.id), "{}}"...)}

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"sync"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -54,45 +56,100 @@ func (f *Front) offers(k listKind) bool {
 	return true
 }
 
-// listResult returns the result of listing for an era.
-func (f *Front) listResult(k listKind, e Era) []byte {
-	l := &f.lists[e][k]
-	l.once.Do(func() {
-		b := append([]byte(nil), '{')
-		if e == Modern {
-			// The list is the same for everybody, so anybody may keep it.
-			b = append(b, f.complete...)
-			b = append(b, `,"ttlMs":`+listTTL+`,"cacheScope":"public",`...)
+// maxSeen is how many lists are kept for callers who do not see all.
+const maxSeen = 64
+
+// seen are such lists, by what is in them: callers with the same rights share one.
+type seen struct {
+	mu    sync.Mutex
+	lists map[string][]byte
+}
+
+// listFor returns the result of listing for a caller.
+func (f *Front) listFor(ctx context.Context, who principal.Principal, k listKind, e Era) []byte {
+	judge, ok := f.caller.(Judge)
+	if f.plan.Policy == nil || !ok {
+		l := &f.lists[e][k]
+		l.once.Do(func() { l.result = f.encode(k, e, "public", nil) })
+		return l.result
+	}
+	tool, resource, prompt := judge.Visible(ctx, who)
+	show, n := tool, len(f.plan.Tools)
+	switch k {
+	case listResources, listTemplates:
+		show, n = resource, len(f.plan.Resources)
+	case listPrompts:
+		show, n = prompt, len(f.plan.Prompts)
+	}
+	which := make([]byte, 2+(n+7)/8)
+	which[0], which[1] = byte(k), byte(e)
+	for i := range n {
+		if show(i) {
+			which[2+i/8] |= 1 << (i % 8)
 		}
-		b = append(append(append(b, '"'), [...]string{"tools", "resources", "resourceTemplates", "prompts"}[k]...), `":[`...)
-		first := len(b)
-		next := func() {
-			if len(b) > first {
-				b = append(b, ',')
-			}
+	}
+	f.seen.mu.Lock()
+	kept := f.seen.lists[string(which)]
+	f.seen.mu.Unlock()
+	if kept != nil {
+		return kept
+	}
+	kept = f.encode(k, e, "private", func(i int) bool { return which[2+i/8]&(1<<(i%8)) != 0 })
+	f.seen.mu.Lock()
+	defer f.seen.mu.Unlock()
+	if f.seen.lists == nil {
+		f.seen.lists = map[string][]byte{}
+	}
+	if len(f.seen.lists) >= maxSeen {
+		for old := range f.seen.lists {
+			delete(f.seen.lists, old)
+			break
 		}
-		switch k {
-		case listTools:
-			for i := range f.plan.Tools {
-				next()
+	}
+	f.seen.lists[string(which)] = kept
+	return kept
+}
+
+// encode writes a list of what show shows; nil shows all. scope says who may keep
+// it: what is the same for everybody, anybody may.
+func (f *Front) encode(k listKind, e Era, scope string, show func(i int) bool) []byte {
+	b := append([]byte(nil), '{')
+	if e == Modern {
+		b = append(b, f.complete...)
+		b = append(append(append(b, `,"ttlMs":`+listTTL+`,"cacheScope":"`...), scope...), `",`...)
+	}
+	b = append(append(append(b, '"'), [...]string{"tools", "resources", "resourceTemplates", "prompts"}[k]...), `":[`...)
+	first := len(b)
+	shown := func(i int) bool {
+		if show != nil && !show(i) {
+			return false
+		}
+		if len(b) > first {
+			b = append(b, ',')
+		}
+		return true
+	}
+	switch k {
+	case listTools:
+		for i := range f.plan.Tools {
+			if shown(i) {
 				b = appendTool(b, &f.plan.Tools[i], e)
 			}
-		case listPrompts:
-			for i := range f.plan.Prompts {
-				next()
+		}
+	case listPrompts:
+		for i := range f.plan.Prompts {
+			if shown(i) {
 				b = appendPrompt(b, &f.plan.Prompts[i])
 			}
-		default:
-			for i := range f.plan.Resources {
-				if r := &f.plan.Resources[i]; r.IsTemplate() == (k == listTemplates) {
-					next()
-					b = appendResource(b, r)
-				}
+		}
+	default:
+		for i := range f.plan.Resources {
+			if r := &f.plan.Resources[i]; r.IsTemplate() == (k == listTemplates) && shown(i) {
+				b = appendResource(b, r)
 			}
 		}
-		l.result = oneLine(append(b, "]}"...))
-	})
-	return l.result
+	}
+	return oneLine(append(b, "]}"...))
 }
 
 // appendResource appends a resource or template as a client sees it.

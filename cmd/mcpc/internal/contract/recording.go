@@ -126,7 +126,9 @@ func Record(ctx context.Context, p *plan.Server, o runtime.Options, t *specs.Tes
 		defer mu.Unlock()
 		r.Exchanges = append(r.Exchanges, out)
 	}
-	b, err := runtime.NewBridge(p, o)
+	open := *p // the author records, who need not be among the callers
+	open.Policy, open.Limits = nil, nil
+	b, err := runtime.NewBridge(&open, o)
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,132 @@
+package compiler
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+// guarded is what policies and limits are about: a name, and its arguments.
+type guarded struct {
+	name string
+	args []string
+}
+
+// guards lowers the policy and the rate limits, when all tools are known.
+func (c *compilation) guards(server *plan.Server) {
+	if c.doc.Policy == nil && len(c.doc.Limits) == 0 {
+		return
+	}
+	var tools, resources, prompts []guarded
+	for i := range server.Tools {
+		t := &server.Tools[i]
+		tools = append(tools, guarded{t.Name, properties(t.Input)})
+	}
+	for i := range server.Resources {
+		r := &server.Resources[i]
+		resources = append(resources, guarded{r.URI, properties(r.Call.Input)})
+	}
+	for i := range server.Prompts {
+		p := &server.Prompts[i]
+		prompts = append(prompts, guarded{p.Name, properties(p.Input)})
+	}
+	everything := slices.Concat(tools, resources, prompts)
+	if c.doc.Policy != nil {
+		server.Policy = &plan.Policy{}
+		for _, r := range c.doc.Policy.Rules {
+			about := slices.Concat(c.named("tool", r.Tools, tools), c.named("resource", r.Resources, resources), c.named("prompt", r.Prompts, prompts))
+			if r.Tools == nil && r.Resources == nil && r.Prompts == nil {
+				about = everything
+			}
+			out := plan.PolicyRule{Name: r.Name, Deny: r.Deny, Tools: values(r.Tools), Resources: values(r.Resources), Prompts: values(r.Prompts), Scopes: values(r.Scopes)}
+			out.When = c.guardExpr(r.When, about)
+			if len(r.Scopes) > 0 || usesCaller(out.When) {
+				c.needsIdentity("rule", r.Name, r.Range)
+			}
+			server.Policy.Rules = append(server.Policy.Rules, out)
+		}
+	}
+	for _, l := range c.doc.Limits {
+		about := everything
+		if l.Tools != nil {
+			about = c.named("tool", l.Tools, tools)
+		}
+		out := plan.CallLimit{Name: l.Name, Tools: values(l.Tools), Key: c.guardExpr(l.Key, about), Cost: c.guardExpr(l.Cost, about), Concurrency: l.Concurrency, Queue: c.duration(l.Queue, 0)}
+		if usesCaller(out.Key) || usesCaller(out.Cost) {
+			c.needsIdentity("rate_limit", l.Name, l.Range)
+		}
+		if l.Rate != nil {
+			rate := rateLimit(&specs.RateLimit{Rate: l.Rate, Burst: l.Burst})
+			out.Every, out.Burst = rate.Every, rate.Burst
+		}
+		server.Limits = append(server.Limits, out)
+	}
+}
+
+// needsIdentity warns of what is about callers where nobody is known.
+func (c *compilation) needsIdentity(what, name string, at diag.Range) {
+	if len(c.doc.Identities) == 0 {
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "caller-without-identity", Message: fmt.Sprintf("%s %q is about the caller, and the spec has no identity: nobody is known", what, name), Hint: `add identity "name" { oauth { … } }`, Range: at})
+	}
+}
+
+// named are those that patterns match; a pattern that matches none is warned of.
+func (c *compilation) named(what string, patterns []specs.Text, of []guarded) []guarded {
+	var out []guarded
+	for _, p := range patterns {
+		n := len(out)
+		var names []string
+		for _, g := range of {
+			names = append(names, g.name)
+			if glob(strings.ReplaceAll(p.Value, "*", "**"), g.name) {
+				out = append(out, g)
+			}
+		}
+		if len(out) == n {
+			c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "pattern-matches-nothing", Message: fmt.Sprintf("%q matches no %s of the server", p.Value, what), Hint: nearestTo(p.Value, names), Range: p.Range})
+		}
+	}
+	return out
+}
+
+// guardExpr lowers an expression on calls. It warns of an argument that none of
+// what it is about has.
+func (c *compilation) guardExpr(x *specs.Expr, about []guarded) *plan.Expr {
+	if x == nil {
+		return nil
+	}
+	out := lowerExpr(x, func(name string, at diag.Range) plan.Expr {
+		var known []string
+		for _, g := range about {
+			known = append(known, g.args...)
+		}
+		if len(about) > 0 && !slices.Contains(known, name) {
+			c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "unknown-argument", Message: fmt.Sprintf("nothing that this is about has an argument %q", name), Hint: nearestTo(name, known), Range: at})
+		}
+		return argument(name)
+	})
+	return &out
+}
+
+func usesCaller(x *plan.Expr) bool {
+	return x != nil && (x.Op == plan.OpVar && x.Name == "caller" || slices.ContainsFunc(x.Args, func(a plan.Expr) bool { return usesCaller(&a) }))
+}
+
+// properties are the names of the arguments of a schema.
+func properties(s plan.Schema) []string {
+	var root struct{ Properties map[string]json.RawMessage }
+	if s == "" || json.Unmarshal([]byte(s), &root) != nil {
+		return nil
+	}
+	var names []string
+	for name := range root.Properties {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,276 @@
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// governed is the library under a policy: reading is for those with a scope,
+// writing for alice.
+func governed(t *testing.T, sent *atomic.Int64) *plan.Server {
+	t.Helper()
+	p := library(upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		sent.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"title":"x"}`)
+	}))
+	key := func(name, key string, scopes ...string) plan.APIKey {
+		hash := sha256.Sum256([]byte(key))
+		return plan.APIKey{Name: name, Hash: hex.EncodeToString(hash[:]), Subject: name, Scopes: scopes}
+	}
+	p.Identities = []plan.Identity{{Name: "machines", Keys: &plan.APIKeys{Header: "X-Api-Key", Keys: []plan.APIKey{key("alice", "a-key"), key("bob", "b-key", "books:read"), key("carl", "c-key")}}}}
+	alice := plan.Expr{Op: plan.OpCall, Name: "==", Args: []plan.Expr{pathOf("caller.subject"), constOf(`"alice"`)}}
+	p.Policy = &plan.Policy{Rules: []plan.PolicyRule{
+		{Name: "reading", Tools: []string{"get_*"}, Scopes: []string{"books:read"}},
+		{Name: "alice writes", Tools: []string{"add_book"}, When: &alice},
+	}}
+	return p
+}
+
+func as(t *testing.T, subject string, scopes ...string) (context.Context, Principal) {
+	c := &identity.Caller{Principal: Principal{Subject: subject}, Scopes: scopes}
+	return identity.With(t.Context(), c), c.Principal
+}
+
+const oneBook, newBook = `{"id":1}`, `{"body":{}}`
+
+func TestListsAreTheCallers(t *testing.T) {
+	var sent atomic.Int64
+	s, err := New(governed(t, &sent), Options{Getenv: env("LIBRARY_TOKEN", "t"), ReadFile: noFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	ask := func(key, method, name, params string, modern bool) string {
+		meta, version := "", "2025-11-25"
+		if modern {
+			version = "2026-07-28"
+			meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
+			if params != "" {
+				params += ","
+			}
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s%s}}`, method, params, meta)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "X-Api-Key": key, "MCP-Protocol-Version": version} {
+			r.Header.Set(k, v)
+		}
+		if modern {
+			r.Header.Set("Mcp-Method", method)
+			if name != "" {
+				r.Header.Set("Mcp-Name", name)
+			}
+		}
+		res, err := web.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for range 2 { // the second time from memory
+		for key, want := range map[string][]string{"a-key": {"add_book"}, "b-key": {"get_book"}, "c-key": nil} {
+			for _, modern := range []bool{false, true} {
+				text := ask(key, "tools/list", "", "", modern)
+				if modern != strings.Contains(text, `"cacheScope":"private"`) || strings.Contains(text, `"public"`) {
+					t.Errorf("%s: who may keep it: %s", key, text)
+				}
+				for _, tool := range []struct{ name, arguments string }{{"get_book", oneBook}, {"add_book", newBook}, {"signed", "{}"}} {
+					listed := slices.Contains(want, tool.name)
+					if strings.Contains(text, `"name":"`+tool.name+`"`) != listed {
+						t.Errorf("%s: %s: listed: %s", key, tool.name, text)
+					}
+					before := sent.Load()
+					called := ask(key, "tools/call", tool.name, fmt.Sprintf(`"name":%q,"arguments":%s`, tool.name, tool.arguments), modern)
+					if listed == strings.Contains(called, `"code":"denied"`) || listed != (sent.Load() > before) {
+						t.Errorf("%s: %s: %s", key, tool.name, called)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Native code and middleware stand under the policy, too, whatever they make of a
+// call.
+func TestPolicyAroundNativeCode(t *testing.T) {
+	var sent, ran atomic.Int64
+	native := map[string]Handler{"add_book": func(context.Context, *Call) (*Result, error) {
+		ran.Add(1)
+		return Text("native"), nil
+	}}
+	var change func(*Call)
+	b, err := NewBridge(governed(t, &sent), Options{Getenv: env("LIBRARY_TOKEN", "t"), ReadFile: noFile, Middleware: []Middleware{func(next Handler) Handler {
+		return func(ctx context.Context, k *Call) (*Result, error) {
+			change(k)
+			return next(ctx, k)
+		}
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Server(native)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		subject   string
+		scopes    []string
+		tool      string
+		arguments string
+		change    func(*Call)
+		code      string
+	}{
+		"native, allowed":       {"alice", nil, "add_book", newBook, func(*Call) {}, ""},
+		"native, denied":        {"bob", nil, "add_book", newBook, func(*Call) {}, "denied"},
+		"sent elsewhere":        {"alice", nil, "add_book", newBook, func(k *Call) { k.Tool, k.Arguments = "get_book", []byte(oneBook) }, "denied"},
+		"for another":           {"alice", nil, "add_book", newBook, func(k *Call) { k.Principal.Subject = "bob" }, "denied"},
+		"scopes are not passed": {"bob", []string{"books:read"}, "get_book", oneBook, func(k *Call) { k.Principal.Subject = "carl" }, "denied"},
+		"scopes":                {"bob", []string{"books:read"}, "get_book", oneBook, func(*Call) {}, ""},
+	} {
+		change = test.change
+		before := sent.Load() + ran.Load()
+		ctx, who := as(t, test.subject, test.scopes...)
+		res, err := s.Call(ctx, who, test.tool, []byte(test.arguments))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if res.Code != test.code || (test.code == "") != (sent.Load()+ran.Load() > before) {
+			t.Errorf("%s: %s %s", name, res.Code, text(res))
+		}
+	}
+	// What native code asks of the bridge is asked on behalf of its caller.
+	ctx, who := as(t, "bob")
+	if res, err := b.Call(ctx, who, "add_book", []byte(newBook)); err != nil || res.Code != "denied" {
+		t.Errorf("through the bridge: %v %v", res, err)
+	}
+}
+
+func TestRateLimitedCalls(t *testing.T) {
+	var sent atomic.Int64
+	release := make(chan struct{})
+	p := library(upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		sent.Add(1)
+		<-release
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"title":"x"}`)
+	}))
+	client := pathOf("caller.client")
+	p.Limits = []plan.CallLimit{
+		{Name: "per-client", Key: &client, Every: time.Hour, Burst: 3},
+		{Name: "slots", Tools: []string{"get_book"}, Concurrency: 2},
+	}
+	s, err := New(p, Options{Getenv: env("LIBRARY_TOKEN", "t"), ReadFile: noFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(client string) *Result {
+		res, err := s.Call(t.Context(), Principal{Client: client}, "get_book", []byte(oneBook))
+		if err != nil {
+			t.Error(err)
+		}
+		return res
+	}
+	results := make(chan *Result)
+	for range 2 {
+		go func() { results <- call("a") }()
+	}
+	for sent.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	// Refused by the slots, so it costs nothing of its client's.
+	for range 5 {
+		if res := call("a"); res.Code != "rate-limited" || res.Retry != RetryMay && res.Retry <= 0 || !strings.Contains(text(res), `"slots"`) {
+			t.Errorf("no slot: %s", text(res))
+		}
+	}
+	close(release)
+	for range 2 {
+		if res := <-results; res.IsError {
+			t.Error(text(res))
+		}
+	}
+	if res := call("a"); res.IsError {
+		t.Errorf("the third: %s", text(res))
+	}
+	if res := call("a"); res.Code != "rate-limited" || !strings.Contains(text(res), `"per-client"`) || !strings.Contains(text(res), "after 3600 seconds") {
+		t.Errorf("the fourth: %s", text(res))
+	}
+	if res := call("b"); res.IsError {
+		t.Errorf("another client: %s", text(res))
+	}
+	if res, err := s.bridge.Call(t.Context(), Principal{Client: "a"}, "get_book", []byte(oneBook)); err != nil || res.IsError {
+		t.Errorf("what native code asks of the bridge is counted: %v %v", res, err)
+	}
+}
+
+func TestBrokenGuards(t *testing.T) {
+	for name, change := range map[string]func(*plan.Server){
+		"rule":  func(p *plan.Server) { p.Policy = &plan.Policy{Rules: []plan.PolicyRule{{When: &plan.Expr{Op: "x"}}}} },
+		"limit": func(p *plan.Server) { p.Limits = []plan.CallLimit{{Every: time.Second}} },
+	} {
+		p := library("https://x.example")
+		change(p)
+		if _, err := New(p, Options{}); err == nil {
+			t.Errorf("%s: the plan is accepted", name)
+		}
+	}
+}
+
+// A decision of three rules, one over arguments, and one limit per client.
+func BenchmarkGuards(b *testing.B) {
+	p := library("https://x.example")
+	client := pathOf("caller.client")
+	small := plan.Expr{Op: plan.OpCall, Name: "&&", Args: []plan.Expr{
+		{Op: plan.OpCall, Name: "==", Args: []plan.Expr{pathOf("caller.tenant"), constOf(`"acme"`)}},
+		{Op: plan.OpCall, Name: "<", Args: []plan.Expr{argOf("id"), constOf("100")}},
+	}}
+	p.Policy = &plan.Policy{Rules: []plan.PolicyRule{
+		{Name: "writers", Scopes: []string{"books:write"}},
+		{Name: "small", Tools: []string{"get_*"}, When: &small},
+		{Name: "never", Deny: true, Tools: []string{"drop_*"}},
+	}}
+	p.Limits = []plan.CallLimit{{Name: "per-client", Key: &client, Every: time.Nanosecond, Burst: 1 << 20}}
+	bridge, err := NewBridge(p, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	who := &Caller{Principal: Principal{Tenant: "acme", Subject: "alice", Client: "desk"}, Scopes: []string{"books:read"}, Claims: map[string]any{"iss": "x", "exp": 1.0, "aud": []any{"y"}}}
+	ctx := identity.With(b.Context(), who)
+	k := &Call{Tool: "get_book", Principal: who.Principal, Arguments: []byte(oneBook), tool: bridge.tools["get_book"], counts: true}
+	if res := bridge.check(ctx, k); res != nil {
+		b.Fatal(text(res))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		k.vars = nil
+		if bridge.permitted(ctx, k, false) != nil || bridge.permitted(ctx, k, true) != nil {
+			b.Fatal("denied")
+		}
+		done, res := bridge.admit(ctx, k)
+		if res != nil {
+			b.Fatal(text(res))
+		}
+		done()
+	}
+}

@@ -1,0 +1,184 @@
+package hclspec
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mcpc-dev/mcpc/specs"
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
+
+var toolPattern = regexp.MustCompile(`^[A-Za-z0-9_*.-]+$`)
+
+func checkToolPattern(s string) (problem, advice string) {
+	if !toolPattern.MatchString(s) {
+		return fmt.Sprintf("cannot hold %q", s), `write names of tools, with * for any text: "search_*"`
+	}
+	return "", ""
+}
+
+func checkPattern(s string) (problem, advice string) {
+	if strings.TrimSpace(s) == "" {
+		return "holds an empty text", `write names, with * for any text: "order_*"`
+	}
+	return "", ""
+}
+
+func policyBlock() *block {
+	return &block{
+		name: "policy",
+		doc: "What callers may do. With a policy, what no rule allows is denied, and a rule that denies wins over all that allow. It holds for calls of clients, for those that steps and native code make in turn, and for reading resources and prompts; lists show what their caller may use. Several policy blocks are one policy.\n\n" +
+			"A refused call has the code `denied` and names the rule. `mcpc explain TARGET tool NAME --as subject=alice --as scope=orders:read` says how a call is decided.",
+		example: `api "shop" { base_url = "https://shop.example" }
+
+tool "get_order" {
+  input "number" { type = string }
+  request "GET" "/orders/{number}" {}
+}
+
+policy {
+  rule "readers" {
+    effect = "allow"
+    scopes = ["orders:read"]
+    when   = tool.read_only
+  }
+}`,
+		inner: []*block{{
+			name: "rule", label: "name", labelDoc: "for refusals and logs",
+			doc: "Allows or denies calls: those of its `tools`, `resources` and `prompts`, by callers who have its `scopes`, for which `when` is true. Without the first three it is about everything.",
+			example: `policy {
+  rule "small refunds" {
+    effect = "allow"
+    tools  = ["refund_*"]
+    when   = caller.tenant == "acme" && args.amount < 100
+  }
+}`,
+			attrs: []attr{
+				{name: "effect", kind: textKind, required: true, words: []string{"allow", "deny"}, doc: "what it does", example: `effect = "allow"`,
+					set: into(func(r *specs.PolicyRule, s *setting) { r.Deny = s.text.Value == "deny" })},
+				{name: "tools", kind: textsKind, doc: "names of tools; `*` is any text", example: `tools = ["search_*"]`, check: checkToolPattern,
+					set: into(func(r *specs.PolicyRule, s *setting) { r.Tools = s.texts })},
+				{name: "resources", kind: textsKind, doc: "URIs and templates of resources, as in their blocks, the same way", example: `resources = ["orders://*"]`, check: checkPattern,
+					set: into(func(r *specs.PolicyRule, s *setting) { r.Resources = s.texts })},
+				{name: "prompts", kind: textsKind, doc: "names of prompts, the same way", example: `prompts = ["*"]`, check: checkPattern,
+					set: into(func(r *specs.PolicyRule, s *setting) { r.Prompts = s.texts })},
+				{name: "scopes", kind: textsKind, doc: "scopes a caller must have, all of them, for the rule to be about him", example: `scopes = ["orders:write"]`,
+					set: into(func(r *specs.PolicyRule, s *setting) { r.Scopes = s.texts })},
+				{name: "when", kind: exprKind, phase: policyPhase, shown: true, standard: "`true`", example: `when = caller.tenant == "acme" && args.amount < 100`,
+					doc: "a condition over `caller` (`subject`, `client`, `tenant`, `identity`, `scopes`, `claims`; null when not known), `tool` (`name`, of a resource its URI, `read_only`, `destructive`, `idempotent`, `open_world`) and `args`. " +
+						"One that needs a value which is null does not hold in a rule that allows, and holds in one that denies; one that fails denies. For a list, what `&&` joins to conditions over `args` decides in a rule that allows; a rule that denies by `args` hides nothing",
+					set: into(func(r *specs.PolicyRule, s *setting) { r.When = s.expr })},
+			},
+			open: func(p *parser, h *head, parent any) any {
+				policy, name := parent.(*specs.Policy), h.label().Value
+				if i := slices.IndexFunc(policy.Rules, func(r *specs.PolicyRule) bool { return r.Name == name }); i >= 0 {
+					p.duplicate("rule", name, h.rng, policy.Rules[i].Range)
+					return nil
+				}
+				return &specs.PolicyRule{Name: name, Range: h.rng}
+			},
+			close: func(p *parser, h *head, parent, target any) {
+				r := target.(*specs.PolicyRule)
+				for _, list := range []struct {
+					name  string
+					texts []specs.Text
+				}{{"tools", r.Tools}, {"resources", r.Resources}, {"prompts", r.Prompts}} {
+					if at, ok := h.seen[list.name]; ok && len(list.texts) == 0 && !h.failed {
+						p.add(diag.Diagnostic{Code: "empty-list", Message: fmt.Sprintf("%s of %s is empty, so it is about none", list.name, h.title()), Hint: `leave it out, or write ["*"]`, Range: at})
+					}
+				}
+				if r.When != nil && r.When.Op == specs.ExprConst && r.When.Value.Kind != specs.Bool {
+					p.add(diag.Diagnostic{Code: "wrong-type", Message: "when takes a condition", Hint: `for example when = caller.tenant == "acme"`, Range: r.When.Range})
+				}
+				parent.(*specs.Policy).Rules = append(parent.(*specs.Policy).Rules, r)
+			},
+		}},
+		open: func(p *parser, h *head, _ any) any {
+			if p.doc.Policy == nil {
+				p.doc.Policy = &specs.Policy{Range: h.rng}
+			}
+			return p.doc.Policy
+		},
+	}
+}
+
+func rateLimitBlock() *block {
+	return &block{
+		name: "rate_limit", label: "name", labelDoc: "for refusals",
+		doc: "How often, and how many at once, clients may call. A call has to pass all limits that are about it; one that is refused has the code `rate-limited`, and says when to call again. Calls that steps and native code make are part of the client's one. " +
+			"Limits are those of one process, and keep up to 131,072 keys each; what is idle is forgotten. How often an API is called is bounded by its own `limit`.",
+		example: `rate_limit "per-client" {
+  key   = caller.client
+  rate  = "5/s"
+  burst = 20
+}
+
+rate_limit "exports" {
+  tools       = ["export_*"]
+  key         = [caller.tenant, tool.name]
+  concurrency = 2
+  queue       = "5s"
+}`,
+		attrs: []attr{
+			{name: "tools", kind: textsKind, standard: "everything, resources and prompts too", doc: "names of tools it is about; `*` is any text", example: `tools = ["export_*"]`, check: checkToolPattern,
+				set: into(func(l *specs.CallLimit, s *setting) { l.Tools = s.texts })},
+			{name: "key", kind: exprKind, phase: policyPhase, shown: true, standard: "all share one", doc: "whose calls share a limit: a value, or a list of values, of `caller`, `tool` and `args` (see `when` of `rule`)", example: "key = [caller.client, tool.name]",
+				set: into(func(l *specs.CallLimit, s *setting) { l.Key = s.expr })},
+			{name: "rate", kind: textKind, doc: "calls a second, minute or hour", example: `rate = "5/s"`, check: checkRate,
+				set: into(func(l *specs.CallLimit, s *setting) { l.Rate = s.text })},
+			{name: "burst", kind: integerKind, standard: "the rate of a second, at least 1", doc: "calls that may come at once", example: "burst = 20",
+				set: into(func(l *specs.CallLimit, s *setting) { l.Burst = s.number })},
+			{name: "cost", kind: exprKind, phase: policyPhase, shown: true, standard: "`1`", doc: "how many calls one counts as; what is no number, or negative, counts as 1", example: "cost = tool.destructive ? 5 : 1",
+				set: into(func(l *specs.CallLimit, s *setting) { l.Cost = s.expr })},
+			{name: "concurrency", kind: integerKind, standard: "any number", doc: "calls that may run at once", example: "concurrency = 5",
+				set: into(func(l *specs.CallLimit, s *setting) { l.Concurrency = s.number })},
+			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused; it is in flight meanwhile", example: `queue = "2s"`,
+				set: into(func(l *specs.CallLimit, s *setting) { l.Queue = s.text })},
+		},
+		open: func(p *parser, h *head, _ any) any {
+			name := h.label().Value
+			if i := slices.IndexFunc(p.doc.Limits, func(l *specs.CallLimit) bool { return l.Name == name }); i >= 0 {
+				p.duplicate("rate_limit", name, h.rng, p.doc.Limits[i].Range)
+				return nil
+			}
+			return &specs.CallLimit{Name: name, Range: h.rng}
+		},
+		close: func(p *parser, h *head, _, target any) {
+			l := target.(*specs.CallLimit)
+			p.checkCallLimit(h, l)
+			p.doc.Limits = append(p.doc.Limits, l)
+		},
+	}
+}
+
+// maxBurst bounds what times of a limit are computed with.
+const maxBurst = 1_000_000
+
+func (p *parser) checkCallLimit(h *head, l *specs.CallLimit) {
+	_, rate := h.seen["rate"]
+	_, concurrency := h.seen["concurrency"]
+	if !rate && !concurrency && !h.broken {
+		p.add(diag.Diagnostic{Code: "missing-attribute", Message: h.title() + " limits nothing", Hint: `add rate = "5/s", concurrency = 5 or both`, Range: h.rng})
+	}
+	for _, name := range []string{"burst", "cost"} {
+		if at, ok := h.seen[name]; ok && !rate {
+			p.add(diag.Diagnostic{Code: "does-not-apply", Message: name + " is about a rate, and there is none", Hint: `add rate = "5/s"`, Range: at})
+		}
+	}
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"burst", l.Burst}, {"concurrency", l.Concurrency}} {
+		if at, ok := h.seen[n.name]; ok && !h.failed && (n.value < 1 || n.value > maxBurst) {
+			p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("%s cannot be %d", n.name, n.value), Hint: fmt.Sprintf("write a number from 1 to %d", maxBurst), Range: at})
+		}
+	}
+	if at, ok := h.seen["tools"]; ok && len(l.Tools) == 0 && !h.failed {
+		p.add(diag.Diagnostic{Code: "empty-list", Message: fmt.Sprintf("tools of %s is empty, so it is about none", h.title()), Hint: `leave it out, or write ["*"]`, Range: at})
+	}
+	if c := l.Cost; c != nil && c.Op == specs.ExprConst && (c.Value.Kind != specs.Number || strings.HasPrefix(c.Value.Text, "-")) {
+		p.add(diag.Diagnostic{Code: "wrong-type", Message: "cost takes a number from 0", Hint: "for example cost = tool.destructive ? 5 : 1", Range: c.Range})
+	}
+}
