@@ -1,6 +1,8 @@
 package compiler
 
 import (
+	"strconv"
+
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
@@ -53,9 +55,9 @@ func (c *compilation) checkCallerAuth(api *specs.API) {
 		tokens = tokens || i.OAuth != nil
 	}
 	if !tokens {
-		c.diags.Add(diag.Diagnostic{Code: "auth-without-identity", Message: "api " + api.Name + " is called with the token of the caller, and the spec has no identity by which one comes with a token", Hint: `add identity "name" { oauth { … } }`, Range: api.Auth.Range})
+		c.diags.Add(diag.Diagnostic{Code: "auth-without-identity", Message: "api " + strconv.Quote(api.Name) + " is called with the token of the caller, and the spec has no identity by which one comes with a token", Hint: `add identity "name" { oauth { … } }`, Range: api.Auth.Range})
 	}
 	if k := api.Cache; k != nil && k.Scope != nil && k.Scope.Value == "all" {
-		c.diags.Add(diag.Diagnostic{Code: "shared-cache", Message: "api " + api.Name + " is called with the token of the caller: its answers are not for all", Hint: `remove scope = "all" from cache`, Range: k.Scope.Range})
+		c.diags.Add(diag.Diagnostic{Code: "shared-cache", Message: "api " + strconv.Quote(api.Name) + " is called with the token of the caller: its answers are not for all", Hint: `remove scope = "all" from cache`, Range: k.Scope.Range})
 	}
 }
