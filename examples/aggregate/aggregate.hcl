@@ -6,6 +6,13 @@ server "customers" {
   instructions = "Begin with customer_overview; it asks all three systems at once."
 }
 
+# One line of JSON on stderr for each call that failed; its correlation id goes to
+# all three services and back to the client.
+observe {
+  log         = { level = "warn" }
+  correlation = true
+}
+
 variable "domain_token" {
   type      = string
   sensitive = true
