@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -41,7 +42,7 @@ func (g *Pager) Cursor(p Place, a args.Args) string {
 // of the tool.
 func (g *Pager) Open(cursor string, a args.Args) (Place, error) {
 	notOurs := errors.New("it is not a cursor of this server, or it was changed; use one as a result of this tool gave it")
-	if len(cursor) > maxCursor {
+	if len(cursor) > maxCursor || strings.ContainsAny(cursor, "\r\n") { // which the decoder would pass over
 		return Place{}, notOurs
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
