@@ -140,6 +140,9 @@ func (t *tableReader) read() error {
 			t.at += 1 + bytes.IndexByte(t.text[t.at:], '\n')
 			continue
 		}
+		if string(t.text[t.at:]) == "\r" { // nor is the beginning of a line end
+			break
+		}
 		var err error
 		switch {
 		case skip:
