@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -474,7 +475,8 @@ func (p *printer) heredoc(x *specs.Expr, word string) string {
 	out.WriteString("<<-" + word + "\n")
 	for _, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
 		line = strings.TrimRight(line, " \t")
-		if strings.TrimSpace(line) == word {
+		// A mark that joins the character before it would join the indentation.
+		if first, _ := utf8.DecodeRuneInString(line); strings.TrimSpace(line) == word || first >= 0x300 && !unicode.IsLetter(first) {
 			return p.expr(x)
 		}
 		if line != "" {

@@ -3,6 +3,7 @@ package hclspec
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -599,6 +600,9 @@ func (c *xmlReader) other(r rune) (problem, hint string) {
 		case strings.EqualFold(target, "xml") && !declaration:
 			return "the XML declaration stands at the very beginning of a document", "remove it"
 		case declaration && target == "xml":
+			if !xmlVersion.MatchString(body) {
+				return "the XML declaration is not one of XML 1.0", `begin with <?xml version="1.0"?>, or leave it out`
+			}
 			c.prolog = body
 		}
 		c.place, c.buf = xmlText, ""
@@ -620,6 +624,9 @@ func (c *xmlReader) other(r rune) (problem, hint string) {
 	}
 	return "", ""
 }
+
+// xmlVersion begins an XML declaration (XML 1.0, section 2.8).
+var xmlVersion = regexp.MustCompile(`^xml\s+version\s*=\s*("1\.0"|'1\.0')`)
 
 func isEntity(s string) bool {
 	digits, numeric := strings.CutPrefix(s, "#")
