@@ -476,7 +476,7 @@ func (p *printer) heredoc(x *specs.Expr, word string) string {
 	for _, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
 		line = strings.TrimRight(line, " \t")
 		// A mark that joins the character before it would join the indentation.
-		if first, _ := utf8.DecodeRuneInString(line); strings.TrimSpace(line) == word || first >= 0x300 && !unicode.IsLetter(first) {
+		if first, _ := utf8.DecodeRuneInString(line); strings.TrimSpace(line) == word || unicode.Is(unicode.M, first) {
 			return p.expr(x)
 		}
 		if line != "" {
