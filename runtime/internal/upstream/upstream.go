@@ -244,13 +244,16 @@ type call struct {
 // for, and returns the answer whatever its status is. It takes over req: header
 // fields are added to it. The error is a [*Failure].
 func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
+	if c.cache == nil && !c.coalesce { // a key costs a digest of the request
+		return c.do(ctx, p, req, security)
+	}
 	key, repeatable := keyOf(p, c.cache != nil && c.cache.Shared && !c.personal, req)
 	if c.personal {
 		// Two tokens of one caller may open different doors.
 		key.token = sha256.Sum256([]byte(callerToken(ctx, p)))
 	}
 	switch {
-	case !repeatable || c.cache == nil && !c.coalesce:
+	case !repeatable:
 		return c.do(ctx, p, req, security)
 	case c.cache == nil:
 		return c.joined(ctx, p, key, req, security)
