@@ -93,33 +93,22 @@ func (t *tool) schemaFile(which string) string {
 // route is a tool's request in words: its method and path template. Of several
 // it is the first; of a composite tool, what it calls.
 func route(t *plan.Tool) string {
-	var b strings.Builder
-	for i := range t.Steps {
-		if i > 0 {
-			b.WriteString(", ")
+	if len(t.Steps) > 0 {
+		var names []string
+		for i := range t.Steps {
+			names = append(names, t.Steps[i].Tool)
 		}
-		b.WriteString(t.Steps[i].Tool)
-	}
-	if b.Len() > 0 {
-		return "(steps " + b.String() + ")"
+		return "(steps " + strings.Join(names, ", ") + ")"
 	}
 	all := t.Requests()
 	if len(all) == 0 {
 		return ""
 	}
-	r := all[0]
-	b.WriteString("(" + r.Method + " ")
-	for _, s := range r.Path {
-		if s.Param != nil {
-			b.WriteString("{" + s.Param.Name + "}")
-		} else {
-			b.WriteString(s.Literal)
-		}
-	}
+	more := ""
 	if n := len(all) - 1; n > 0 {
-		fmt.Fprintf(&b, " or %d more", n)
+		more = fmt.Sprintf(" or %d more", n)
 	}
-	return b.String() + ")"
+	return "(" + all[0].Method + " " + all[0].Template() + more + ")"
 }
 
 // signature is the method of a tool, without its receiver.

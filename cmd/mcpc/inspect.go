@@ -211,7 +211,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 			list = append(list, "when", "otherwise")
 		}
 		list = append(list,
-			"request", r.Method+" "+base+template(r),
+			"request", r.Method+" "+base+r.Template(),
 			"path", paramList(pathParams(r)),
 			"query", paramList(append(slices.Clone(r.Query), rawQuery(r)...)),
 			"headers", paramList(r.Header),

@@ -105,7 +105,7 @@ func listed(p *plan.Server) []listedTool {
 func listedCall(t *plan.Tool) listedTool {
 	l := listedTool{Name: t.Name, Title: t.Title, Description: t.Description, Hints: toolHints(t.Hints), Steps: stepTools(t), Operation: t.Origin.Operation}
 	if all := t.Requests(); len(all) > 0 {
-		l.Method, l.Path = all[0].Method, template(all[0])
+		l.Method, l.Path = all[0].Method, all[0].Template()
 	}
 	return l
 }
@@ -158,24 +158,11 @@ func route(t *plan.Tool) string {
 	if len(all) == 0 {
 		return ""
 	}
-	s := all[0].Method + " " + template(all[0])
+	s := all[0].Method + " " + all[0].Template()
 	if n := len(all) - 1; n > 0 {
 		s += " or " + count(n, "other")
 	}
 	return s
-}
-
-// template is a request's path with {name} where parameters go.
-func template(r *plan.Request) string {
-	var b strings.Builder
-	for _, s := range r.Path {
-		if s.Param == nil {
-			b.WriteString(s.Literal)
-			continue
-		}
-		b.WriteString("{" + s.Param.Name + "}")
-	}
-	return b.String()
 }
 
 // firstSentence is the first sentence or line of a text, at most n characters.

@@ -8,7 +8,10 @@
 // Empty slices and maps are nil. It holds references to secrets, never secrets.
 package plan
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Format is the version of this package's types. A stored plan of another
 // format is not read.
@@ -338,6 +341,19 @@ type Request struct {
 	// Repeat is set where the author says that the request may be sent again,
 	// whatever its method is.
 	Repeat bool
+}
+
+// Template is the path with {name} where parameters go.
+func (r *Request) Template() string {
+	var b strings.Builder
+	for _, s := range r.Path {
+		if s.Param != nil {
+			b.WriteString("{" + s.Param.Name + "}")
+		} else {
+			b.WriteString(s.Literal)
+		}
+	}
+	return b.String()
 }
 
 // Segment is a piece of a path: literal text, already percent-encoded, or one

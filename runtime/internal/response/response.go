@@ -122,16 +122,7 @@ func Compile(t plan.Tool) (*Decoder, error) {
 	}
 	d.wantsJSON = d.declared || strings.Contains(t.Request.Accept, "json")
 
-	var path strings.Builder
-	path.WriteString(t.Request.Method + " ")
-	for _, s := range t.Request.Path {
-		if s.Param != nil {
-			path.WriteString("{" + s.Param.Name + "}")
-		} else {
-			path.WriteString(s.Literal)
-		}
-	}
-	d.operation = path.String()
+	d.operation = t.Request.Method + " " + t.Request.Template()
 	for _, p := range t.Request.Query {
 		if narrows(p.Name) {
 			for _, name := range argsOf(p) {
