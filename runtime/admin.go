@@ -72,7 +72,7 @@ func (s *Server) AdminHandler() http.Handler {
 			say(w, http.StatusNotFound, text, []byte("there are no metrics\n"))
 			return
 		}
-		b := fmt.Appendf(nil, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.inFlight.Load())
+		b := fmt.Appendf(nil, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.line.inFlight.Load())
 		say(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", o.Metrics.Append(b))
 	})
 	started := time.Now().UTC().Truncate(time.Second)

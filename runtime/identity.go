@@ -21,14 +21,14 @@ const (
 	keyVariable   = "MCPC_KEY"
 )
 
-// local returns a context of the client on stdio. What is in the environment has
-// to be valid: a server that drops a credential would run with other rights than
-// its operator believes.
-func (s *Server) local(ctx context.Context) (context.Context, error) {
+// local is who the client on stdio is; nil is nobody known. What is in the
+// environment has to be valid: a server that drops a credential would run with
+// other rights than its operator believes.
+func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 	getenv := s.bridge.secrets.getenv
 	token, key := getenv(tokenVariable), getenv(keyVariable)
 	if s.gate == nil || token == "" && key == "" {
-		return ctx, nil
+		return nil, nil
 	}
 	r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
 	if token != "" {
@@ -50,7 +50,7 @@ func (s *Server) local(ctx context.Context) (context.Context, error) {
 	if refusal != nil {
 		return nil, errors.New("the credential in the environment is refused: " + refusal.Message)
 	}
-	return identity.With(ctx, caller), nil
+	return caller, nil
 }
 
 // certificate is how a server shows its certificate: read from its files when it

@@ -13,17 +13,21 @@ import (
 )
 
 // guards are what is asked before a client's call is made.
-func (b *Bridge) guards() error {
+func (b *Bridge) guards(before *Bridge) error {
 	rules, err := policy.New(b.plan.Policy)
 	if err != nil {
 		return err
 	}
 	limits := make([]*limit.Limit, len(b.plan.Limits))
 	for i := range limits {
+		if limits[i] = before.limit(b.plan, &b.plan.Limits[i]); limits[i] != nil {
+			continue
+		}
 		if limits[i], err = limit.New(&b.plan.Limits[i]); err != nil {
 			return err
 		}
 	}
+	b.limits = limits
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {

@@ -111,6 +111,13 @@ type Options struct {
 	// DrainTimeout is how long calls in flight may take when the server is told
 	// to end. Zero is ten seconds.
 	DrainTimeout time.Duration
+	// DrainDelay is how long a server over HTTP that was told to end goes on taking
+	// calls after /readyz says that it is not ready, so that whoever sends calls
+	// here can notice. Zero is not at all.
+	DrainDelay time.Duration
+	// Reloads says that the server may be given another plan by [Server.Reload].
+	// Clients are then told that lists can change, and hear of it when they do.
+	Reloads bool
 }
 
 // Server serves the tools of one plan to MCP clients. It is safe for concurrent
@@ -124,7 +131,7 @@ type Server struct {
 	gate   *identity.Gate
 
 	maxCalls int64
-	inFlight atomic.Int64 // calls
+	line     *line // of servers, of which this is one
 }
 
 // defaultMaxCalls is what [Options.MaxCalls] is when it is zero. A call in flight
@@ -171,6 +178,15 @@ func New(p *plan.Server, o Options) (*Server, error) {
 // Server returns a server for the bridge's plan. Tools that native names are
 // answered by its handlers, all others are bridged.
 func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
+	s, err := b.server(native, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.line = newLine(s)
+	return s, nil
+}
+
+func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Server, error) {
 	for name := range native {
 		if b.tools[name] == nil {
 			return nil, fmt.Errorf("a handler for %w %q", ErrUnknownTool, name)
@@ -197,7 +213,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		scopes = append(scopes, b.plan.Prompts[i].Scopes...)
 	}
 	var err error
-	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log})
+	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log, Before: before})
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +234,8 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		AllowedHosts:   b.options.AllowedHosts,
 		AllowedOrigins: b.options.AllowedOrigins,
 		Drain:          b.options.DrainTimeout,
+		Leave:          b.options.DrainDelay,
+		Changes:        b.options.Reloads,
 		MaxCalls:       int(s.maxCalls),
 		Gate:           s.gate,
 		TLS:            secured,
@@ -234,10 +252,12 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 // access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
 // known.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
-	ctx, err := s.local(ctx)
+	s.line.stdio.Store(true)
+	caller, err := s.local(ctx)
 	if err != nil {
 		return err
 	}
+	s.front.SetCaller(caller)
 	return s.front.ServeLines(ctx, in, out)
 }
 

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,6 +92,10 @@ type Options struct {
 	ReadFile func(string) ([]byte, error) // nil is os.ReadFile
 	Logger   *slog.Logger
 	Now      func() time.Time
+	// Before is the gate of a server that this one's follows: of issuers that are
+	// the same, keys and verified tokens are kept. Its secrets must be from the same
+	// places. May be nil.
+	Before *Gate
 }
 
 // Gate identifies callers. It is safe for concurrent use.
@@ -128,9 +133,12 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 	for _, i := range list {
 		switch {
 		case i.OAuth != nil:
-			s, err := newIssuer(i.Name, *i.OAuth, o, g.now, g.log)
-			if err != nil {
-				return nil, fmt.Errorf("identity %s: %w", i.Name, err)
+			s := o.Before.issuer(i)
+			if s == nil {
+				var err error
+				if s, err = newIssuer(i.Name, *i.OAuth, o, g.now, g.log); err != nil {
+					return nil, fmt.Errorf("identity %s: %w", i.Name, err)
+				}
 			}
 			g.oauth = append(g.oauth, s)
 			if g.resource == "" {
@@ -163,6 +171,18 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 	slices.Sort(g.scopes)
 	g.scopes = slices.Compact(g.scopes)
 	return g, nil
+}
+
+// issuer is the one of a gate that may be nil that verifies as the plan says.
+func (g *Gate) issuer(p plan.Identity) *issuer {
+	if g != nil {
+		for _, s := range g.oauth {
+			if s.name == p.Name && reflect.DeepEqual(s.asked, *p.OAuth) {
+				return s
+			}
+		}
+	}
+	return nil
 }
 
 // Identify finds out who sent a request. Of several credentials each must be

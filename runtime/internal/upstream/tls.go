@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -62,6 +63,7 @@ type secured struct {
 
 	mu   sync.Mutex
 	done bool
+	ca   []byte // the text of the authorities in use
 }
 
 func secure(t *http.Transport, p *plan.ClientTLS, readFile func(string) ([]byte, error)) http.RoundTripper {
@@ -88,10 +90,28 @@ func (s *secured) ready() error {
 	if s.done {
 		return nil
 	}
-	c, err := clientTLS(s.plan, s.readFile)
+	c, err := clientTLS(s.plan, func(name string) ([]byte, error) {
+		text, err := s.readFile(name)
+		if name == s.plan.CA {
+			s.ca = text
+		}
+		return text, err
+	})
 	if err != nil {
 		return err
 	}
 	s.TLSClientConfig, s.done = c, true
 	return nil
+}
+
+// current tells whether the authorities in use are still those of the file. One
+// that cannot be read is no reason to use another.
+func (s *secured) current() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done || s.plan.CA == "" {
+		return true
+	}
+	text, err := s.readFile(s.plan.CA)
+	return err != nil || bytes.Equal(text, s.ca)
 }
