@@ -132,6 +132,9 @@ type Server struct {
 
 	maxCalls int64
 	line     *line // of servers, of which this is one
+
+	digested sync.Once
+	digest   string // see Config
 }
 
 // defaultMaxCalls is what [Options.MaxCalls] is when it is zero. A call in flight

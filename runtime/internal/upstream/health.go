@@ -59,7 +59,9 @@ func (h *health) end(a *Answer, err error) {
 	switch {
 	case good:
 		h.Success = time.Now()
-	case kind != KindCanceled: // says nothing of the upstream
+	case kind == KindCanceled || kind == KindBreaker || kind == KindLimit || kind == KindBusy:
+		// It says nothing of the upstream.
+	default:
 		h.Failure, h.FailureKind = time.Now(), kind
 	}
 }
