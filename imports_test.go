@@ -72,8 +72,9 @@ var rules = []rule{
 	{"cmd/mcpc/internal/contract", []string{"runtime", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, nil,
 		"tests of a spec meet both sides, what was written and what was done; the verb prints what comes of it"},
 	{"cmd/mcpc/internal/lsp", []string{"compiler", "specs", "specs/diag", "specs/hclspec"}, nil, "the language server: a protocol around what the compiler and the front-end know"},
+	{"cmd/mcpc/internal/watch", []string{"specs"}, []string{"github.com/fsnotify/fsnotify"}, "what is watched is what a reader of specs remembers"},
 	{"cmd/mcpc/internal/starter", nil, nil, "the projects of mcpc init are texts; tests of the command hold them to the compiler"},
-	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec",
+	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "cmd/mcpc/internal/watch", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec",
 		"specs/imported", "specs/curl", "specs/har", "specs/openapi", "specs/postman", "specs/wsdl"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }

@@ -134,9 +134,11 @@ type auditInfo struct {
 	Head  string `json:"head"`
 }
 
-// Config is a digest of the plan: two servers with the same one, built by the
-// same version, do the same.
-func (s *Server) Config() string {
+// Config is a digest of the plan that is served now: two servers with the same
+// one, built by the same version, do the same.
+func (s *Server) Config() string { return s.line.now.Load().config() }
+
+func (s *Server) config() string {
 	s.digested.Do(func() {
 		sum := sha256.Sum256(plan.Encode(s.bridge.plan))
 		s.digest = hex.EncodeToString(sum[:])
@@ -146,7 +148,7 @@ func (s *Server) Config() string {
 
 func (s *Server) info() info {
 	p, r := s.bridge.plan, s.Reloads()
-	out := info{Name: p.Name, Version: p.Version, Started: s.line.started, Config: s.Config(), Loaded: r.Loaded,
+	out := info{Name: p.Name, Version: p.Version, Started: s.line.started, Config: s.config(), Loaded: r.Loaded,
 		Reloads: reloadInfo{Done: r.Done, Failed: r.Failed, Failure: r.Failure, FailedAt: some(r.Failing)},
 		Tools:   len(p.Tools), InFlight: s.line.inFlight.Load(), Build: map[string]string{}, Upstreams: []upstreamInfo{}}
 	for i := range p.Upstreams {

@@ -90,6 +90,7 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 		return nil, err
 	}
 	l.now.Store(next)
+	next.Refresh()
 	old.front.Replace(next.front, func() { old.bridge.close(next.bridge) })
 	l.mu.Lock()
 	l.state.Done++
@@ -107,6 +108,17 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 		restart = append(restart, "admin")
 	}
 	return restart, nil
+}
+
+// Refresh has the files of certificates and authorities, which are looked at once
+// a minute, read again at their next use. Secrets are read at every use anyway.
+func (s *Server) Refresh() {
+	now := s.line.now.Load()
+	now.cert.refresh()
+	now.gate.Refresh()
+	for _, c := range now.bridge.clients {
+		c.Refresh()
+	}
 }
 
 // ReloadFailed notes that there is no plan to reload: operators are told, the

@@ -129,6 +129,7 @@ type Server struct {
 	front  *transport.Front
 	listed []plan.Tool // those that clients see
 	gate   *identity.Gate
+	cert   *shown // of the HTTP server; nil: plain HTTP
 
 	maxCalls int64
 	line     *line // of servers, of which this is one
@@ -220,10 +221,11 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	secured, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
+	secured, shownCert, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
 	if err != nil {
 		return nil, err
 	}
+	s.cert = shownCert
 	shown := *b.plan
 	if shown.Version == "" {
 		if shown.Version = b.options.Version; shown.Version == "" {

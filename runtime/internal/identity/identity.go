@@ -8,6 +8,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -23,6 +24,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -102,7 +104,7 @@ type Options struct {
 type Gate struct {
 	oauth    []*issuer
 	keys     []keyring
-	certs    []certificates
+	certs    []*certificates
 	resource string // this server, as clients name it; "" when there is no OAuth
 	scopes   []string
 	log      *slog.Logger
@@ -163,7 +165,7 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 			if !pool.AppendCertsFromPEM(text) {
 				return nil, fmt.Errorf("identity %s: %s holds no certificate in PEM form", i.Name, i.Client.CA)
 			}
-			g.certs = append(g.certs, certificates{i.Name, *i.Client, pool})
+			g.certs = append(g.certs, &certificates{name: i.Name, ClientCertificates: *i.Client, read: read, pool: pool, text: text, looked: time.Now()})
 		default:
 			return nil, fmt.Errorf("identity %s has no kind", i.Name)
 		}
@@ -394,7 +396,47 @@ func (k *keyring) find(values []string, now time.Time) *Caller {
 type certificates struct {
 	name string
 	plan.ClientCertificates
-	pool *x509.CertPool
+	read func(string) ([]byte, error)
+
+	mu     sync.Mutex
+	pool   *x509.CertPool
+	text   []byte // of the file that pool is made of
+	looked time.Time
+}
+
+// lookEvery is how often the file of the authorities is looked at again.
+const lookEvery = time.Minute
+
+// roots are the authorities. A file that cannot be read, or holds none, may be
+// half-written: those in use stay.
+func (c *certificates) roots() *x509.CertPool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) < lookEvery {
+		return c.pool
+	}
+	c.looked = time.Now()
+	text, err := c.read(c.CA)
+	if err != nil || bytes.Equal(text, c.text) {
+		return c.pool
+	}
+	if pool := x509.NewCertPool(); pool.AppendCertsFromPEM(text) {
+		c.pool, c.text = pool, text
+	}
+	return c.pool
+}
+
+// Refresh has files that are kept for a while looked at at the next use. g may be
+// nil.
+func (g *Gate) Refresh() {
+	if g == nil {
+		return
+	}
+	for _, c := range g.certs {
+		c.mu.Lock()
+		c.looked = time.Time{}
+		c.mu.Unlock()
+	}
 }
 
 func (c *certificates) find(chain []*x509.Certificate, now time.Time) *Caller {
@@ -403,7 +445,7 @@ func (c *certificates) find(chain []*x509.Certificate, now time.Time) *Caller {
 	for _, cert := range chain[1:] {
 		between.AddCert(cert)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: c.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: c.roots(), Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return nil
 	}
 	names := append(slices.Clone(leaf.DNSNames), leaf.EmailAddresses...)

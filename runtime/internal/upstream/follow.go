@@ -2,10 +2,11 @@ package upstream
 
 import "reflect"
 
-// current tells whether the files of the client are what they were.
-func (c *Client) current() bool {
-	s, ok := c.transport.(*secured)
-	return !ok || s.current()
+// Refresh has files that are kept for a while looked at at the next use.
+func (c *Client) Refresh() {
+	if s, ok := c.transport.(*secured); ok {
+		s.refresh()
+	}
 }
 
 // follow takes over from a client of the same name what its plan has as well. What

@@ -126,7 +126,7 @@ type Client struct {
 
 // New returns a client for an upstream. An error is a mistake in the plan.
 func New(u plan.Upstream, o Options) (*Client, error) {
-	if b := o.Before; b != nil && b.trace == o.Trace && (b.health != nil) == o.Health && reflect.DeepEqual(b.plan, u) && b.current() {
+	if b := o.Before; b != nil && b.trace == o.Trace && (b.health != nil) == o.Health && reflect.DeepEqual(b.plan, u) {
 		return b, nil
 	}
 	c := &Client{
