@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -101,22 +100,6 @@ func (b *bench) start(name string, args ...string) (*process, error) {
 func (p *process) stop() {
 	p.cancel()
 	_ = p.cmd.Wait()
-}
-
-// cpu is the time the process has spent on processors, user and system.
-func (p *process) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// After the name, which is in brackets: field 12 and 13 are ticks of 10 ms.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	user, err := strconv.ParseInt(fields[11], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * 10 * time.Millisecond, err
 }
 
 // peak is the most memory the process ever held, in MB.
