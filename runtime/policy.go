@@ -17,13 +17,26 @@ type Caller = identity.Caller
 // Decision is what a policy says of a call, and by which rule.
 type Decision = policy.Decision
 
-// callerOf is who makes a call. What is known beside the principal holds for the
-// one who came with it: not for another that middleware has put in his place.
+// callerOf is who makes a call; nil is nobody known. What is known beside the
+// principal holds for the one who came with it: not for another that middleware has
+// put in his place.
 func callerOf(ctx context.Context, who Principal) *identity.Caller {
 	if c := identity.Of(ctx); c != nil && c.Principal == who {
 		return c
 	}
+	if who.IsZero() {
+		return nil
+	}
 	return &identity.Caller{Principal: who}
+}
+
+// scope is what policies and limits know of a call. Its Args are nil until they
+// are read.
+func (b *Bridge) scope(ctx context.Context, k *Call) *expr.Env {
+	if k.scope == nil {
+		k.scope = &expr.Env{Vars: policy.Vars(callerOf(ctx, k.Principal), k.tool.facts)}
+	}
+	return k.scope
 }
 
 // permitted asks the policy about a call whose arguments are not read yet, and so
@@ -35,17 +48,13 @@ func (b *Bridge) permitted(ctx context.Context, k *Call, read bool) *Result {
 	if t == nil || read && !t.NeedsArgs() {
 		return nil
 	}
-	var values map[string]any
+	env := b.scope(ctx, k)
 	if read {
-		if values = k.args.Values; values == nil {
-			values = map[string]any{}
+		if env.Args = k.args.Values; env.Args == nil {
+			env.Args = map[string]any{}
 		}
 	}
-	caller := callerOf(ctx, k.Principal)
-	if k.vars == nil {
-		k.vars = policy.Vars(caller, k.tool.facts)
-	}
-	d := t.Decide(caller, &expr.Env{Args: values, Vars: k.vars})
+	d := t.Decide(callerOf(ctx, k.Principal), env)
 	if d.Allowed {
 		return nil
 	}

@@ -195,6 +195,9 @@ func (b *bench) cost() error {
 	defer who.issuer.Close()
 	var contenders []*contender
 	for _, v := range variants() {
+		if v.with != nil && !strings.Contains(v.name, b.feature) {
+			continue
+		}
 		spec, err := b.spec(v, who)
 		if err != nil {
 			return err

@@ -35,6 +35,7 @@ func run(stdout, stderr io.Writer, args []string) int {
 	rounds := flags.Int("rounds", 16, "slices per server and concurrency")
 	slice := flags.Duration("slice", 250*time.Millisecond, "length of a slice")
 	only := flags.String("only", "", "one part: "+strings.Join(partNames(), ", "))
+	feature := flags.String("feature", "", "of the part cost, measure only features with this in their name, each alone and with none")
 	memory := flags.Int("idle", 10_000, "clients that are connected and do nothing, of the part idle")
 	if flags.Parse(args) != nil {
 		return 2
@@ -51,7 +52,7 @@ func run(stdout, stderr io.Writer, args []string) int {
 	case "proxy":
 		err = serveProxy(ctx, stdout, *upstream)
 	default:
-		b := &bench{ctx: ctx, out: stdout, corpus: *corpus, mcpc: *binary, rounds: *rounds, slice: *slice, idle: *memory}
+		b := &bench{ctx: ctx, out: stdout, corpus: *corpus, mcpc: *binary, rounds: *rounds, slice: *slice, idle: *memory, feature: *feature}
 		err = b.all(*only)
 	}
 	if err != nil {
@@ -63,15 +64,16 @@ func run(stdout, stderr io.Writer, args []string) int {
 
 // bench is one run.
 type bench struct {
-	ctx    context.Context
-	out    io.Writer
-	corpus string
-	mcpc   string
-	rounds int
-	slice  time.Duration
-	idle   int
-	dir    string // for everything written
-	rows   []row
+	ctx     context.Context
+	out     io.Writer
+	corpus  string
+	mcpc    string
+	rounds  int
+	slice   time.Duration
+	idle    int
+	feature string
+	dir     string // for everything written
+	rows    []row
 }
 
 // row is a figure with its target.

@@ -7,10 +7,8 @@
 package policy
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
@@ -219,77 +217,12 @@ func (t *Target) Env(who *identity.Caller, args map[string]any) *expr.Env {
 }
 
 // Vars are what expressions on a call know besides args: caller and tool. Facts
-// are of [Facts]. They are one call's: the caller is written out when it is first
-// needed.
+// are of [Facts].
 func Vars(who *identity.Caller, facts map[string]any) map[string]any {
-	var caller map[string]any
-	return map[string]any{
-		"tool": facts,
-		"caller": func() (any, error) {
-			if caller == nil {
-				caller = callerOf(who)
-			}
-			return caller, nil
-		},
-	}
+	return map[string]any{"tool": facts, "caller": who.Facts()}
 }
 
 // Facts are what expressions know as tool.
 func Facts(name string, h plan.Hints) map[string]any {
 	return map[string]any{"name": name, "read_only": h.ReadOnly, "destructive": h.Destructive, "idempotent": h.Idempotent, "open_world": h.OpenWorld}
-}
-
-// callerOf is what expressions know as caller. What is not known is null.
-func callerOf(who *identity.Caller) map[string]any {
-	if who == nil {
-		who = &identity.Caller{}
-	}
-	text := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
-	}
-	scopes := make([]any, len(who.Scopes))
-	for i, s := range who.Scopes {
-		scopes[i] = s
-	}
-	claims := make(map[string]any, len(who.Claims))
-	for k, v := range who.Claims {
-		claims[k] = value(v)
-	}
-	return map[string]any{
-		"subject": text(who.Principal.Subject), "client": text(who.Principal.Client), "tenant": text(who.Principal.Tenant),
-		"identity": text(who.Identity), "scopes": scopes, "claims": claims,
-	}
-}
-
-// value is a claim as expressions have values. A JWT was verified with its
-// numbers as float64: those are written as the shortest number that they are.
-func value(v any) any {
-	switch v := v.(type) {
-	case float64:
-		return json.Number(strconv.FormatFloat(v, 'f', -1, 64))
-	case []string:
-		out := make([]any, len(v))
-		for i, s := range v {
-			out[i] = s
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = value(e)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = value(e)
-		}
-		return out
-	case nil, bool, string, json.Number:
-		return v
-	}
-	return nil
 }
