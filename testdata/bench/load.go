@@ -159,7 +159,7 @@ func (b *bench) load() error {
 		return err
 	}
 	for _, c := range contenders {
-		mb, err := c.process.peak()
+		mb, err := c.process.memory("VmHWM:")
 		if err != nil {
 			return err
 		}
