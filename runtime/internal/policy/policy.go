@@ -152,13 +152,20 @@ type Decision struct {
 	Allowed bool
 	Rule    string // that decided; "" when none holds
 	Err     error  // why the rule's condition has no value
+	// Scopes are those that whoever calls needs in any case, when he lacks one: no
+	// rule was asked then.
+	Scopes []string
 }
 
 // String says it in one sentence.
 func (d Decision) String() string {
 	switch {
+	case len(d.Scopes) > 0:
+		return fmt.Sprintf("A caller needs the scopes %s.", strings.Join(d.Scopes, " "))
 	case d.Err != nil:
 		return fmt.Sprintf("The policy rule %q cannot be decided, which denies.", d.Rule)
+	case d.Allowed && d.Rule == "":
+		return "There is no policy."
 	case d.Allowed:
 		return fmt.Sprintf("The policy rule %q allows it.", d.Rule)
 	case d.Rule == "":
