@@ -26,7 +26,7 @@ func (b *Bridge) guards() error {
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {
-			if about := b.plan.Limits[i].Tools; about == nil || isTool && policy.Matches(about, name) {
+			if about := b.plan.Limits[i].Tools; about == nil || isTool && plan.Matches(about, name) {
 				t.limits = append(t.limits, limits[i])
 			}
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpc-dev/mcpc/compiler/surface"
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -298,18 +299,18 @@ func explainedSteps(p *plan.Server, t *plan.Tool) any {
 			}
 		}
 		for j := range s.Args {
-			e.Args[s.Args[j].Name] = expression(&s.Args[j].Value)
+			e.Args[s.Args[j].Name] = surface.Source(&s.Args[j].Value)
 		}
 		if s.ForEach != nil {
-			e.ForEach = expression(s.ForEach)
+			e.ForEach = surface.Source(s.ForEach)
 		}
 		if s.When != nil {
-			e.When = expression(s.When)
+			e.When = surface.Source(s.When)
 		}
 		out.Steps = append(out.Steps, e)
 	}
 	if t.Result != nil {
-		out.Output = expression(t.Result)
+		out.Output = surface.Source(t.Result)
 	}
 	return out
 }

@@ -107,41 +107,13 @@ func (p *Policy) target(name string, t *plan.Tool, patterns func(*plan.PolicyRul
 	for _, deny := range []bool{true, false} {
 		for i := range p.rules {
 			r := &p.rules[i]
-			all := r.Tools == nil && r.Resources == nil && r.Prompts == nil
-			if r.Deny == deny && (all || Matches(patterns(r.PolicyRule), name)) {
+			if r.Deny == deny && (r.All() || plan.Matches(patterns(r.PolicyRule), name)) {
 				out.rules = append(out.rules, r)
 				out.args = out.args || r.args
 			}
 		}
 	}
 	return out
-}
-
-// Matches tells whether a name fits one of the patterns, in which * is any text.
-func Matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return fits(p, name) })
-}
-
-func fits(pattern, name string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == name
-	}
-	name, ok := strings.CutPrefix(name, first)
-	if !ok {
-		return false
-	}
-	for {
-		part, more, star := strings.Cut(rest, "*")
-		if !star {
-			return strings.HasSuffix(name, part)
-		}
-		i := strings.Index(name, part)
-		if i < 0 {
-			return false
-		}
-		name, rest = name[i+len(part):], more
-	}
 }
 
 // NeedsArgs tells whether arguments can change the decision.
