@@ -101,7 +101,7 @@ func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 	if err := k.tool.prepare(); err != nil {
 		return b.failure(ctx, k.tool, "plan", err)
 	}
-	k.judged, k.vars = k.Principal, nil
+	k.judged, k.scope = k.Principal, nil
 	if res := b.permitted(ctx, k, false); res != nil {
 		return res
 	}
