@@ -268,6 +268,9 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		c.uselessDocument(api)
 		c.brokenPatterns(apis[api.Name].patterns)
 	}
+	for i, api := range doc.APIs {
+		egressOf(&server.Upstreams[i], api, apis[api.Name].baseSet, serversOf(server, api.Name))
+	}
 	c.methods(server)
 	server.Moved = c.moved(server.Tools)
 	c.guards(server)
