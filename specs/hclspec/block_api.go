@@ -55,14 +55,21 @@ func (t *apiTarget) egress() *specs.Egress {
 	return t.api.Egress
 }
 
-// checkEgress checks an entry of egress.
-func checkEgress(s string) (problem, advice string) {
-	e, err := egress.Parse(s)
-	if err != nil {
+// checkDenied checks an entry that egress denies.
+func checkDenied(s string) (problem, advice string) {
+	if _, err := egress.Parse(s); err != nil {
 		what, how, _ := strings.Cut(err.Error(), "; ")
 		return "holds an entry that cannot be: " + what, how
 	}
-	if e.Never() {
+	return "", ""
+}
+
+// checkAllowed checks an entry that egress allows.
+func checkAllowed(s string) (problem, advice string) {
+	if problem, advice = checkDenied(s); problem != "" {
+		return problem, advice
+	}
+	if e, err := egress.Parse(s); err == nil && e.Never() {
 		return fmt.Sprintf("cannot hold the network %q: link-local and metadata addresses are allowed one by one", s), `write the address: "169.254.169.254"`
 	}
 	return "", ""
@@ -210,9 +217,9 @@ func apiBlock() *block {
 					}
 				},
 				members: []attr{
-					{name: "allow", kind: textsKind, doc: "addresses, networks and hosts (`*.example.com` for all below) that may be called besides; a host that is listed may lead anywhere but to link-local and metadata addresses", example: `allow = ["127.0.0.1", "10.2.0.0/16"]`, check: checkEgress,
+					{name: "allow", kind: textsKind, doc: "addresses, networks and hosts (`*.example.com` for all below) that may be called besides; a host that is listed may lead anywhere but to link-local and metadata addresses", example: `allow = ["127.0.0.1", "10.2.0.0/16"]`, check: checkAllowed,
 						set: into(func(t *apiTarget, s *setting) { t.egress().Allow = s.texts })},
-					{name: "deny", kind: textsKind, doc: "those that are never called, whatever else is said", example: `deny = ["10.2.9.0/24"]`, check: checkEgress,
+					{name: "deny", kind: textsKind, doc: "those that are never called, whatever else is said", example: `deny = ["10.2.9.0/24"]`, check: checkDenied,
 						set: into(func(t *apiTarget, s *setting) { t.egress().Deny = s.texts })},
 					{name: "redirects", kind: textKind, words: []string{"same_host", "allowed", "none"}, standard: "`\"same_host\"`", doc: "which redirects are followed: those to the host itself, also those of reading requests to allowed hosts (without credentials, cookies and the headers of the API and its tools), or none", example: `redirects = "allowed"`,
 						set: into(func(t *apiTarget, s *setting) { t.egress().Redirects = s.text })},
