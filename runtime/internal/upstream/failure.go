@@ -141,7 +141,7 @@ func (k *call) failed(ctx context.Context, err error) *Failure {
 	case says(err, "server response headers exceeded", "response header list larger"):
 		f.Kind, f.Message = KindTooLarge, fmt.Sprintf("The headers of the answer of %s are larger than %d KiB, the most that is read.", lower(k.name), maxHeaderBytes>>10)
 		f.Next, f.Retry = "The operator of this server has to look at the upstream.", changed(reached)
-	case says(err, "malformed HTTP", "malformed MIME header", "bad Content-Length", "invalid Content-Length", "unsupported transfer encoding", "too many transfer encodings", "malformed chunked encoding", "invalid byte in chunk length", "http chunk length too large", "chunked line ends with bare LF"):
+	case says(err, "malformed HTTP", "malformed MIME header", "bad Content-Length", "multiple Content-Length", "invalid Content-Length", "unsupported transfer encoding", "too many transfer encodings", "malformed chunked encoding", "invalid byte in chunk length", "http chunk length too large", "chunked line ends with bare LF"):
 		f.Kind, f.Message = KindProtocol, k.name+" answered with something that is not HTTP."
 		f.Next, f.Retry = "The operator of this server has to check the base URL, its port above all, and the upstream.", changed(reached)
 	default:
