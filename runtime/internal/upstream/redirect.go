@@ -181,9 +181,13 @@ func (k *call) refuseRedirect(ctx context.Context, a *Answer, from, to *url.URL)
 	} else if to.Hostname() == "" {
 		where = "something that is not a web address,"
 	}
-	return &Failure{
+	f := &Failure{
 		Kind:    KindRedirect,
 		Message: fmt.Sprintf("%s redirects to %s which is not followed: credentials and data stay with the host they are meant for.", k.name, where),
-		Next:    "If that host can be trusted, the operator of this server can make it an API of its own.",
+		Next:    "If that host can be trusted, the operator of this server can make it an API of its own, or allow it in egress.",
 	}
+	if a.Status == http.StatusSeeOther && !Idempotent(a.Method) {
+		f.Retry = result.RetryCheck // it says where the outcome of what was done is
+	}
+	return f
 }

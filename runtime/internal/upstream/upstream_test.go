@@ -446,6 +446,9 @@ func TestRedirects(t *testing.T) {
 		{"304", "GET", "/to?code=304&at=/end", 304, []string{"GET /to?code=304&at=/end"}, ""},
 		{"another port", "GET", "/to?code=302&at=" + other.URL, 0, []string{"GET /to?code=302&at=" + other.URL}, `The upstream "shop" redirects to another port`},
 		{"another host", "GET", "/to?code=302&at=http://files.example/x?token=s3cr3t", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
+		{"another host, after a change", "POST", "/to?code=303&at=http://files.example/x", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
+		{"another host, 307", "POST", "/to?code=307&at=http://files.example/x", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
+		{"another host, 308", "PUT", "/to?code=308&at=//files.example/x", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
 		{"another scheme", "GET", "/to?code=302&at=file:///etc/passwd", 0, nil, `The upstream "shop" redirects to something that is not a web address,`},
 		{"for ever", "GET", "/to?code=302&at=" + url.QueryEscape("/to?code=302&at=%2Fto%3Fcode=302%26at=%252Fto%253Fcode=302%2526at=%25252Fto%25253Fcode=302%252526at=%2525252Fto%2525253Fcode=302%25252526at=%252525252Fto%252525253Fcode=302%2525252526at=/end"), 0, nil, `The upstream "shop" redirected more than 5 times.`},
 	} {
@@ -458,8 +461,9 @@ func TestRedirects(t *testing.T) {
 			}
 			a, err := client.Do(context.Background(), principal.Principal{}, newRequest(t, c.method, srv.URL+c.path, body), nil)
 			if c.status == 0 {
-				if f := failure(t, err, KindRedirect); !strings.HasPrefix(f.Message, c.says) {
-					t.Error(f.Message)
+				f := failure(t, err, KindRedirect)
+				if !strings.HasPrefix(f.Message, c.says) || (f.Retry == result.RetryCheck) != (c.name == "another host, after a change") {
+					t.Errorf("%+v", f)
 				}
 			} else if err != nil {
 				t.Fatal(err)
