@@ -269,7 +269,15 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		c.brokenPatterns(apis[api.Name].patterns)
 	}
 	for i, api := range doc.APIs {
-		egressOf(&server.Upstreams[i], api, apis[api.Name].baseSet, serversOf(server, api.Name))
+		u := &server.Upstreams[i]
+		source := api.Source // of the words that its hosts are
+		switch {
+		case len(doc.APIs) == 1 && o.BaseURL != "":
+			source = ""
+		case api.BaseURL != nil:
+			source = o.Target
+		}
+		u.Egress = egressOf(u, source, serversOf(server, api.Name))
 	}
 	c.methods(server)
 	server.Moved = c.moved(server.Tools)

@@ -75,8 +75,8 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 
 // egressOf completes where connections to an upstream may go with the hosts that
 // its requests name, and says which of them are nobody's word but that of a
-// document that was fetched from elsewhere.
-func egressOf(u *plan.Upstream, api *specs.API, said bool, requests []string) {
+// document or spec that was fetched, and from another host.
+func egressOf(u *plan.Upstream, source string, requests []string) *plan.Egress {
 	var hosts, foreign []string
 	for _, server := range requests {
 		if h := hostOf(server); h != "" && h != hostOf(u.BaseURL) && !slices.Contains(hosts, h) {
@@ -84,20 +84,22 @@ func egressOf(u *plan.Upstream, api *specs.API, said bool, requests []string) {
 		}
 	}
 	slices.Sort(hosts)
-	if specs.IsURL(api.Source) && !said {
+	if specs.IsURL(source) {
 		for _, h := range append([]string{hostOf(u.BaseURL)}, hosts...) {
-			if h != "" && h != hostOf(api.Source) {
+			if h != "" && h != hostOf(source) {
 				foreign = append(foreign, h)
 			}
 		}
 	}
 	if hosts == nil && foreign == nil {
-		return
+		return u.Egress
 	}
-	if u.Egress == nil {
-		u.Egress = &plan.Egress{}
+	var e plan.Egress
+	if u.Egress != nil {
+		e = *u.Egress
 	}
-	u.Egress.Hosts, u.Egress.Public = hosts, foreign
+	e.Hosts, e.Public = hosts, foreign
+	return &e
 }
 
 // serversOf are the base URLs that requests to an upstream have of their own.
