@@ -42,10 +42,10 @@ type flight struct {
 	panic  any
 }
 
-// join waits for the flight of key, which fly makes when there is none. It ends
-// when who waits is gone; the flight ends when all are. led tells whether it was
-// made for this call.
-func (f *flights) join(ctx context.Context, key flightKey, fly func(context.Context) (*Answer, error)) (a *Answer, led bool, err error) {
+// join waits for the flight of key, which fly makes when there is none: until it
+// ends, or who waits is gone, or end. The flight ends when nobody waits for it.
+// led tells whether it was made for this call.
+func (f *flights) join(ctx context.Context, end time.Time, key flightKey, fly func(context.Context) (*Answer, error)) (a *Answer, led bool, err error) {
 	f.mu.Lock()
 	one := f.byKey[key]
 	if one == nil {
@@ -64,6 +64,11 @@ func (f *flights) join(ctx context.Context, key flightKey, fly func(context.Cont
 	}
 	one.waiting++
 	f.mu.Unlock()
+	if !led { // whose own time is not that of the flight
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end)
+		defer cancel()
+	}
 
 	select {
 	case <-one.done:
@@ -114,21 +119,20 @@ func (c *Client) joined(ctx context.Context, p principal.Principal, key flightKe
 	}
 	key.who = p // also where kept answers are for all
 	k := &call{Client: c, who: p, req: req, start: time.Now()}
-	own, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
+	end := k.start.Add(c.timeout)
+	fly := func(ctx context.Context) (*Answer, error) { return c.do(ctx, p, req, security) }
 	for {
-		a, led, err := c.flights.join(own, key, func(flying context.Context) (*Answer, error) {
-			again := *req // a call that goes on alone later has its own
-			again.Header = req.Header.Clone()
-			return c.do(flying, p, &again, security)
-		})
+		a, led, err := c.flights.join(ctx, end, key, fly)
 		switch f, failed := errors.AsType[*Failure](err); {
 		case err == nil:
 			return a, nil
 		case !failed:
 			return nil, k.failed(ctx, err)
-		case f.Kind == KindTimeout && !led && own.Err() == nil:
-			continue // the time of who asked first was up, this call's is not
+		case f.Kind == KindTimeout && !led && ctx.Err() == nil && time.Now().Before(end):
+			// The time of who asked first was up, this call's is not.
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, end)
+			defer cancel()
 		default:
 			return nil, err
 		}
