@@ -51,7 +51,7 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 		u.Cache = &plan.Cache{TTL: c.duration(k.TTL, 0), ETag: k.ETag, Shared: k.Scope != nil && k.Scope.Value == "all", StaleIfError: c.duration(k.Stale, 0)}
 	}
 	if b := api.Breaker; b != nil && b.Failures > 0 {
-		u.Breaker = &plan.Breaker{Failures: b.Failures, Window: c.duration(b.Window, 30*time.Second), Open: c.duration(b.Open, 30*time.Second), HalfOpen: max(1, b.HalfOpen)}
+		u.Breaker = &plan.Breaker{Failures: b.Failures, Window: c.duration(b.Window, 30*time.Second), Open: c.duration(b.Open, 30*time.Second), HalfOpen: max(1, b.HalfOpen), ByCaller: b.Scope.Str() == "caller"}
 	}
 	if b := api.Bulkhead; b != nil && b.Concurrency > 0 {
 		u.Bulkhead = &plan.Bulkhead{Concurrency: b.Concurrency, Queue: c.duration(b.Queue, 0)}

@@ -153,6 +153,7 @@ type Breaker struct {
 	Failures     int
 	Window, Open *Text // Go durations; nil is 30 s
 	HalfOpen     int   // probes; 0 is 1
+	Scope        *Text // "tenant" or "caller"; nil is "tenant"
 }
 
 // Bulkhead bounds the requests that are under way at once.

@@ -109,12 +109,14 @@ type Cache struct {
 
 // Breaker stops calling an upstream after Failures attempts failed within
 // Window, for the time Open; then HalfOpen probes must succeed. Only failures of
-// the transport and statuses from 500 on count.
+// the transport and statuses from 500 on count. Each tenant has one of each host
+// of the upstream, or each caller where ByCaller says so.
 type Breaker struct {
 	Failures int
 	Window   time.Duration
 	Open     time.Duration
 	HalfOpen int
+	ByCaller bool
 }
 
 // Bulkhead bounds the requests that are under way at an upstream at once. One

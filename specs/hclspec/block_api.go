@@ -174,6 +174,8 @@ func apiBlock() *block {
 						set: into(func(t *apiTarget, s *setting) { t.breaker().Open = s.text })},
 					{name: "half_open", kind: integerKind, standard: "`1`", doc: "calls that must succeed then before all go through again", example: "half_open = 2",
 						set: atLeastOne(func(t *apiTarget, n int) { t.breaker().HalfOpen = n })},
+					{name: "scope", kind: textKind, words: []string{"tenant", "caller"}, standard: "`\"tenant\"`", doc: "who shares it: all callers of a tenant, or nobody. Calls of other tenants, and to other hosts of the API, are not held up in any case", example: `scope = "caller"`,
+						set: into(func(t *apiTarget, s *setting) { t.breaker().Scope = s.text })},
 				}},
 			{name: "tls", kind: settingsKind, doc: "how encrypted connections to the API are made. Files are read when a connection is made, their paths relative to the spec; changed client certificates are used from then on", example: `tls = { ca = "internal-ca.pem", cert = "client.pem", key = "client.key" }`,
 				set: func(p *parser, target any, s *setting) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"sync"
@@ -20,15 +21,18 @@ import (
 
 // breakers stop calling a host that fails, for a while. What fails for one
 // tenant may work for another, whose credentials and addresses are others, so
-// each has a breaker; and so has each host of an upstream. They are safe for
-// concurrent use.
+// each has a breaker, or each caller if the plan says so; and so has each host of
+// an upstream. They are safe for concurrent use.
 type breakers struct {
 	plan.Breaker
 	mu sync.Mutex
 	of map[breakerKey]*breaker
 }
 
-type breakerKey struct{ tenant, host string }
+type breakerKey struct {
+	who  principal.Principal // of whom only the tenant is known, unless each caller has his own
+	host string
+}
 
 // breaker is one of them. Results of attempts that began before it last changed
 // its state do not count: they tell of the past.
@@ -37,8 +41,8 @@ type breaker struct {
 	until atomic.Int64 // when it lets a probe through, in Unix nanoseconds
 }
 
-// maxBreakers bounds the breakers that are kept. Tenants and hosts are the
-// operator's, so there are few; the bound is for a mistake.
+// maxBreakers bounds the breakers that are kept. Beyond it those go that have
+// seen no failure lately, and then any.
 const maxBreakers = 10_000
 
 func newBreakers(p *plan.Breaker) *breakers {
@@ -55,14 +59,15 @@ var (
 )
 
 func (b *breakers) get(p principal.Principal, host string) *breaker {
-	key := breakerKey{p.Tenant, host}
+	key := breakerKey{principal.Principal{Tenant: p.Tenant}, host}
+	if b.ByCaller {
+		key.who = p
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.of[key]
 	if c == nil {
-		if len(b.of) >= maxBreakers {
-			clear(b.of)
-		}
+		b.evict()
 		c = new(breaker)
 		c.TwoStepCircuitBreaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 			MaxRequests:  uint32(max(1, min(b.HalfOpen, math.MaxInt32))), //nolint:gosec // in range
@@ -80,6 +85,22 @@ func (b *breakers) get(p principal.Principal, host string) *breaker {
 		b.of[key] = c
 	}
 	return c
+}
+
+// evict makes room for one more. b.mu is held.
+func (b *breakers) evict() {
+	if len(b.of) < maxBreakers {
+		return
+	}
+	maps.DeleteFunc(b.of, func(_ breakerKey, c *breaker) bool {
+		return c.State() == gobreaker.StateClosed && c.Counts().TotalFailures == 0
+	})
+	for key := range b.of {
+		if len(b.of) < maxBreakers {
+			return
+		}
+		delete(b.of, key)
+	}
 }
 
 // closed refuses a call while the breaker is open, before it waits for anything

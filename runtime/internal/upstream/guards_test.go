@@ -164,6 +164,48 @@ func TestBreakerProbes(t *testing.T) {
 	})
 }
 
+// Who shares a breaker, and how many are kept however many callers come.
+func TestBreakerScope(t *testing.T) {
+	one, other, tenant := principal.Principal{Tenant: "t", Subject: "a"}, principal.Principal{Tenant: "t", Subject: "b"}, principal.Principal{Tenant: "u", Subject: "a"}
+	for _, byCaller := range []bool{false, true} {
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Breaker: &plan.Breaker{Failures: 1, Window: time.Hour, Open: time.Hour, ByCaller: byCaller}}, Options{Transport: roundTripper(nil)})
+		permit := func(who principal.Principal, host string) (func(int, *Failure), *Failure) {
+			k := &call{Client: c, who: who, req: newRequest(t, "GET", "https://"+host+"/a", "")}
+			return k.permit()
+		}
+		done, fail := permit(one, "a.example")
+		if fail != nil {
+			t.Fatal(fail)
+		}
+		done(502, nil)
+		for name, x := range map[string]struct {
+			who    principal.Principal
+			host   string
+			closed bool
+		}{
+			"who failed": {one, "a.example", true}, "the same tenant": {other, "a.example", !byCaller},
+			"another tenant": {tenant, "a.example", false}, "another host": {one, "b.example", false},
+		} {
+			if _, fail := permit(x.who, x.host); (fail != nil) != x.closed {
+				t.Errorf("by caller %v, %s: %v", byCaller, name, fail)
+			}
+		}
+	}
+	b := newBreakers(&plan.Breaker{Failures: 1, Window: time.Hour, Open: time.Hour, ByCaller: true})
+	b.get(one, "a.example").Allow()
+	open, _ := b.get(other, "a.example").Allow()
+	open(errFault)
+	for i := range 2*maxBreakers + 10 {
+		b.get(principal.Principal{Subject: fmt.Sprint(i)}, "a.example")
+	}
+	if n := len(b.of); n > maxBreakers {
+		t.Errorf("%d are kept", n)
+	}
+	if b.get(other, "a.example").State() != gobreaker.StateOpen {
+		t.Error("one that is open was forgotten for those that never failed")
+	}
+}
+
 // What was under way when a breaker opened tells of the past.
 func TestBreakerForgetsLateAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
