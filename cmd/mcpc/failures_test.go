@@ -138,7 +138,7 @@ tool "change_f%[1]d" {
 			if err == nil {
 				r.Header.Set("Content-Type", "application/json")
 				r.Header.Set("Accept", "application/json, text/event-stream")
-				_, err = http.DefaultClient.Do(r) //nolint:bodyclose // it never comes
+				_, err = new(http.Client).Do(r) //nolint:bodyclose // it never comes
 			}
 			done <- err
 		}()
@@ -209,7 +209,7 @@ func callTool(t *testing.T, at, name string) (text, code, retry string) {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json, text/event-stream")
-	res, err := http.DefaultClient.Do(r)
+	res, err := (&http.Client{Timeout: time.Minute}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,9 +42,6 @@ func outcome(a *Answer, err error) (string, *Failure) {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f.Kind, f
 	}
-	if err != nil {
-		return err.Error(), nil
-	}
 	s := fmt.Sprintf("http-%d", a.Status)
 	if a.Truncated {
 		s += " cut"
