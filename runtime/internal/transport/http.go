@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -138,7 +139,11 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s, ok := r.Context().Value(socketKey{}).(*socket); ok && s.last() {
+	// A body in chunks may have come with a length, too, which net/http has dropped
+	// when it can be looked at. What stands behind it may then have been smuggled
+	// past a proxy that believes the length, so nothing more is read (RFC 9112, 6.1).
+	chunks := len(r.TransferEncoding) > 0
+	if s, ok := r.Context().Value(socketKey{}).(*socket); ok && s.last() || chunks {
 		w.Header().Set("Connection", "close")
 	}
 	if r.ProtoMajor > 1 {
@@ -582,18 +587,24 @@ func (f *Front) readBody(r *http.Request) (b []byte, held int64, bad *fault) {
 	return nil, held, faultf(mcp.PARSE_ERROR, http.StatusBadRequest, "the request ends before its body does")
 }
 
-// contentType refuses a body that is not announced as JSON. That is more than
-// tidiness: text/plain is what a web page may send across origins unasked.
+// contentType refuses a body that is not announced as JSON, or in two ways. That
+// is more than tidiness: text/plain is what a web page may send across origins
+// unasked.
 func contentType(h http.Header) *fault {
-	v := h.Get("Content-Type")
-	if v != "application/json" {
-		media, _, _ := strings.Cut(v, ";")
-		if !strings.EqualFold(strings.TrimSpace(media), "application/json") {
-			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be application/json, not %q", clip(v))
+	v := h["Content-Type"]
+	if len(v) != 1 {
+		return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be sent once and be application/json")
+	}
+	if v[0] != "application/json" {
+		media, params, err := mime.ParseMediaType(v[0])
+		if err != nil || media != "application/json" || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be application/json (in UTF-8), not %q", clip(v[0]))
 		}
 	}
-	if c := h["Content-Encoding"]; len(c) > 0 && !strings.EqualFold(c[0], "identity") {
-		return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "a request must not be encoded; Content-Encoding is %q", clip(c[0]))
+	for _, c := range h["Content-Encoding"] {
+		if !strings.EqualFold(c, "identity") {
+			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "a request must not be encoded; Content-Encoding is %q", clip(c))
+		}
 	}
 	return nil
 }
