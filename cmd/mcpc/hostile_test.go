@@ -400,11 +400,13 @@ func hostileProbes() []probe {
 		{name: "path .", send: rawPost(toolCall("item", `{"id":"."}`), ""), status: 200, text: `"isError":true`},
 		{name: "path empty", send: rawPost(toolCall("item", `{"id":""}`), ""), status: 200, text: `"isError":true`},
 		{name: "path ../..", send: rawPost(toolCall("item", `{"id":"../../admin"}`), ""), status: 200, text: `"isError":true`},
-		{name: "path %2e%2e", send: rawPost(toolCall("item", `{"id":"%2e%2e"}`), ""), status: 200, asked: "*"},
+		{name: "path %2e%2e", send: rawPost(toolCall("item", `{"id":"%2e%2e"}`), ""), status: 200, asked: "GET /v1/items/%252e%252e"},
+		{name: "path %252e%252e%252f", send: rawPost(toolCall("item", `{"id":"%252e%252E%252fadmin"}`), ""), status: 200, asked: "GET /v1/items/%25252e%25252E%25252fadmin"},
+		{name: "path ..;", send: rawPost(toolCall("item", `{"id":"..;a=b/admin"}`), ""), status: 200, asked: "GET /v1/items/..%3Ba%3Db%2Fadmin"},
 		{name: "path %2f", send: rawPost(toolCall("item", `{"id":"%2fadmin"}`), ""), status: 200, asked: "GET /v1/items/%252fadmin"},
 		{name: "path with a backslash", send: rawPost(toolCall("item", `{"id":"..\\..\\admin"}`), ""), status: 200, text: `"isError":true`},
 		{name: "path with a query", send: rawPost(toolCall("item", `{"id":"a?admin=1#x"}`), ""), status: 200, asked: "GET /v1/items/a%3Fadmin%3D1%23x"},
-		{name: "path a URL", send: rawPost(toolCall("item", `{"id":"http://169.254.169.254/"}`), ""), status: 200, asked: "*"},
+		{name: "path a URL", send: rawPost(toolCall("item", `{"id":"http://169.254.169.254/"}`), ""), status: 200, asked: "GET /v1/items/http%3A%2F%2F169.254.169.254%2F"},
 		{name: "cursor of a list forged", send: rpc(`"id":1,"method":"tools/list","params":{"cursor":"AAAA"}`), status: 200, text: params},
 		{name: "cursor of a list an object", send: rpc(`"id":1,"method":"tools/list","params":{"cursor":{}}`), status: 200, text: params},
 		{name: "cursor of a tool forged", send: rawPost(toolCall("list", `{"cursor":"`+base64.RawURLEncoding.EncodeToString([]byte(`{"u":"http://169.254.169.254/"}`))+`"}`), ""), status: 200, text: `"isError":true`},
@@ -430,6 +432,7 @@ func hostileProbes() []probe {
 		{name: "session with a tab", send: rawPost(ping, "Mcp-Session-Id: a\tb\r\n"), status: 400, text: "Mcp-Session-Id"},
 		{name: "stream of a session", send: get + "Accept: text/event-stream\r\nMcp-Session-Id: x\r\nLast-Event-ID: ../../1\r\n\r\n", status: 405},
 		{name: "end of a session", send: "DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: x\r\n\r\n", status: 405},
+		{name: "traceparent huge", send: rawPost(ping, "Traceparent: "+strings.Repeat("0", 30_000)+"\r\nX-Request-Id: "+strings.Repeat("r", 30_000)+"\r\n"), status: 200, text: `"result":{}`, absent: "rrrrrrrr"},
 		{name: "traceparent garbage", send: rawPost(ping, "Traceparent: 00-ffffffff-\"';DROP--\r\nTracestate: "+strings.Repeat("a=b,", 1000)+"\r\n"), status: 200, text: `"result":{}`},
 
 		// Media.

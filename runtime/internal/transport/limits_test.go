@@ -477,6 +477,19 @@ func certificateOf(t *testing.T) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
+// A handshake that never comes is waited for no longer than headers are.
+func TestNoHandshake(t *testing.T) {
+	const limit = 150 * time.Millisecond
+	_, _, address := bounded(t, plan.Inbound{HeaderTimeout: limit}, certificateOf(t))
+	for _, sent := range []string{"", "\x16\x03\x01", posted(pingText)} {
+		w := dial(t, address)
+		w.send(sent)
+		if took := w.closed(); took > limit+5*time.Second {
+			t.Errorf("after %q it was closed in %v", sent, took)
+		}
+	}
+}
+
 // Over HTTP/2 a client can open many streams on a connection and stop each by giving
 // it no window: there are so many, and each is given up.
 func TestHTTP2(t *testing.T) {
