@@ -124,7 +124,8 @@ type upstreamInfo struct {
 	Failure     *time.Time        `json:"last_failure,omitempty"`
 	FailureKind string            `json:"last_failure_kind,omitempty"`
 	Breaker     string            `json:"breaker,omitempty"`
-	OpenTenants int               `json:"tenants_with_open_breaker,omitempty"`
+	// OpenBreakers counts the tenants and hosts whose breaker is not closed.
+	OpenBreakers int `json:"open_breakers,omitempty"`
 }
 
 // auditInfo is where the audit log ends. Kept elsewhere, it shows when lines are
@@ -155,7 +156,7 @@ func (s *Server) info() info {
 		u := upstreamInfo{Name: p.Upstreams[i].Name, Calls: map[string]uint64{}}
 		if h, ok := s.bridge.clients[u.Name].Health(); ok {
 			u.InFlight, u.Success, u.Failure, u.FailureKind = h.InFlight, some(h.Success), some(h.Failure), h.FailureKind
-			u.Breaker, u.OpenTenants = h.Breaker, h.OpenTenants
+			u.Breaker, u.OpenBreakers = h.Breaker, h.OpenBreakers
 			maps.Copy(u.Calls, h.Calls)
 		}
 		out.Upstreams = append(out.Upstreams, u)

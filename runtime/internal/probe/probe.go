@@ -60,9 +60,8 @@ const (
 type Target struct {
 	URL string
 	TLS *tls.Config // nil: the system's authorities
-	// Control sees each address before it is connected to, as that of a
-	// [net.Dialer].
-	Control func(network, address string, c syscall.RawConn) error
+	// Dial connects, by the caller's rules for addresses; nil is without any.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Service goes the way to a service, up to the first step that fails.
@@ -86,9 +85,12 @@ func Service(ctx context.Context, t Target) (list []Finding) {
 		}
 		list = append(list, Found("dns", "%s is %s%s", host, addresses[0], more))
 	}
-	dialer := net.Dialer{Control: t.Control}
+	dial := t.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
 	began := time.Now()
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return append(list, Problem("tcp", Fail, "Start the service, open the way to it (firewall, network policy), or correct the address.", "no connection to %s: %s", net.JoinHostPort(host, port), reason(err)))
 	}
@@ -100,7 +102,7 @@ func Service(ctx context.Context, t Target) (list []Finding) {
 			return list
 		}
 	}
-	transport := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: t.TLS, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10}
+	transport := &http.Transport{DialContext: dial, TLSClientConfig: t.TLS, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return append(list, Problem("http", Fail, "Correct the address.", "%v", err))

@@ -113,6 +113,9 @@ type Front struct {
 	users       atomic.Int64           // requests that hold it
 	gone        atomic.Pointer[func()] // to be called when it was replaced and nobody holds it
 	stdioCaller *identity.Caller
+
+	limits                    plan.Inbound
+	requests, streams, bodies count // over HTTP
 }
 
 // New returns a front for the tools of a plan.
@@ -151,6 +154,8 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	f.changes, f.leave = o.Changes, o.Leave
 	f.host = newHost(f)
 	f.serving = &f.host.serving
+	f.limits = p.Inbound.OrDefaults()
+	f.requests.max, f.streams.max, f.bodies.max = int64(f.limits.Requests), int64(f.limits.Streams), f.limits.Bodies
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
 

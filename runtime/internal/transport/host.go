@@ -128,13 +128,9 @@ func changed(ctx context.Context, old, next *Front) (which uint32) {
 	return which
 }
 
-const (
-	// maxSubscribers is how many streams are open at once: each holds a connection.
-	maxSubscribers = 1024
-	// aliveEvery is how often a silent stream over HTTP carries a comment, so that
-	// what stands between keeps it open, and a client that is gone is noticed.
-	aliveEvery = 25 * time.Second
-)
+// aliveEvery is how often a silent stream over HTTP carries a comment, so that
+// what stands between keeps it open, and a client that is gone is noticed.
+const aliveEvery = 25 * time.Second
 
 // subscriber is a client that listens: to one stream of revision 2026-07-28, or,
 // without an id, to what older revisions say unasked.
@@ -142,18 +138,20 @@ type subscriber struct {
 	ctx   context.Context // of its request: whose lists it is about
 	id    jsontext.Value  // of subscriptions/listen
 	wants uint32
+	limit time.Duration // of writing, over HTTP
 
 	pending atomic.Uint32
 	wake    chan struct{} // holds a value when something is pending
 	end     chan struct{} // closed when the server ends
 }
 
-// subscribe takes a subscriber; nil when there are too many, or the server ends.
-func (h *host) subscribe(ctx context.Context, id jsontext.Value, wants uint32) *subscriber {
+// subscribe takes a subscriber; nil when there are most of them, or the server
+// ends.
+func (h *host) subscribe(ctx context.Context, most int, id jsontext.Value, wants uint32) *subscriber {
 	s := &subscriber{ctx: ctx, id: id, wants: wants, wake: make(chan struct{}, 1), end: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ended || len(h.subscribers) >= maxSubscribers {
+	if h.ended || len(h.subscribers) >= most {
 		return nil
 	}
 	h.subscribers[s] = struct{}{}

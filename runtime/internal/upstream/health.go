@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/sony/gobreaker/v2"
 )
 
 // Health is how the calls of a client have gone. Answers that were kept, and calls
@@ -21,11 +21,11 @@ type Health struct {
 	// and what there was. Zero is never.
 	Success, Failure time.Time
 	FailureKind      string
-	// Breaker is "closed", "open" or "half-open", of all callers that have no
-	// tenant; "" when there is none. OpenTenants counts the other breakers that are
-	// not closed.
-	Breaker     string
-	OpenTenants int
+	// Breaker is "closed", or "open" or "half-open" when one of its breakers is: each
+	// tenant and host has one. "" is none. OpenBreakers counts those that are not
+	// closed.
+	Breaker      string
+	OpenBreakers int
 }
 
 // health gathers it. It is safe for concurrent use.
@@ -79,15 +79,16 @@ func (c *Client) Health() (Health, bool) {
 		out.Breaker = "closed"
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for tenant, one := range b.byTenant {
-			switch {
-			case one.IsClosed():
-			case tenant != (principal.Principal{}).Tenant:
-				out.OpenTenants++
-			case one.IsHalfOpen():
-				out.Breaker = "half-open"
-			case one.IsOpen():
+		for _, one := range b.of {
+			switch one.State() {
+			case gobreaker.StateOpen:
 				out.Breaker = "open"
+				out.OpenBreakers++
+			case gobreaker.StateHalfOpen:
+				if out.Breaker == "closed" {
+					out.Breaker = "half-open"
+				}
+				out.OpenBreakers++
 			}
 		}
 	}

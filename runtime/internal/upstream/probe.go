@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +17,7 @@ func (c *Client) Probe(ctx context.Context) []probe.Finding {
 	if c.plan.BaseURL == "" {
 		return []probe.Finding{probe.Problem("address", probe.Fail, "Give a base_url, or --base-url.", "the address of the service is not known")}
 	}
-	var g guard
-	g.allow(c.base.Hostname())
-	t := probe.Target{URL: c.plan.BaseURL, Control: g.control}
+	t := probe.Target{URL: c.plan.BaseURL, Dial: c.dialing(c.trusting(c.plan.BaseURL)).DialContext}
 	if s, ok := c.transport.(*secured); ok {
 		ready, err := s.ready()
 		if err != nil {
@@ -109,11 +106,7 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 }
 
 func (c *Client) probeTarget(address string) probe.Target {
-	var g guard
-	if u, err := url.Parse(address); err == nil {
-		g.allow(u.Hostname())
-	}
-	return probe.Target{URL: address, Control: g.control}
+	return probe.Target{URL: address, Dial: c.dialing(c.trusting(address)).DialContext}
 }
 
 func inParentheses(scopes []string) string {
