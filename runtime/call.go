@@ -134,7 +134,7 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		return b.refused(ctx, t, err)
 	}
 	defer k.lap(observe.Shape)
-	res := s.decoder.ResultOf(ctx, k.answer, k.args.Values)
+	res := s.decoder.Result(ctx, k.answer, k.args.Values)
 	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)
