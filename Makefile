@@ -5,6 +5,8 @@
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STRIPE_MOCK   := github.com/stripe/stripe-mock@v0.203.0
 GO_HTTPBIN    := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
+GO_LICENSES   := github.com/google/go-licenses@v1.6.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 BIN      := $(CURDIR)/bin
 JUDGES   := testdata/judges
@@ -67,13 +69,23 @@ lint: lint-install ## Check formatting, vet and lint all modules
 lint-install:
 	@$(call tool,golangci-lint,$(GOLANGCI_LINT))
 
+.PHONY: licenses
+licenses: ## Write THIRD_PARTY.md; fails on a licence that is not allowed
+	@$(call tool,go-licenses,$(GO_LICENSES))
+	@bash .ci/licenses
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities, where the database can be reached
+	@$(call tool,govulncheck,$(GOVULNCHECK))
+	@bash .ci/vulncheck
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s), two at a time
 	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz
 
 .PHONY: bench
-bench: ## Measure calls against a plain reverse proxy, cold start, lists and memory
-	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}"
+bench: ## Measure calls against a plain reverse proxy, features, cold start, lists and memory
+	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}" $(BENCHFLAGS)
 
 .PHONY: ci
 ci: ## Run what CI runs

@@ -186,6 +186,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	if doc.Server.Listen != nil {
 		server.Listen = doc.Server.Listen.Value
 	}
+	server.Inbound = c.inbound()
 	c.identities(server)
 	server.Observe = c.observe()
 	c.checkScopes()

@@ -58,8 +58,20 @@ type Server struct {
 	Instructions string // for the model
 	TLS          *ServerTLS
 	Listen       *Text // host:port of `listen "http"`, or nil
+	Inbound      *Inbound
 	NamePrefix   *Text // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
 	Range        diag.Range
+}
+
+// Inbound bounds what clients may send and take up. What is not written is zero.
+type Inbound struct {
+	Range diag.Range // of the whole setting
+
+	Body, Headers, Bodies                                    *Text // "4MB"
+	HeaderCount, Depth, Name, Batch                          int
+	Calls, Requests, Streams                                 int
+	Connections, ConnectionRequests, ConnectionStreams       int
+	HeaderTimeout, RequestTimeout, IdleTimeout, WriteTimeout *Text // "5s"
 }
 
 // API is one upstream service.

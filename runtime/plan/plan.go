@@ -25,6 +25,7 @@ type Server struct {
 	Instructions string       // for the model
 	Listen       string       // host:port the spec asks for; "" is stdio
 	TLS          *Certificate // of the HTTP server; nil: plain HTTP
+	Inbound      *Inbound     // what clients may send and take up; nil: the runtime's defaults
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
 	Observe      *Observe     // what is recorded of calls; nil: nothing
 	Policy       *Policy      // what callers may do; nil: everything
