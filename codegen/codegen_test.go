@@ -53,7 +53,7 @@ func generate(t testing.TB, p *plan.Server, m *plan.Model) []File {
 
 // exported finds the compiled packages that generated code imports.
 var exported = sync.OnceValues(func() (map[string]string, error) {
-	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", runtimePath, planPath, typedPath, commandPath, "encoding/json", "net/http", "reflect").Output()
+	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", runtimePath, planPath, typedPath, commandPath, storePath, "encoding/json", "net/http", "reflect").Output()
 	if err != nil {
 		return nil, err
 	}

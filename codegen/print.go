@@ -24,6 +24,9 @@ const (
 	planPath    = runtimePath + "/plan"
 	typedPath   = runtimePath + "/typed"
 	commandPath = runtimePath + "/command"
+	// storePath is imported by servers that share limits, and by no others: it links
+	// a client of Redis.
+	storePath = runtimePath + "/redisstore"
 )
 
 // header is the first line of every generated file, in the form that tools know

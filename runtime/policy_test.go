@@ -271,6 +271,6 @@ func BenchmarkGuards(b *testing.B) {
 		if res != nil {
 			b.Fatal(text(res))
 		}
-		done()
+		done(0)
 	}
 }
