@@ -124,6 +124,8 @@ func limited(r *limit.Refusal) *Result {
 		return result.Error("canceled", "The call was cancelled while it waited for its turn; nothing was sent.", "", result.RetryMay)
 	case r.Unknown:
 		return result.Error(code, fmt.Sprintf("The rate limit %q of this server cannot be checked at the moment; nothing was sent.", r.Limit), "Wait, then call again.", result.RetryAfter(r.After))
+	case r.After == 0 && r.Of == limit.BytesIn:
+		return result.Error(code, fmt.Sprintf("The arguments have more bytes than the rate limit %q ever allows; nothing was sent.", r.Limit), "Call with shorter arguments.", result.RetryNo)
 	case r.After == 0:
 		return result.Error(code, fmt.Sprintf("The call costs more than the rate limit %q ever allows; nothing was sent.", r.Limit), "Ask for less at once.", result.RetryNo)
 	case r.Of == limit.BytesIn:

@@ -102,11 +102,14 @@ func checkStoreURL(s string) (problem, advice string) {
 	return "", ""
 }
 
-// linkStores finds the store of each rate limit.
+// linkStores finds the store of each rate limit. A module has neither.
 func (p *parser) linkStores() {
+	if p.module != nil {
+		return
+	}
 	var names []string
 	used := map[string]bool{}
-	unknown := false // what is not used may be what was meant
+	unknown := p.diags.HasErrors() // what is not used may be what was meant
 	for _, s := range p.doc.Stores {
 		names = append(names, s.Name)
 	}
