@@ -132,3 +132,23 @@ func file(t testing.TB, files []File, name string) string {
 	t.Fatalf("no file %s", name)
 	return ""
 }
+
+// A client of Redis is linked by servers that share limits, and by no others.
+func TestStoreIsImported(t *testing.T) {
+	p, m := compile(t, `{"openapi":"3.1.0","info":{"title":"x","version":"1"},"servers":[{"url":"https://x.example"}],"paths":{"/a":{"get":{"operationId":"a","responses":{"200":{"description":"ok"}}}}}}`)
+	imports := func() bool {
+		for _, f := range generate(t, p, m) {
+			if bytes.Contains(f.Content, []byte(`_ "`+storePath+`"`)) {
+				return true
+			}
+		}
+		return false
+	}
+	if imports() {
+		t.Error("imported without a store")
+	}
+	p.Stores = []plan.Store{{Name: "shared", URL: plan.Expr{Op: plan.OpConst, Const: `"redis://x.example"`}}}
+	if !imports() {
+		t.Error("not imported for a store")
+	}
+}

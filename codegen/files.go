@@ -133,7 +133,7 @@ func (s *server) serverFile() (string, []byte, error) {
 		"give that type the tool's method, and hand it to New.", s.pkg, title))
 
 	if len(s.Stores) > 0 {
-		f.Anon(storePath)
+		importStore(f)
 	}
 	// The handshake: see the constant.
 	f.Add(doc("This code needs a runtime that knows it. If this line does not compile, generate the code anew with the mcpc of the runtime's version.",

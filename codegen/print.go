@@ -53,6 +53,9 @@ func newGenerated(pkg string) *jen.File {
 // importEmbed lets a file embed others.
 func importEmbed(f *jen.File) { f.Anon("embed") }
 
+// importStore lets a server share its rate limits.
+func importStore(f *jen.File) { f.Anon(storePath) }
+
 // importAs imports a package, with a name where its path does not end in that.
 func importAs(f *jen.File, importPath, name string) {
 	if path.Base(importPath) == name {
