@@ -157,7 +157,7 @@ type Refusal struct {
 // counted.
 type Pass struct {
 	limit *Limit
-	due   dues
+	paid  [measures]time.Duration
 	shard *shard
 	state *state
 	key   string // in the store; "" when the limit is kept here
@@ -172,6 +172,14 @@ type due struct {
 
 // dues are what a call owes.
 type dues [measures]due
+
+// costs are what of it is taken.
+func (d *dues) costs() (c [measures]time.Duration) {
+	for m := range d {
+		c[m] = d[m].cost
+	}
+	return c
+}
 
 // owe is what a call owes. never is what it takes more of than there ever is.
 func (l *Limit) owe(a Ask) (d dues, never Measure, ok bool) {
@@ -222,7 +230,7 @@ func (l *Limit) Take(ctx context.Context, a Ask) (Pass, *Refusal) {
 	if l.key != nil {
 		k = key{maphash.Bytes(l.seeds[0], text), maphash.Bytes(l.seeds[1], text)}
 	}
-	p := Pass{limit: l, shard: &l.shard[k[0]%shards], due: d}
+	p := Pass{limit: l, shard: &l.shard[k[0]%shards], paid: d.costs()}
 	began := time.Since(l.start)
 
 	p.shard.mu.Lock()
@@ -358,7 +366,7 @@ func (p *Pass) Undo() {
 	}
 	var d [measures]time.Duration
 	for m := range d {
-		d[m] = -p.due[m].cost
+		d[m] = -p.paid[m]
 	}
 	p.settle(d)
 }

@@ -208,7 +208,7 @@ func (l *Limit) keyIn(tenant string, text []byte) string {
 // could not be asked, and the limit is to be kept here.
 func (l *Limit) share(ctx context.Context, d dues, tenant string, text []byte) (p Pass, r *Refusal, asked bool) {
 	k := l.keeper
-	p = Pass{limit: l, due: d, key: l.keyIn(tenant, text)}
+	p = Pass{limit: l, paid: d.costs(), key: l.keyIn(tenant, text)}
 	t := Terms{Wait: l.plan.Queue, Places: l.plan.Concurrency}
 	for m, room := range l.rooms {
 		t.Buckets[m] = Bucket{d[m].cost, d[m].need, room}
