@@ -149,7 +149,7 @@ rate_limit "traffic" {
 				set: into(func(l *specs.CallLimit, s *setting) { l.BytesOut = s.text })},
 			{name: "concurrency", kind: integerKind, standard: "any number", doc: "calls that may run at once. In a store each is a lease that the server renews; the calls of a server that dies count for 15 seconds more", example: "concurrency = 5",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Concurrency = s.number })},
-			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused; it is in flight meanwhile", example: `queue = "2s"`,
+			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused; it is in flight meanwhile. For a place in a store, whoever asks first when one is free has it", example: `queue = "2s"`,
 				set: into(func(l *specs.CallLimit, s *setting) { l.Queue = s.text })},
 			{name: "store", kind: storeKind, standard: "this process", doc: "who keeps it, for all servers that use the store", example: "store = store.shared",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Store = s.text })},
