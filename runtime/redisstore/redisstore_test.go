@@ -494,3 +494,24 @@ func BenchmarkTakeParallel(b *testing.B) {
 		}
 	})
 }
+
+// A server that answers and cannot do what is asked has failed.
+func TestRefuses(t *testing.T) {
+	r := startRedis(t)
+	s := local(t, r)
+	take(t, s, "k", rate(time.Hour, 5))
+	for name, how := range map[string]struct{ off, on []string }{
+		"full":      {[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}},
+		"read-only": {[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"}},
+		"forbidden": {[]string{"ACL", "SETUSER", "default", "-evalsha", "-eval"}, []string{"ACL", "SETUSER", "default", "+@all"}},
+	} {
+		do(t, s, how.off...)
+		if v, err := s.Take(t.Context(), "k", rate(time.Hour, 5)); err == nil {
+			t.Errorf("%s: %+v", name, v)
+		}
+		do(t, s, how.on...)
+		if _, err := s.Take(t.Context(), "k", rate(time.Hour, 50)); err != nil {
+			t.Errorf("%s, and no longer so: %v", name, err)
+		}
+	}
+}

@@ -410,3 +410,45 @@ func TestRedisAway(t *testing.T) {
 		})
 	}
 }
+
+// The places of a server that dies are free when its leases end; those of one that
+// lives are kept for as long as its calls run.
+func TestServerDies(t *testing.T) {
+	r := startRedis(t)
+	release, entered := make(chan struct{}), make(chan struct{}, 2)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Err() == nil {
+			select {
+			case entered <- struct{}{}:
+				select {
+				case <-release:
+				case <-r.Context().Done():
+				}
+			default: // the two places are taken: this is a later call
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1}`)
+	}))
+	defer s.Close()
+	defer close(release)
+	text := spec(s.URL, r, `concurrency = 2`)
+	a, b := serve(t, text), serve(t, text)
+	for range 2 {
+		go a.call()
+	}
+	within(t, 30*time.Second, "both calls are under way", func() bool { return len(entered) == 2 })
+	if o := b.call(); o.code != "rate-limited" || o.after != 1 {
+		t.Errorf("a third call: %+v", o)
+	}
+	a.kill()
+	began := time.Now()
+	if o := b.call(); o.code != "rate-limited" {
+		t.Errorf("at once: %+v", o)
+	}
+	within(t, 40*time.Second, "the places are free", func() bool { return b.call().code == "ok" })
+	t.Logf("the places of a server that died were free after %v", time.Since(began).Round(100*time.Millisecond))
+	if d := time.Since(began); d > 20*time.Second {
+		t.Errorf("after %v", d)
+	}
+}
