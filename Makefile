@@ -5,11 +5,14 @@
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STRIPE_MOCK   := github.com/stripe/stripe-mock@v0.203.0
 GO_HTTPBIN    := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
+GO_LICENSES   := github.com/google/go-licenses@v1.6.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 BIN      := $(CURDIR)/bin
 JUDGES   := testdata/judges
 BENCH    := testdata/bench
 FUZZTIME ?= 30s
+SOAK     ?= 1000000
 
 # tool NAME,MODULE@VERSION: install it unless bin/ has that version already.
 tool = test -e $(BIN)/.$(subst /,_,$(2)) || { \
@@ -40,6 +43,10 @@ test-go: ## Run the module's own tests under the race detector
 .PHONY: test-generated
 test-generated: ## Generate servers of all cases and documents, and hold them to the interpreted ones
 	go test -timeout 20m -run '^TestGenerated' ./cmd/mcpc
+
+.PHONY: test-soak
+test-soak: ## Make a million calls while the upstream fails, and connect ten thousand clients that ask nothing
+	MCPC_SOAK=$(SOAK) go test -timeout 20m -count 1 -v -run '^(TestSoak|TestIdleClients)$$' ./cmd/mcpc
 
 .PHONY: test-judges
 test-judges: ## Run what third-party suites, clients and servers say of mcpc
@@ -75,6 +82,16 @@ lint: lint-install ## Check formatting, vet and lint all modules
 .PHONY: lint-install
 lint-install:
 	@$(call tool,golangci-lint,$(GOLANGCI_LINT))
+
+.PHONY: licenses
+licenses: ## Write THIRD_PARTY.md; fails on a licence that is not allowed
+	@$(call tool,go-licenses,$(GO_LICENSES))
+	@bash .ci/licenses
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities, where the database can be reached
+	@$(call tool,govulncheck,$(GOVULNCHECK))
+	@bash .ci/vulncheck
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s), two at a time

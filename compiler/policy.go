@@ -144,7 +144,7 @@ func (c *compilation) named(what string, patterns []specs.Text, of []guarded) []
 		var names []string
 		for _, g := range of {
 			names = append(names, g.name)
-			if glob(strings.ReplaceAll(p.Value, "*", "**"), g.name) {
+			if plan.Matches([]string{p.Value}, g.name) {
 				out = append(out, g)
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -33,7 +32,7 @@ func (b *Bridge) guards() error {
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {
-			if about := b.plan.Limits[i].Tools; about == nil || isTool && policy.Matches(about, name) {
+			if about := b.plan.Limits[i].Tools; about == nil || isTool && plan.Matches(about, name) {
 				t.limits = append(t.limits, limits[i])
 			}
 		}
@@ -93,10 +92,9 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(bytes int), refu
 	if !k.counts || len(k.tool.limits) == 0 {
 		return func(int) {}, nil
 	}
-	if k.vars == nil {
-		k.vars = policy.Vars(callerOf(ctx, k.Principal), k.tool.facts)
-	}
-	ask := limit.Ask{Tenant: k.Principal.Tenant, Env: &expr.Env{Args: k.args.Values, Vars: k.vars}, Bytes: len(k.Arguments)}
+	env := b.scope(ctx, k)
+	env.Args = k.args.Values
+	ask := limit.Ask{Tenant: k.Principal.Tenant, Env: env, Bytes: len(k.Arguments)}
 	passes := make([]limit.Pass, 0, len(k.tool.limits))
 	for _, l := range k.tool.limits {
 		p, r := l.Take(ctx, ask)

@@ -106,7 +106,7 @@ type Options struct {
 	// that a composite tool makes are part of its one. Over
 	// HTTP one more is refused at once, with a result that says to call again
 	// in a second; stdio takes at most 64 of them and lets the rest wait, since
-	// its one client can be made to. Zero is 1024.
+	// its one client can be made to. Zero is what the plan says, mostly 1024.
 	MaxCalls int
 	// DrainTimeout is how long calls in flight may take when the server is told
 	// to end. Zero is ten seconds.
@@ -126,11 +126,6 @@ type Server struct {
 	maxCalls int64
 	inFlight atomic.Int64 // calls
 }
-
-// defaultMaxCalls is what [Options.MaxCalls] is when it is zero. A call in flight
-// holds two sockets and its bytes: this many fit into the usual limits of a
-// process.
-const defaultMaxCalls = 1024
 
 // tool is a plan's tool and what is made of it when it is first called. Nothing
 // is made before: a plan may have thousands of tools and a session uses few.
@@ -178,7 +173,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 	}
 	s := &Server{bridge: b, native: native, maxCalls: int64(b.options.MaxCalls)}
 	if s.maxCalls <= 0 {
-		s.maxCalls = defaultMaxCalls
+		s.maxCalls = int64(b.plan.Inbound.OrDefaults().Calls)
 	}
 	if len(b.options.Middleware) > 0 {
 		s.handle = s.answer
@@ -271,7 +266,9 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	// A client that vanished without a word is found out after a minute and a half.
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 4}}
+	l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {

@@ -100,6 +100,9 @@ type Front struct {
 	hosts    allowList
 	origins  allowList
 	serving  serving
+
+	limits                    plan.Inbound
+	requests, streams, bodies count // over HTTP
 }
 
 // New returns a front for the tools of a plan.
@@ -135,6 +138,8 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 		f.calls = min(f.calls, o.MaxCalls)
 	}
 	f.trace = o.Trace
+	f.limits = p.Inbound.OrDefaults()
+	f.requests.max, f.streams.max, f.bodies.max = int64(f.limits.Requests), int64(f.limits.Streams), f.limits.Bodies
 	f.serving.idle = make(chan struct{}, 1)
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions

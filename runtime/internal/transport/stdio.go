@@ -126,9 +126,9 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 func (c *conn) readLines(in io.Reader) error {
 	r := bufio.NewReaderSize(in, lineBytes)
 	for {
-		line, tooLong, err := readLine(r)
+		line, tooLong, err := readLine(r, c.limits.Body)
 		if tooLong {
-			bad := faultf(mcp.INVALID_REQUEST, 0, "the message is larger than the limit of %d bytes", maxBody)
+			bad := over(0, "body", c.limits.Body, "the message is larger than the limit of %d bytes")
 			c.send(reply{head: appendFault(nil, nil, bad)})
 		} else if line = bytes.TrimSpace(line); len(line) > 0 {
 			if !c.take(line) {
@@ -143,10 +143,10 @@ func (c *conn) readLines(in io.Reader) error {
 
 // readLine reads a line of its own memory. One that is longer than a message may
 // be is read to its end and dropped.
-func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+func readLine(r *bufio.Reader, max int64) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
-		if len(line)+len(part) > maxBody+1 {
+		if int64(len(line)+len(part)) > max+1 {
 			line, tooLong = nil, true
 		}
 		if !tooLong {
@@ -164,7 +164,7 @@ func (c *conn) take(line []byte) bool {
 	if isBatch(line) {
 		return c.takeBatch(line)
 	}
-	m, bad := decode(line)
+	m, bad := decode(line, &c.limits)
 	var e Era
 	if bad == nil {
 		e, bad = eraOf(&m, c.versions.all)
@@ -279,14 +279,14 @@ func (c *conn) takeBatch(line []byte) bool {
 	if version != mcp.ProtocolVersion20250326 && version != mcp.ProtocolVersion20241105 {
 		return refuse(faultf(mcp.INVALID_REQUEST, 0, "batches exist in revision 2025-03-26 only"))
 	}
-	texts, bad := splitBatch(line)
+	texts, bad := splitBatch(line, &c.limits)
 	if bad != nil {
 		return refuse(bad)
 	}
 	var calls []*call
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
-		m, bad := decode(text)
+		m, bad := decode(text, &c.limits)
 		if bad == nil {
 			bad = batchable(&m)
 		}
