@@ -98,8 +98,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s), two at a time
 	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz
 
 .PHONY: bench
-bench: ## Measure calls against a plain reverse proxy, cold start, lists and memory
-	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}"
+bench: ## Measure calls against a plain reverse proxy, features, cold start, lists and memory
+	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}" $(BENCHFLAGS)
 
 .PHONY: ci
 ci: ## Run what CI runs

@@ -625,9 +625,8 @@ func startProbed(t *testing.T, spec string) *probedServer {
 		}
 	})
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		res, err := http.Get("http://" + address + "/readyz")
+		_, err := fetch(t, "http://"+address+"/readyz")
 		if err == nil {
-			_ = res.Body.Close()
 			return s
 		}
 		if time.Now().After(deadline) {
@@ -728,15 +727,23 @@ func linesOf(t *testing.T, name string) (n int) {
 	}
 }
 
+func fetch(t *testing.T, url string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := (&http.Client{Timeout: 10 * time.Second}).Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return io.ReadAll(res.Body)
+}
+
 // metricOf is the sum of a metric over its labels.
 func metricOf(t *testing.T, admin, name string) (sum int) {
 	t.Helper()
-	res, err := http.Get("http://" + admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
+	text, err := fetch(t, "http://"+admin+"/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

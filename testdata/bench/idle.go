@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,8 +47,11 @@ func (b *bench) idleClients() error {
 		}
 		_, err = io.Copy(io.Discard, answer.Body)
 		answer.Body.Close()
-		if err != nil || answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("client %d: %s, %v", i, answer.Status, err)
+		if err == nil && answer.StatusCode != http.StatusOK {
+			err = errors.New(answer.Status)
+		}
+		if err != nil {
+			return fmt.Errorf("client %d: %w", i, err)
 		}
 	}
 	most, err := server.memory("VmRSS:")
