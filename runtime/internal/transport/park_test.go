@@ -56,7 +56,7 @@ type line struct {
 	in *bufio.Reader
 }
 
-func dial(t *testing.T, address string) line {
+func connect(t *testing.T, address string) line {
 	t.Helper()
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
@@ -83,15 +83,15 @@ func (c line) ask(t *testing.T, request, want string) {
 	}
 }
 
-const posted = "POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n%d tea"
+const postedTea = "POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n%d tea"
 
 // A connection that was parked carries requests as before, again and again.
 func TestParkedConnectionsWakeUp(t *testing.T) {
 	_, address, count := parked(t, time.Minute)
-	a, b := dial(t, address), dial(t, address)
+	a, b := connect(t, address), connect(t, address)
 	for i := range 3 {
 		for _, c := range []line{a, b} {
-			c.ask(t, fmt.Sprintf(posted, i, i), fmt.Sprintf("/%d %d tea", i, i))
+			c.ask(t, fmt.Sprintf(postedTea, i, i), fmt.Sprintf("/%d %d tea", i, i))
 		}
 		until(t, "both are parked", func() bool { return count() == 2 })
 	}
@@ -110,7 +110,7 @@ func TestParkedConnectionsWakeUp(t *testing.T) {
 // What ends a connection ends it parked, too: its client, its silence, the server.
 func TestParkedConnectionsEnd(t *testing.T) {
 	_, address, count := parked(t, 100*time.Millisecond)
-	gone, silent := dial(t, address), dial(t, address)
+	gone, silent := connect(t, address), connect(t, address)
 	for _, c := range []line{gone, silent} {
 		c.ask(t, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "/ ")
 	}
@@ -122,7 +122,7 @@ func TestParkedConnectionsEnd(t *testing.T) {
 	until(t, "none is parked", func() bool { return count() == 0 })
 
 	s, address, count := parked(t, time.Minute)
-	c := dial(t, address)
+	c := connect(t, address)
 	c.ask(t, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "/ ")
 	until(t, "it is parked", func() bool { return count() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -142,7 +142,7 @@ func TestHalfRequestsAreNotParked(t *testing.T) {
 		t.Run(fmt.Sprint(len(half)), func(t *testing.T) {
 			t.Parallel()
 			_, address, count := parked(t, time.Minute)
-			c := dial(t, address)
+			c := connect(t, address)
 			c.ask(t, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "/ ")
 			if _, err := io.WriteString(c, half); err != nil {
 				t.Fatal(err)
