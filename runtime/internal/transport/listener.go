@@ -1,7 +1,6 @@
 package transport
 
 import (
-	linked "container/list"
 	"context"
 	"fmt"
 	"io"
@@ -25,11 +24,13 @@ type connections struct {
 
 	mu    sync.Mutex
 	open  int
-	quiet linked.List // of *socket: those without a request under way, that of the longest silence first
+	quiet socket // the root of a ring: those without a request under way, that of the longest silence next
 }
 
 func newConnections(l net.Listener, limits plan.Inbound, tls bool) *connections {
-	return &connections{Listener: l, limits: limits, tls: tls, refusing: make(chan struct{}, 64)}
+	c := &connections{Listener: l, limits: limits, tls: tls, refusing: make(chan struct{}, 64)}
+	c.quiet.next, c.quiet.prev = &c.quiet, &c.quiet
+	return c
 }
 
 // Accept returns the next connection there is room for.
@@ -54,16 +55,14 @@ func (l *connections) admit(c net.Conn) *socket {
 	l.mu.Lock()
 	var silent *socket
 	if l.open >= l.limits.Connections {
-		first := l.quiet.Front()
-		if first == nil {
+		if silent = l.quiet.next; silent == &l.quiet {
 			l.mu.Unlock()
 			return nil
 		}
-		silent = first.Value.(*socket)
 		l.forget(silent)
 	}
 	l.open++
-	s.place = l.quiet.PushBack(s)
+	l.listen(s, true)
 	l.mu.Unlock()
 	if silent != nil {
 		_ = silent.Conn.Close() // whatever it reports, it is gone
@@ -84,11 +83,12 @@ func (l *connections) forget(s *socket) {
 // listen notes whether a connection is silent. The caller holds the lock.
 func (l *connections) listen(s *socket, silent bool) {
 	switch {
-	case silent && s.place == nil && !s.gone:
-		s.place = l.quiet.PushBack(s)
-	case !silent && s.place != nil:
-		l.quiet.Remove(s.place)
-		s.place = nil
+	case silent && s.next == nil && !s.gone:
+		s.prev, s.next = l.quiet.prev, &l.quiet
+		s.prev.next, l.quiet.prev = s, s
+	case !silent && s.next != nil:
+		s.prev.next, s.next.prev = s.next, s.prev
+		s.prev, s.next = nil, nil
 	}
 }
 
@@ -134,9 +134,11 @@ type socket struct {
 	net.Conn
 	of       *connections
 	requests atomic.Int64 // so far
+	until    atomic.Int64 // the deadline of writing that was set, in ns of Unix time
+	theirs   atomic.Int64 // that of who writes, which may be earlier than ours; 0: none
 
-	place *linked.Element // in of.quiet
-	gone  bool            // not counted any more
+	prev, next *socket // in of.quiet; nil while a request is under way
+	gone       bool    // not counted any more
 }
 
 // Write writes b as long as the client takes some of it now and then: a client
@@ -144,13 +146,50 @@ type socket struct {
 // little that is, since answers to requests sent ahead add up.
 func (s *socket) Write(b []byte) (n int, err error) {
 	for {
+		s.extend()
 		part := b[n:min(len(b), n+bufferedBytes)]
-		_ = s.Conn.SetWriteDeadline(time.Now().Add(s.of.limits.WriteTimeout)) // or writing says what is wrong
 		m, err := s.Conn.Write(part)
 		if n += m; err != nil || n == len(b) {
 			return n, err
 		}
 	}
+}
+
+// extend sets the deadline of the next write. One that has three quarters of its
+// time left stands: to set it costs more than to look.
+func (s *socket) extend() {
+	limit := s.of.limits.WriteTimeout
+	now := time.Now()
+	theirs := s.theirs.Load()
+	if theirs == 0 && time.Duration(s.until.Load()-now.UnixNano()) > limit/4*3 {
+		return
+	}
+	until := now.Add(limit)
+	if theirs != 0 && theirs < until.UnixNano() {
+		until = time.Unix(0, theirs)
+	}
+	s.until.Store(until.UnixNano())
+	_ = s.Conn.SetWriteDeadline(until) // or writing says what is wrong
+}
+
+// SetWriteDeadline is for who writes: TLS, and handlers. It can only be earlier than
+// what the socket sets itself.
+func (s *socket) SetWriteDeadline(t time.Time) error {
+	s.until.Store(0)
+	if t.IsZero() {
+		s.theirs.Store(0)
+	} else {
+		s.theirs.Store(t.UnixNano())
+	}
+	return s.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline sets both.
+func (s *socket) SetDeadline(t time.Time) error {
+	if err := s.SetWriteDeadline(t); err != nil {
+		return err
+	}
+	return s.Conn.SetReadDeadline(t)
 }
 
 func (s *socket) Close() error {
