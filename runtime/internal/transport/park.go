@@ -53,6 +53,9 @@ func park(s *http.Server, l net.Listener, after time.Duration) net.Listener {
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		if c, ok := c.(*parkable); ok {
 			c.idle.Store(state == http.StateIdle)
+			if state == http.StateActive {
+				c.begun.Store(false)
+			}
 		}
 		if next != nil {
 			next(c, state)
@@ -155,6 +158,7 @@ type parkable struct {
 	first   [1]byte     // what woke it
 	held    bool        // it is to be read
 	idle    atomic.Bool // no request is under way
+	begun   atomic.Bool // the next request began during the last one
 	expired atomic.Bool // the last read timed out
 	left    atomic.Bool // it is net/http's no longer
 }
@@ -170,6 +174,9 @@ func (c *parkable) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
 		c.idle.Store(false) // a request began
+		if len(b) == 1 {    // net/http looks whether the client of a call is still there
+			c.begun.Store(true)
+		}
 	}
 	c.expired.Store(errors.Is(err, os.ErrDeadlineExceeded))
 	return n, err
@@ -179,7 +186,7 @@ func (c *parkable) Close() error {
 	if c.left.Load() {
 		return nil
 	}
-	if c.idle.Load() && c.expired.Load() && !c.left.Swap(true) && c.of.keep(c.Conn) {
+	if c.idle.Load() && !c.begun.Load() && c.expired.Load() && !c.left.Swap(true) && c.of.keep(c.Conn) {
 		return nil
 	}
 	return c.Conn.Close()
