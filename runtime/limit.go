@@ -115,20 +115,21 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(bytes int), refu
 
 // limited is the result of a call that a rate limit refuses.
 func limited(r *limit.Refusal) *Result {
-	const code = "rate-limited"
-	switch {
-	case errors.Is(r.Err, context.Canceled):
+	if errors.Is(r.Err, context.Canceled) {
 		return result.Error("canceled", "The call was cancelled while it waited for its turn; nothing was sent.", "", result.RetryMay)
-	case r.Unknown:
-		return result.Error(code, fmt.Sprintf("The rate limit %q of this server cannot be checked at the moment; nothing was sent.", r.Limit), "Wait, then call again.", result.RetryAfter(r.After))
-	case r.After == 0 && r.Of == limit.BytesIn:
-		return result.Error(code, fmt.Sprintf("The arguments have more bytes than the rate limit %q ever allows; nothing was sent.", r.Limit), "Call with shorter arguments.", result.RetryNo)
-	case r.After == 0:
-		return result.Error(code, fmt.Sprintf("The call costs more than the rate limit %q ever allows; nothing was sent.", r.Limit), "Ask for less at once.", result.RetryNo)
-	case r.Of == limit.BytesIn:
-		return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached: too many bytes were sent to it; nothing was sent on.", r.Limit), "Wait, then call again, with shorter arguments.", result.RetryAfter(r.After))
-	case r.Of == limit.BytesOut:
-		return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached: results had too many bytes; nothing was sent.", r.Limit), "Wait, then call again, and ask for less.", result.RetryAfter(r.After))
 	}
-	return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached; nothing was sent.", r.Limit), "Wait, then call again, and less often.", result.RetryAfter(r.After))
+	what, next, retry := "The rate limit %q of this server is reached; nothing was sent.", "Wait, then call again, and less often.", result.RetryAfter(r.After)
+	switch never := r.After == 0; {
+	case r.Unknown:
+		what, next = "The rate limit %q of this server cannot be checked at the moment; nothing was sent.", "Wait, then call again."
+	case never && r.Of == limit.BytesIn:
+		what, next, retry = "The arguments have more bytes than the rate limit %q ever allows; nothing was sent.", "Call with shorter arguments.", result.RetryNo
+	case never:
+		what, next, retry = "The call costs more than the rate limit %q ever allows; nothing was sent.", "Ask for less at once.", result.RetryNo
+	case r.Of == limit.BytesIn:
+		what, next = "The rate limit %q of this server is reached: arguments had too many bytes; nothing was sent.", "Wait, then call again, with shorter arguments."
+	case r.Of == limit.BytesOut:
+		what, next = "The rate limit %q of this server is reached: results had too many bytes; nothing was sent.", "Wait, then call again, and ask for less."
+	}
+	return result.Error("rate-limited", fmt.Sprintf(what, r.Limit), next, retry)
 }
