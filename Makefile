@@ -12,6 +12,7 @@ BIN      := $(CURDIR)/bin
 JUDGES   := testdata/judges
 BENCH    := testdata/bench
 FUZZTIME ?= 30s
+SOAK     ?= 1000000
 
 # tool NAME,MODULE@VERSION: install it unless bin/ has that version already.
 tool = test -e $(BIN)/.$(subst /,_,$(2)) || { \
@@ -42,6 +43,10 @@ test-go: ## Run the module's own tests under the race detector
 .PHONY: test-generated
 test-generated: ## Generate servers of all cases and documents, and hold them to the interpreted ones
 	go test -timeout 20m -run '^TestGenerated' ./cmd/mcpc
+
+.PHONY: test-soak
+test-soak: ## Make a million calls while the upstream fails, and connect ten thousand clients that ask nothing
+	MCPC_SOAK=$(SOAK) go test -timeout 20m -count 1 -v -run '^(TestSoak|TestIdleClients)$$' ./cmd/mcpc
 
 .PHONY: test-judges
 test-judges: ## Run what third-party suites, clients and servers say of mcpc
@@ -79,8 +84,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s), two at a time
 	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz
 
 .PHONY: bench
-bench: ## Measure calls against a plain reverse proxy, cold start, lists and memory
-	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}"
+bench: ## Measure calls against a plain reverse proxy, features, cold start, lists and memory
+	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}" $(BENCHFLAGS)
 
 .PHONY: ci
 ci: ## Run what CI runs

@@ -269,6 +269,17 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 		c.uselessDocument(api)
 		c.brokenPatterns(apis[api.Name].patterns)
 	}
+	for i, api := range doc.APIs {
+		u := &server.Upstreams[i]
+		source := api.Source // of the words that its hosts are
+		switch {
+		case len(doc.APIs) == 1 && o.BaseURL != "":
+			source = ""
+		case api.BaseURL != nil:
+			source = o.Target
+		}
+		u.Egress = egressOf(u, source, serversOf(server, api.Name))
+	}
 	c.methods(server)
 	server.Moved = c.moved(server.Tools)
 	c.guards(server)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
@@ -83,7 +82,7 @@ func (c *compilation) named(what string, patterns []specs.Text, of []guarded) []
 		var names []string
 		for _, g := range of {
 			names = append(names, g.name)
-			if glob(strings.ReplaceAll(p.Value, "*", "**"), g.name) {
+			if plan.Matches([]string{p.Value}, g.name) {
 				out = append(out, g)
 			}
 		}

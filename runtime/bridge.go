@@ -69,6 +69,9 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		if base, ok := o.BaseURLs[u.Name]; ok {
 			moved := *u
 			moved.BaseURL = strings.TrimRight(base, "/")
+			if e := u.Egress; e != nil { // its hosts are the operator's now
+				moved.Egress = &plan.Egress{Allow: e.Allow, Deny: e.Deny, Redirects: e.Redirects}
+			}
 			u = &moved
 		}
 		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation})

@@ -101,7 +101,7 @@ func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 	if err := k.tool.prepare(); err != nil {
 		return b.failure(ctx, k.tool, "plan", err)
 	}
-	k.judged, k.vars = k.Principal, nil
+	k.judged, k.scope = k.Principal, nil
 	if res := b.permitted(ctx, k, false); res != nil {
 		return res
 	}
@@ -134,7 +134,7 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		return b.refused(ctx, t, err)
 	}
 	defer k.lap(observe.Shape)
-	res := s.decoder.ResultOf(ctx, k.answer, k.args.Values)
+	res := s.decoder.Result(ctx, k.answer, k.args.Values)
 	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -27,7 +26,7 @@ func (b *Bridge) guards() error {
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {
-			if about := b.plan.Limits[i].Tools; about == nil || isTool && policy.Matches(about, name) {
+			if about := b.plan.Limits[i].Tools; about == nil || isTool && plan.Matches(about, name) {
 				t.limits = append(t.limits, limits[i])
 			}
 		}
@@ -57,10 +56,8 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(), refusal *Resu
 	if !k.counts || len(k.tool.limits) == 0 {
 		return func() {}, nil
 	}
-	if k.vars == nil {
-		k.vars = policy.Vars(callerOf(ctx, k.Principal), k.tool.facts)
-	}
-	env := &expr.Env{Args: k.args.Values, Vars: k.vars}
+	env := b.scope(ctx, k)
+	env.Args = k.args.Values
 	passes := make([]limit.Pass, 0, len(k.tool.limits))
 	for _, l := range k.tool.limits {
 		p, r := l.Take(ctx, env)

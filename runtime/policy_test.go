@@ -263,7 +263,7 @@ func BenchmarkGuards(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		k.vars = nil
+		k.scope = nil
 		if bridge.permitted(ctx, k, false) != nil || bridge.permitted(ctx, k, true) != nil {
 			b.Fatal("denied")
 		}

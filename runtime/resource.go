@@ -367,9 +367,9 @@ func bodyOf(res *Result) any {
 	return res.Content[0].Text
 }
 
-// ResourceScopes are the scopes that a resource wants of its reader.
-func (c caller) ResourceScopes(uri string) []string {
-	if r, _ := c.bridge.resourceOf(uri); r != nil {
+// resourceScopes are the scopes that a resource wants of its reader.
+func (b *Bridge) resourceScopes(uri string) []string {
+	if r, _ := b.resourceOf(uri); r != nil {
 		return r.plan.Call.Scopes
 	}
 	return nil

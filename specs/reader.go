@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
@@ -175,6 +176,19 @@ func (r *Reader) fetch(ctx context.Context, location string, limit int64) ([]byt
 	c := http.Client{Timeout: 30 * time.Second}
 	if r.Client != nil {
 		c = *r.Client
+	} else {
+		at, err := url.Parse(location)
+		if err != nil {
+			return nil, errors.New("it is no URL")
+		}
+		guard, err := egress.New(nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		guard.Trust(at.Hostname()) // whoever names another host in a document is refused before
+		t := guard.Transport()
+		defer t.CloseIdleConnections()
+		c.Transport = t
 	}
 	c.CheckRedirect = sameHost
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)

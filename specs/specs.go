@@ -112,6 +112,7 @@ type API struct {
 	Bulkhead       *Bulkhead
 	Coalesce       *Flag
 	TLS            *ClientTLS
+	Egress         *Egress
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
@@ -164,6 +165,7 @@ type Breaker struct {
 	Failures     int
 	Window, Open *Text // Go durations; nil is 30 s
 	HalfOpen     int   // probes; 0 is 1
+	Scope        *Text // "tenant" or "caller"; nil is "tenant"
 }
 
 // Bulkhead bounds the requests that are under way at once.
@@ -248,6 +250,13 @@ type Extension struct {
 type SchemeUse struct {
 	Scheme string
 	Scopes []string
+}
+
+// Egress says where connections to an API may go. Entries are addresses,
+// networks and hosts.
+type Egress struct {
+	Allow, Deny []Text
+	Redirects   *Text // "same_host", "allowed" or "none"
 }
 
 // ClientTLS is how an encrypted connection to an API is made. Paths are ready to

@@ -276,7 +276,7 @@ func itemCall(id, arguments string) string {
 	return `{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"item","arguments":` + arguments + `}}`
 }
 
-func toolCall(name, arguments string) string {
+func callOf(name, arguments string) string {
 	return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + name + `","arguments":` + arguments + `}}`
 }
 
@@ -323,11 +323,11 @@ func hostileProbes() []probe {
 		{name: "duplicate argument", send: rawPost(itemCall("1", `{"id":"a","id":"b"}`), ""), status: 200, text: `"isError":true`},
 		{name: "members in another case", send: rawPost(`{"JSONRPC":"2.0","ID":1,"METHOD":"ping"}`, ""), status: 400, text: invalid},
 		{name: "escaped member names", send: rawPost(`{"json\u0072pc":"2.0","id":1,"method":"ping"}`, ""), status: 200, text: `"result":{}`},
-		{name: "huge exponent", send: rawPost(toolCall("number", `{"n":1e999999}`), ""), status: 200, text: `"isError":true`},
-		{name: "huge integer", send: rawPost(toolCall("number", `{"n":`+strings.Repeat("9", 100_000)+`}`), ""), status: 200, text: `"content"`, asked: "*"},
-		{name: "minus zero", send: rawPost(toolCall("number", `{"n":-0}`), ""), status: 200, text: "/v1/numbers/", asked: "GET /v1/numbers/-0"},
-		{name: "fraction for an integer", send: rawPost(toolCall("number", `{"n":1.5}`), ""), status: 200, text: `"isError":true`},
-		{name: "leading zero", send: rawPost(toolCall("number", `{"n":01}`), ""), status: 400, text: parse},
+		{name: "huge exponent", send: rawPost(callOf("number", `{"n":1e999999}`), ""), status: 200, text: `"isError":true`},
+		{name: "huge integer", send: rawPost(callOf("number", `{"n":`+strings.Repeat("9", 100_000)+`}`), ""), status: 200, text: `"content"`, asked: "*"},
+		{name: "minus zero", send: rawPost(callOf("number", `{"n":-0}`), ""), status: 200, text: "/v1/numbers/", asked: "GET /v1/numbers/-0"},
+		{name: "fraction for an integer", send: rawPost(callOf("number", `{"n":1.5}`), ""), status: 200, text: `"isError":true`},
+		{name: "leading zero", send: rawPost(callOf("number", `{"n":01}`), ""), status: 400, text: parse},
 		{name: "deep nesting", send: rpc(`"id":1,"method":"ping","params":{"a":` + deep(200) + `}`), status: 400, text: `{"limit":"depth","value":128}`},
 		{name: "very deep nesting", send: rawPost(deep(1_000_000), ""), status: 400, text: `{"limit":"depth","value":128}`, bounded: 128 << 20},
 		{name: "brackets without end", send: rawPost(strings.Repeat("[{\"a\":", 500_000), ""), status: 400, text: `"depth"`, bounded: 128 << 20},
@@ -380,37 +380,37 @@ func hostileProbes() []probe {
 		// Tools and arguments.
 		{name: "no tool", send: rpc(`"id":1,"method":"tools/call","params":{}`), status: 200, text: params},
 		{name: "tool a number", send: rpc(`"id":1,"method":"tools/call","params":{"name":1}`), status: 200, text: params},
-		{name: "tool unknown", send: rawPost(toolCall("nothing", "{}"), ""), status: 200, text: params},
-		{name: "tool __proto__", send: rawPost(toolCall("__proto__", "{}"), ""), status: 200, text: params},
-		{name: "tool constructor", send: rawPost(toolCall("constructor", "{}"), ""), status: 200, text: params},
-		{name: "tool with a path", send: rawPost(toolCall("../../etc/passwd", "{}"), ""), status: 200, text: params},
-		{name: "tool with line ends", send: rawPost(toolCall(`item\r\nSet-Cookie: a=b`, "{}"), ""), status: 200, text: params, absent: "\nSet-Cookie"},
-		{name: "tool from right to left", send: rawPost(toolCall("\u202emeti", "{}"), ""), status: 200, text: params},
-		{name: "tool with no width", send: rawPost(toolCall("it\u200bem", `{"id":"a"}`), ""), status: 200, text: params},
-		{name: "tool that looks alike", send: rawPost(toolCall("itеm", `{"id":"a"}`), ""), status: 200, text: params}, // е is Cyrillic
-		{name: "tool over the limit", send: rawPost(toolCall(strings.Repeat("t", 1000), "{}"), ""), status: 400, text: `"limit":"name"`},
-		{name: "arguments a list", send: rawPost(toolCall("item", `["a"]`), ""), status: 200, text: params},
-		{name: "arguments text", send: rawPost(toolCall("item", `"a"`), ""), status: 200, text: params},
-		{name: "argument missing", send: rawPost(toolCall("item", `{}`), ""), status: 200, text: `"isError":true`},
-		{name: "argument of another type", send: rawPost(toolCall("item", `{"id":{"$ne":null}}`), ""), status: 200, text: `"isError":true`},
-		{name: "argument __proto__", send: rawPost(toolCall("item", `{"id":"a","__proto__":{"admin":true}}`), ""), status: 200, text: `"isError":true`},
-		{name: "line ends in a header", send: rawPost(toolCall("item", `{"id":"a","note":"x\r\nX-Admin: 1"}`), ""), status: 200, text: `"isError":true`},
-		{name: "line ends in a query", send: rawPost(toolCall("item", `{"id":"a","q":"x\r\nHost: evil"}`), ""), status: 200, text: "%0D%0A", asked: "GET /v1/items/a?q=x%0D%0AHost%3A%20evil"},
-		{name: "path ..", send: rawPost(toolCall("item", `{"id":".."}`), ""), status: 200, text: `"isError":true`},
-		{name: "path .", send: rawPost(toolCall("item", `{"id":"."}`), ""), status: 200, text: `"isError":true`},
-		{name: "path empty", send: rawPost(toolCall("item", `{"id":""}`), ""), status: 200, text: `"isError":true`},
-		{name: "path ../..", send: rawPost(toolCall("item", `{"id":"../../admin"}`), ""), status: 200, text: `"isError":true`},
-		{name: "path %2e%2e", send: rawPost(toolCall("item", `{"id":"%2e%2e"}`), ""), status: 200, asked: "GET /v1/items/%252e%252e"},
-		{name: "path %252e%252e%252f", send: rawPost(toolCall("item", `{"id":"%252e%252E%252fadmin"}`), ""), status: 200, asked: "GET /v1/items/%25252e%25252E%25252fadmin"},
-		{name: "path ..;", send: rawPost(toolCall("item", `{"id":"..;a=b/admin"}`), ""), status: 200, asked: "GET /v1/items/..%3Ba%3Db%2Fadmin"},
-		{name: "path %2f", send: rawPost(toolCall("item", `{"id":"%2fadmin"}`), ""), status: 200, asked: "GET /v1/items/%252fadmin"},
-		{name: "path with a backslash", send: rawPost(toolCall("item", `{"id":"..\\..\\admin"}`), ""), status: 200, text: `"isError":true`},
-		{name: "path with a query", send: rawPost(toolCall("item", `{"id":"a?admin=1#x"}`), ""), status: 200, asked: "GET /v1/items/a%3Fadmin%3D1%23x"},
-		{name: "path a URL", send: rawPost(toolCall("item", `{"id":"http://169.254.169.254/"}`), ""), status: 200, asked: "GET /v1/items/http%3A%2F%2F169.254.169.254%2F"},
+		{name: "tool unknown", send: rawPost(callOf("nothing", "{}"), ""), status: 200, text: params},
+		{name: "tool __proto__", send: rawPost(callOf("__proto__", "{}"), ""), status: 200, text: params},
+		{name: "tool constructor", send: rawPost(callOf("constructor", "{}"), ""), status: 200, text: params},
+		{name: "tool with a path", send: rawPost(callOf("../../etc/passwd", "{}"), ""), status: 200, text: params},
+		{name: "tool with line ends", send: rawPost(callOf(`item\r\nSet-Cookie: a=b`, "{}"), ""), status: 200, text: params, absent: "\nSet-Cookie"},
+		{name: "tool from right to left", send: rawPost(callOf("\u202emeti", "{}"), ""), status: 200, text: params},
+		{name: "tool with no width", send: rawPost(callOf("it\u200bem", `{"id":"a"}`), ""), status: 200, text: params},
+		{name: "tool that looks alike", send: rawPost(callOf("itеm", `{"id":"a"}`), ""), status: 200, text: params}, // е is Cyrillic
+		{name: "tool over the limit", send: rawPost(callOf(strings.Repeat("t", 1000), "{}"), ""), status: 400, text: `"limit":"name"`},
+		{name: "arguments a list", send: rawPost(callOf("item", `["a"]`), ""), status: 200, text: params},
+		{name: "arguments text", send: rawPost(callOf("item", `"a"`), ""), status: 200, text: params},
+		{name: "argument missing", send: rawPost(callOf("item", `{}`), ""), status: 200, text: `"isError":true`},
+		{name: "argument of another type", send: rawPost(callOf("item", `{"id":{"$ne":null}}`), ""), status: 200, text: `"isError":true`},
+		{name: "argument __proto__", send: rawPost(callOf("item", `{"id":"a","__proto__":{"admin":true}}`), ""), status: 200, text: `"isError":true`},
+		{name: "line ends in a header", send: rawPost(callOf("item", `{"id":"a","note":"x\r\nX-Admin: 1"}`), ""), status: 200, text: `"isError":true`},
+		{name: "line ends in a query", send: rawPost(callOf("item", `{"id":"a","q":"x\r\nHost: evil"}`), ""), status: 200, text: "%0D%0A", asked: "GET /v1/items/a?q=x%0D%0AHost%3A%20evil"},
+		{name: "path ..", send: rawPost(callOf("item", `{"id":".."}`), ""), status: 200, text: `"isError":true`},
+		{name: "path .", send: rawPost(callOf("item", `{"id":"."}`), ""), status: 200, text: `"isError":true`},
+		{name: "path empty", send: rawPost(callOf("item", `{"id":""}`), ""), status: 200, text: `"isError":true`},
+		{name: "path ../..", send: rawPost(callOf("item", `{"id":"../../admin"}`), ""), status: 200, text: `"isError":true`},
+		{name: "path %2e%2e", send: rawPost(callOf("item", `{"id":"%2e%2e"}`), ""), status: 200, asked: "GET /v1/items/%252e%252e"},
+		{name: "path %252e%252e%252f", send: rawPost(callOf("item", `{"id":"%252e%252E%252fadmin"}`), ""), status: 200, asked: "GET /v1/items/%25252e%25252E%25252fadmin"},
+		{name: "path ..;", send: rawPost(callOf("item", `{"id":"..;a=b/admin"}`), ""), status: 200, asked: "GET /v1/items/..%3Ba%3Db%2Fadmin"},
+		{name: "path %2f", send: rawPost(callOf("item", `{"id":"%2fadmin"}`), ""), status: 200, asked: "GET /v1/items/%252fadmin"},
+		{name: "path with a backslash", send: rawPost(callOf("item", `{"id":"..\\..\\admin"}`), ""), status: 200, text: `"isError":true`},
+		{name: "path with a query", send: rawPost(callOf("item", `{"id":"a?admin=1#x"}`), ""), status: 200, asked: "GET /v1/items/a%3Fadmin%3D1%23x"},
+		{name: "path a URL", send: rawPost(callOf("item", `{"id":"http://169.254.169.254/"}`), ""), status: 200, asked: "GET /v1/items/http%3A%2F%2F169.254.169.254%2F"},
 		{name: "cursor of a list forged", send: rpc(`"id":1,"method":"tools/list","params":{"cursor":"AAAA"}`), status: 200, text: params},
 		{name: "cursor of a list an object", send: rpc(`"id":1,"method":"tools/list","params":{"cursor":{}}`), status: 200, text: params},
-		{name: "cursor of a tool forged", send: rawPost(toolCall("list", `{"cursor":"`+base64.RawURLEncoding.EncodeToString([]byte(`{"u":"http://169.254.169.254/"}`))+`"}`), ""), status: 200, text: `"isError":true`},
-		{name: "cursor of a tool with line ends", send: rawPost(toolCall("list", `{"cursor":"a\r\nb"}`), ""), status: 200, text: `"isError":true`},
+		{name: "cursor of a tool forged", send: rawPost(callOf("list", `{"cursor":"`+base64.RawURLEncoding.EncodeToString([]byte(`{"u":"http://169.254.169.254/"}`))+`"}`), ""), status: 200, text: `"isError":true`},
+		{name: "cursor of a tool with line ends", send: rawPost(callOf("list", `{"cursor":"a\r\nb"}`), ""), status: 200, text: `"isError":true`},
 		{name: "progress token an object", send: rpc(`"id":1,"method":"tools/call","params":{"name":"item","arguments":{"id":"a"},"_meta":{"progressToken":{}}}`), status: 200, text: `"content"`, asked: "GET /v1/items/a"},
 		{name: "progress token over the limit", send: rpc(`"id":1,"method":"ping","params":{"_meta":{"progressToken":"` + strings.Repeat("p", 1000) + `"}}`), status: 400, text: `"limit":"name"`},
 		{name: "cancellation of what is not there", send: rpc(`"method":"notifications/cancelled","params":{"requestId":1}`), status: 202},
@@ -418,7 +418,7 @@ func hostileProbes() []probe {
 		{name: "resource of a file", send: rpc(`"id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}`), status: 200, text: method, absent: "root:"},
 		{name: "consent forged", send: modernCall("drop", `{"id":"a"}`, `,"inputResponses":{"confirm":{"action":"accept"}},"requestState":"AAAA"`), status: 200, text: `"isError":true`},
 		{name: "consent without a question", send: modernCall("drop", `{"id":"a"}`, `,"inputResponses":{"confirm":{"action":"accept"}}`), status: 200, text: "input_required"},
-		{name: "consent of a client that cannot ask", send: rawPost(toolCall("drop", `{"id":"a"}`), ""), status: 200, text: `"isError":true`},
+		{name: "consent of a client that cannot ask", send: rawPost(callOf("drop", `{"id":"a"}`), ""), status: 200, text: `"isError":true`},
 
 		// MCP's headers.
 		{name: "version unknown", send: rawPost(ping, "MCP-Protocol-Version: 1999-01-01\r\n"), status: 400, text: "-32022"},
@@ -666,7 +666,7 @@ func TestHostileConversations(t *testing.T) {
 	t.Run("the call of another is not cancelled, nor answered by one of its id", func(t *testing.T) {
 		got := make(chan string, 1)
 		go func() {
-			_, answer := v.exchange(t, probe{send: rawPost(strings.Replace(toolCall("wait", "{}"), `"id":1`, `"id":77`, 1), "")})
+			_, answer := v.exchange(t, probe{send: rawPost(strings.Replace(callOf("wait", "{}"), `"id":1`, `"id":77`, 1), "")})
 			got <- answer
 		}()
 		<-u.waiting
@@ -706,7 +706,7 @@ func TestHostileConversations(t *testing.T) {
 		}
 	})
 	t.Run("a cursor is this server's, as it was given", func(t *testing.T) {
-		answer := send(t, rawPost(toolCall("list", "{}"), ""))
+		answer := send(t, rawPost(callOf("list", "{}"), ""))
 		_, rest, _ := strings.Cut(answer, `and cursor \"`)
 		cursor, _, ok := strings.Cut(rest, `\"`)
 		if !ok {
@@ -716,7 +716,7 @@ func TestHostileConversations(t *testing.T) {
 		for i := range len(cursor) {
 			changed := []byte(cursor)
 			changed[i] ^= 1
-			if answer := send(t, rawPost(toolCall("list", fmt.Sprintf(`{"cursor":%q}`, changed)), "")); !strings.Contains(answer, `"isError":true`) {
+			if answer := send(t, rawPost(callOf("list", fmt.Sprintf(`{"cursor":%q}`, changed)), "")); !strings.Contains(answer, `"isError":true`) {
 				// The last character has bits that mean nothing: it is the same cursor then.
 				if i != len(cursor)-1 {
 					t.Errorf("changed at %d: %s", i, answer)
@@ -728,7 +728,7 @@ func TestHostileConversations(t *testing.T) {
 				t.Errorf("the service was asked %s", asked)
 			}
 		}
-		if send(t, rawPost(toolCall("list", fmt.Sprintf(`{"cursor":%q}`, cursor)), "")); strings.Join(u.take(), "") != "GET /v1/list?after=page-2" {
+		if send(t, rawPost(callOf("list", fmt.Sprintf(`{"cursor":%q}`, cursor)), "")); strings.Join(u.take(), "") != "GET /v1/list?after=page-2" {
 			t.Error("the cursor itself does not lead on")
 		}
 	})
@@ -841,7 +841,7 @@ func TestHostileStdio(t *testing.T) {
 	}
 	t.Run("a question forged", func(t *testing.T) {
 		ask(t, `{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"h","version":"1"}}}`)
-		if _, err := io.WriteString(v.in, toolCall("drop", `{"id":"a"}`)+"\n"); err != nil {
+		if _, err := io.WriteString(v.in, callOf("drop", `{"id":"a"}`)+"\n"); err != nil {
 			t.Fatal(err)
 		}
 		question, err := v.out.ReadString('\n')

@@ -30,7 +30,7 @@ import (
 var update = flag.Bool("update", false, "write what is observed into the archives and scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mcpc": main})
+	testscript.Main(m, map[string]func(){"mcpc": main, "mcpc-probed": probed})
 }
 
 // archives is the corpus of behaviours.

@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -199,15 +198,6 @@ func Logger(w io.Writer, level, format string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, o)), nil
 	}
 	return nil, fmt.Errorf("--log-format is text or json, not %q", format)
-}
-
-// TuneMemory lets the collector run less often than Go's default, unless GOGC
-// says otherwise: what lives is the plan, a few megabytes, and a busy server
-// would collect every few hundred calls.
-func TuneMemory(getenv func(string) string) {
-	if getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 // baseURL reads the flag --base-url.

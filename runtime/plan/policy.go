@@ -1,6 +1,10 @@
 package plan
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Policy says which callers may do what. What no rule allows is denied, and a
 // rule that denies wins over all that allow.
@@ -17,6 +21,37 @@ type PolicyRule struct {
 	Tools, Resources, Prompts []string
 	Scopes                    []string
 	When                      *Expr // over args, and the values caller and tool; nil: true
+}
+
+// All reports whether the rule is about everything.
+func (r *PolicyRule) All() bool { return r.Tools == nil && r.Resources == nil && r.Prompts == nil }
+
+// Matches reports whether a name fits one of the patterns of a rule or a limit, in
+// which * is any text.
+func Matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return fits(p, name) })
+}
+
+func fits(pattern, name string) bool {
+	first, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == name
+	}
+	name, ok := strings.CutPrefix(name, first)
+	if !ok {
+		return false
+	}
+	for {
+		part, more, star := strings.Cut(rest, "*")
+		if !star {
+			return strings.HasSuffix(name, part)
+		}
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name, rest = name[i+len(part):], more
+	}
 }
 
 // CallLimit bounds the calls that clients make. Those that a composite tool or

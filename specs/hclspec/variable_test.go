@@ -134,6 +134,7 @@ locals {
 api "d" {
   base_url = "https://d.example"
   auth     = bearer(env("SECRET"))
+  egress   = { allow = ["127.0.0.1"] }
 }
 api "e" { openapi = "/etc/passwd" }
 api "f" { openapi = "../f.yaml" }
@@ -148,8 +149,8 @@ observe {
 		loaded = append(loaded, s.Location)
 		return nil, nil
 	})
-	if len(list) != 7 {
-		t.Errorf("want 7 refusals:\n%s", show(list))
+	if len(list) != 8 {
+		t.Errorf("want 8 refusals:\n%s", show(list))
 	}
 	for _, d := range list {
 		if d.Code != "remote-spec" {

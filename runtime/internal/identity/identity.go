@@ -8,6 +8,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -22,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -37,6 +39,8 @@ type Caller struct {
 	Expires   time.Time // of the credential; zero is never
 
 	token string
+	once  sync.Once
+	facts map[string]any // see Facts
 }
 
 // NewCaller is a caller who was identified elsewhere, by an access token.
@@ -324,7 +328,8 @@ func (g *Gate) WantsCertificates() bool { return g != nil && len(g.certs) > 0 }
 type keyring struct {
 	name string
 	plan.APIKeys
-	hashes [][sha256.Size]byte
+	hashes  [][sha256.Size]byte
+	callers []*Caller // who comes with which key
 }
 
 func newKeyring(name string, p plan.APIKeys) (keyring, error) {
@@ -338,6 +343,11 @@ func newKeyring(name string, p plan.APIKeys) (keyring, error) {
 			return k, fmt.Errorf("the hash of key %s is no SHA-256", key.Name)
 		}
 		k.hashes = append(k.hashes, [sha256.Size]byte(b))
+		c := &Caller{Identity: name, Scopes: slices.Sorted(slices.Values(key.Scopes)), Principal: principal.Principal{Tenant: key.Tenant, Subject: cmp.Or(key.Subject, key.Name), Client: key.Client}}
+		if key.Expires != 0 {
+			c.Expires = time.Unix(key.Expires, 0)
+		}
+		k.callers = append(k.callers, c)
 	}
 	return k, nil
 }
@@ -357,15 +367,9 @@ func (k *keyring) find(values []string, now time.Time) *Caller {
 	if at < 0 {
 		return nil
 	}
-	key := &k.Keys[at]
-	c := &Caller{Identity: k.name, Scopes: slices.Sorted(slices.Values(key.Scopes)), Principal: principal.Principal{Tenant: key.Tenant, Subject: key.Subject, Client: key.Client}}
-	if c.Principal.Subject == "" {
-		c.Principal.Subject = key.Name
-	}
-	if key.Expires != 0 {
-		if c.Expires = time.Unix(key.Expires, 0); !now.Before(c.Expires) {
-			return nil
-		}
+	c := k.callers[at]
+	if !c.Expires.IsZero() && !now.Before(c.Expires) {
+		return nil
 	}
 	return c
 }

@@ -27,7 +27,7 @@ func Codes() []Code {
 		{"upstream-error", "The upstream answered that it went well, and its body says that it did not (error_when).", "What the upstream said tells.", "as the spec says, or unknown"},
 		{"soap-fault", "The upstream answered with a SOAP fault.", "Of a fault of the client: correct the arguments.", "no, may-help, check-first"},
 		{"unreadable-answer", "The answer is nested too deeply to be read.", "Ask for less, or another tool.", "no"},
-		{"too-large", "The answer is larger than is read, and of no use in part.", "Ask for less at once.", "no"},
+		{"too-large", "The answer, or its headers, are larger than is read, and of no use in part.", "Ask for less at once.", "no, check-first"},
 		{"jq", "The program that shapes the answer failed on it.", "The operator has to mend the program.", "no"},
 
 		{"timeout", "No answer came in time.", "Ask for less at once if the arguments allow it.", "may-help, check-first"},
@@ -36,7 +36,8 @@ func Codes() []Code {
 		{"dns", "The name of the upstream's host does not resolve.", "The operator has to check the base URL.", "no, may-help"},
 		{"tls", "No trusted encrypted connection to the upstream.", "The operator has to check certificates.", "no"},
 		{"connection", "The connection broke before a whole answer had come.", "If it stays so, the operator has to look at the upstream.", "may-help, check-first"},
-		{"address", "The upstream has an address that is never called (link-local, metadata, unspecified).", "The operator has to correct the base URL.", "no"},
+		{"protocol", "What the upstream sent is not HTTP.", "The operator has to check the base URL, and look at the upstream.", "no, check-first"},
+		{"address", "The upstream's host or address is one that is not called: link-local, metadata, a public name that leads to a private address, or denied by egress. Nothing was sent.", "The operator has to correct the base URL, or to allow the address in egress of the API.", "no"},
 		{"redirect", "The upstream redirects where calls are not sent.", "The operator has to correct the base URL, or the spec.", "no, check-first"},
 		{"encoding", "The upstream compressed its answer in a way that is not known.", "The operator has to look into it.", "no"},
 		{"no-base-url", "It is not known where the upstream is.", "The operator has to say it, with --base-url or base_url.", "no"},

@@ -103,6 +103,9 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 		// Not ctx itself: its end must not cancel the calls that may finish.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	if f.tls == nil { // the state of an encrypted connection is net/http's
+		l = park(s, l, parkAfter)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		if f.tls != nil {

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -209,7 +208,7 @@ func (s *socket) CloseWrite() error {
 }
 
 func socketOf(c net.Conn) *socket {
-	if t, ok := c.(*tls.Conn); ok {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // of TLS, or one that can be parked
 		c = t.NetConn()
 	}
 	s, _ := c.(*socket)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -137,9 +138,12 @@ func (c *Client) via(address string) http.RoundTripper {
 	if c.transport != nil {
 		return c.transport // the one of Options
 	}
-	var g guard
+	g, err := c.guard()
+	if err != nil { // which New has said
+		g = new(egress.Guard)
+	}
 	if u, err := url.Parse(address); err == nil {
-		g.allow(u.Hostname())
+		g.Trust(u.Hostname())
 	}
 	return c.dialing(g)
 }
