@@ -73,6 +73,16 @@ func (s *Server) AdminHandler() http.Handler {
 			return
 		}
 		b := fmt.Appendf(nil, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.inFlight.Load())
+		if stores := s.bridge.stores; len(stores) > 0 {
+			b = append(b, "# HELP mcpc_limit_store_up Whether a store of rate limits answered last; while it does not, on_error holds.\n# TYPE mcpc_limit_store_up gauge\n"...)
+			for _, k := range stores {
+				up := 0
+				if k.Up() {
+					up = 1
+				}
+				b = fmt.Appendf(b, "mcpc_limit_store_up{store=%q} %d\n", k.Name(), up)
+			}
+		}
 		say(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", o.Metrics.Append(b))
 	})
 	started := time.Now().UTC().Truncate(time.Second)

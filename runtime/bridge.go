@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -26,6 +27,7 @@ type Bridge struct {
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
+	stores    []*limit.Keeper   // of rate limits
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An

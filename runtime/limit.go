@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
@@ -19,7 +20,12 @@ func (b *Bridge) guards() error {
 	}
 	limits := make([]*limit.Limit, len(b.plan.Limits))
 	for i := range limits {
-		if limits[i], err = limit.New(&b.plan.Limits[i]); err != nil {
+		p := &b.plan.Limits[i]
+		keeper, err := b.keeper(p.Store)
+		if err != nil {
+			return err
+		}
+		if limits[i], err = limit.New(p, b.plan.Name, keeper); err != nil {
 			return err
 		}
 	}
@@ -50,17 +56,48 @@ func (b *Bridge) guards() error {
 	return nil
 }
 
+// keeper is that of a store of the plan, made when a limit first names it; nil for
+// none.
+func (b *Bridge) keeper(name string) (*limit.Keeper, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if i := slices.IndexFunc(b.stores, func(k *limit.Keeper) bool { return k.Name() == name }); i >= 0 {
+		return b.stores[i], nil
+	}
+	i := slices.IndexFunc(b.plan.Stores, func(s plan.Store) bool { return s.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("no store %q", name)
+	}
+	k, err := limit.NewKeeper(&b.plan.Stores[i], limit.StoreOptions{Secret: b.secrets.value, ReadFile: b.secrets.readFile}, b.log)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", name, err)
+	}
+	b.stores = append(b.stores, k)
+	return k, nil
+}
+
+// Close ends the connections to the plan's stores. Calls that come later are decided
+// as when a store does not answer.
+func (b *Bridge) Close() {
+	for _, k := range b.stores {
+		k.Close()
+	}
+}
+
 // admit takes a client's call through all its rate limits, or says why it goes
-// no further. What it took is given back by done.
-func (b *Bridge) admit(ctx context.Context, k *Call) (done func(), refusal *Result) {
+// no further. What it took is given back by done, which is told how many bytes
+// the client gets.
+func (b *Bridge) admit(ctx context.Context, k *Call) (done func(bytes int), refusal *Result) {
 	if !k.counts || len(k.tool.limits) == 0 {
-		return func() {}, nil
+		return func(int) {}, nil
 	}
 	env := b.scope(ctx, k)
 	env.Args = k.args.Values
+	ask := limit.Ask{Tenant: k.Principal.Tenant, Env: env, Bytes: len(k.Arguments)}
 	passes := make([]limit.Pass, 0, len(k.tool.limits))
 	for _, l := range k.tool.limits {
-		p, r := l.Take(ctx, env)
+		p, r := l.Take(ctx, ask)
 		if r == nil {
 			passes = append(passes, p)
 			continue
@@ -70,20 +107,29 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(), refusal *Resu
 		}
 		return nil, limited(r)
 	}
-	return func() {
+	return func(bytes int) {
 		for _, p := range passes {
-			p.Done()
+			p.Done(bytes)
 		}
 	}, nil
 }
 
 // limited is the result of a call that a rate limit refuses.
 func limited(r *limit.Refusal) *Result {
+	const code = "rate-limited"
 	switch {
 	case errors.Is(r.Err, context.Canceled):
 		return result.Error("canceled", "The call was cancelled while it waited for its turn; nothing was sent.", "", result.RetryMay)
+	case r.Unknown:
+		return result.Error(code, fmt.Sprintf("The rate limit %q of this server cannot be checked at the moment; nothing was sent.", r.Limit), "Wait, then call again.", result.RetryAfter(r.After))
+	case r.After == 0 && r.Of == limit.BytesIn:
+		return result.Error(code, fmt.Sprintf("The arguments have more bytes than the rate limit %q ever allows; nothing was sent.", r.Limit), "Call with shorter arguments.", result.RetryNo)
 	case r.After == 0:
-		return result.Error("rate-limited", fmt.Sprintf("The call costs more than the rate limit %q ever allows; nothing was sent.", r.Limit), "Ask for less at once.", result.RetryNo)
+		return result.Error(code, fmt.Sprintf("The call costs more than the rate limit %q ever allows; nothing was sent.", r.Limit), "Ask for less at once.", result.RetryNo)
+	case r.Of == limit.BytesIn:
+		return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached: too many bytes were sent to it; nothing was sent on.", r.Limit), "Wait, then call again, with shorter arguments.", result.RetryAfter(r.After))
+	case r.Of == limit.BytesOut:
+		return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached: results had too many bytes; nothing was sent.", r.Limit), "Wait, then call again, and ask for less.", result.RetryAfter(r.After))
 	}
-	return result.Error("rate-limited", fmt.Sprintf("The rate limit %q of this server is reached; nothing was sent.", r.Limit), "Wait, then call again, and less often.", result.RetryAfter(r.After))
+	return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached; nothing was sent.", r.Limit), "Wait, then call again, and less often.", result.RetryAfter(r.After))
 }

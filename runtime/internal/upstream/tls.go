@@ -16,10 +16,10 @@ import (
 // around it says which, for the log.
 var errFiles = errors.New("a file of tls cannot be used")
 
-// clientTLS is the configuration of connections as the plan says. The client
+// ClientTLS is the configuration of connections as the plan says. The client
 // certificate is read for each connection, so that a new one is used from then
 // on; idle connections end by themselves.
-func clientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
+func ClientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	c := &tls.Config{ServerName: p.ServerName, MinVersion: tls.VersionTLS12}
 	if p.MinVersion == "1.3" {
 		c.MinVersion = tls.VersionTLS13
@@ -88,7 +88,7 @@ func (s *secured) ready() error {
 	if s.done {
 		return nil
 	}
-	c, err := clientTLS(s.plan, s.readFile)
+	c, err := ClientTLS(s.plan, s.readFile)
 	if err != nil {
 		return err
 	}
