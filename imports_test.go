@@ -53,6 +53,8 @@ var rules = []rule{
 	{"runtime/internal/identity", []string{"internal/egress", "runtime/internal/principal", "runtime/internal/probe", "runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"}, "who calls is found out from an HTTP request alone"},
 	{"runtime/internal/policy", []string{"runtime/internal/expr", "runtime/internal/identity", "runtime/plan"}, nil, "a decision is made of who calls, what is called and its arguments, and of nothing else"},
 	{"runtime/internal/limit", []string{"runtime/function", "runtime/internal/expr", "runtime/plan"}, nil, "a limit knows keys and costs, not callers"},
+	{"runtime/redisstore", []string{"runtime/internal/expr", "runtime/internal/limit", "runtime/internal/upstream", "runtime/plan"}, []string{"github.com/redis/rueidis"},
+		"the one importer of a client of Redis; servers with a store import it"},
 	{"runtime/internal/credential", []string{"runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/sync"}, "tokens are asked for without knowing what they open"},
 	{"runtime/internal/progress", nil, nil, "work says how far it is without knowing who hears it"},
 	{"runtime/internal/observe", []string{"runtime/internal/principal", "runtime/internal/result", "runtime/plan"}, []string{"github.com/go-json-experiment/json"}, "what is recorded of a call is told to it, not found out"},
@@ -78,7 +80,7 @@ var rules = []rule{
 	{"cmd/mcpc/internal/lsp", []string{"compiler", "specs", "specs/diag", "specs/hclspec"}, nil, "the language server: a protocol around what the compiler and the front-end know"},
 	{"cmd/mcpc/internal/watch", []string{"specs"}, []string{"github.com/fsnotify/fsnotify"}, "what is watched is what a reader of specs remembers"},
 	{"cmd/mcpc/internal/starter", nil, nil, "the projects of mcpc init are texts; tests of the command hold them to the compiler"},
-	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "cmd/mcpc/internal/watch", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "specs", "specs/diag", "specs/hclspec",
+	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "cmd/mcpc/internal/watch", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "runtime/redisstore", "specs", "specs/diag", "specs/hclspec",
 		"specs/imported", "specs/curl", "specs/har", "specs/openapi", "specs/postman", "specs/wsdl"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }
@@ -181,6 +183,7 @@ func TestRuntimeLinksNoFrontEnd(t *testing.T) {
 		"go.yaml.in/yaml":               "a served plan needs no YAML",
 		"gopkg.in/yaml":                 "a served plan needs no YAML",
 		"github.com/dave/jennifer":      "a generated server generates nothing",
+		"github.com/redis/rueidis":      "only a server with a store talks to Redis, and imports what does",
 		module + "/specs":               "specs and runtime never meet",
 		module + "/compiler":            "the runtime executes, it does not compile",
 	}

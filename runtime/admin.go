@@ -77,6 +77,16 @@ func (s *Server) AdminHandler() http.Handler {
 		r := s.Reloads()
 		b = fmt.Appendf(b, "# HELP mcpc_reloads_total Times that a changed configuration was to be used.\n# TYPE mcpc_reloads_total counter\nmcpc_reloads_total{outcome=\"ok\"} %d\nmcpc_reloads_total{outcome=\"failed\"} %d\n", r.Done, r.Failed)
 		b = fmt.Appendf(b, "# HELP mcpc_loaded_timestamp_seconds When the configuration in use came into use.\n# TYPE mcpc_loaded_timestamp_seconds gauge\nmcpc_loaded_timestamp_seconds %d\n", r.Loaded.Unix())
+		if stores := s.line.now.Load().bridge.stores; len(stores) > 0 {
+			b = append(b, "# HELP mcpc_limit_store_up Whether a store of rate limits answered last; while it does not, on_error holds.\n# TYPE mcpc_limit_store_up gauge\n"...)
+			for _, k := range stores {
+				up := 0
+				if k.Up() {
+					up = 1
+				}
+				b = fmt.Appendf(b, "mcpc_limit_store_up{store=%q} %d\n", k.Name(), up)
+			}
+		}
 		say(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", o.Metrics.Append(b))
 	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {

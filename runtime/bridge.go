@@ -27,6 +27,7 @@ type Bridge struct {
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
+	stores    []*limit.Keeper   // of rate limits
 	limits    []*limit.Limit    // those of the plan, in its order
 }
 

@@ -90,8 +90,9 @@ func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
 	if res != nil {
 		return res
 	}
-	defer done()
-	return b.send(ctx, k)
+	defer func() { done(sizeOf(res)) }()
+	res = b.send(ctx, k)
+	return res
 }
 
 // check decodes and checks the arguments of a call, and asks the policy. A result

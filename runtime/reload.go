@@ -148,11 +148,21 @@ func (b *Bridge) close(other *Bridge) {
 			c.Close()
 		}
 	}
+	for _, k := range b.stores {
+		if other == nil || !slices.Contains(other.stores, k) {
+			k.Close()
+		}
+	}
 	if b.observer != nil {
 		b.observer.Release()
 	}
 	b.files.release()
 }
+
+// Close ends what the bridge holds: connections to upstreams that are idle, those to
+// stores, logs. Calls that come later are not recorded, and what a store would
+// decide is decided as when it does not answer.
+func (b *Bridge) Close() { b.close(nil) }
 
 // observing is the observer of a bridge that may be nil.
 func (b *Bridge) observing() *observe.Observer {
@@ -176,9 +186,22 @@ func (s *secrets) same(other *secrets) bool {
 	return maps.Equal(s.named, other.named) && reflect.DeepEqual(s.sources, other.sources)
 }
 
-// limit is the limit of a bridge that may be nil that counts as one of p does;
-// which calls are counted may be different.
-func (b *Bridge) limit(p *plan.Server, l *plan.CallLimit) *limit.Limit {
+// store is what a bridge that may be nil has for a store; nil when it has none, or
+// its secrets come from elsewhere.
+func (b *Bridge) store(p *plan.Store, s *secrets) *limit.Keeper {
+	if b == nil || !b.secrets.same(s) || !slices.ContainsFunc(b.plan.Stores, func(was plan.Store) bool { return reflect.DeepEqual(was, *p) }) {
+		return nil
+	}
+	i := slices.IndexFunc(b.stores, func(k *limit.Keeper) bool { return k.Name() == p.Name })
+	if i < 0 {
+		return nil
+	}
+	return b.stores[i]
+}
+
+// limit is the limit of a bridge that may be nil that counts as one of p does, in
+// the same store; which calls are counted may be different.
+func (b *Bridge) limit(p *plan.Server, l *plan.CallLimit, keeper *limit.Keeper) *limit.Limit {
 	if b == nil {
 		return nil
 	}
@@ -186,7 +209,7 @@ func (b *Bridge) limit(p *plan.Server, l *plan.CallLimit) *limit.Limit {
 		was.Tools = l.Tools
 		return reflect.DeepEqual(was, *l)
 	})
-	if i < 0 {
+	if i < 0 || b.limits[i].Keeper() != keeper || keeper != nil && b.plan.Name != p.Name {
 		return nil
 	}
 	return b.limits[i]

@@ -258,6 +258,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		return nil, badArguments(sentence(err.Error()))
 	}
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
+	size := 0 // of what the client gets
 	if p.call != nil {
 		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
 		start := time.Now()
@@ -268,7 +269,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		}
 		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
 	} else {
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, Arguments: arguments, args: given, counts: true}
 		if res := b.permitted(ctx, k, false); res != nil {
 			return nil, res
 		}
@@ -286,9 +287,8 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		if res != nil {
 			return nil, res
 		}
-		defer done()
+		defer func() { done(size) }()
 	}
-	size := 0
 	for _, m := range p.messages {
 		x := m.text
 		if x == nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	_ "github.com/mcpc-dev/mcpc/runtime/redisstore" // any spec may have a store
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 

@@ -74,6 +74,11 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 		}
 		params(u.Headers)
 	}
+	for i := range p.Stores {
+		for _, e := range p.Stores[i].Exprs() {
+			note(e)
+		}
+	}
 	for i := range p.Tools {
 		for _, r := range p.Tools[i].Requests() {
 			for _, s := range r.Path {
@@ -106,7 +111,7 @@ func secretsIn(e *plan.Expr) (list []*plan.Secret) {
 }
 
 // MissingSecrets says where secrets are expected without which some tool would
-// be called without credentials.
+// be called without credentials, or a store of rate limits could not be asked.
 func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 	missing := map[string][]string{} // by upstream and credential
 	for i := range p.Upstreams {
@@ -138,6 +143,15 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 			}
 			if !atHand {
 				sources = append(sources, first...)
+			}
+		}
+	}
+	for i := range p.Stores {
+		for _, e := range p.Stores[i].Exprs() {
+			for _, s := range secretsIn(e) {
+				if info := secret(s, o); !info.Set {
+					sources = append(sources, info.Source())
+				}
 			}
 		}
 	}

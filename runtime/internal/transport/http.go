@@ -417,7 +417,7 @@ func statusOf(f *fault, e Era) int {
 // plain JSON when it ends soon, and otherwise with a stream of events.
 func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *message, e Era, json bool) {
 	ctx := r.Context()
-	stream := f.events(w)
+	stream := f.events(w, r)
 	var out reply
 	watch(ctx, m.token, func(ctx context.Context) { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
 	switch {
@@ -532,7 +532,7 @@ func (f *endpoint) crossOrigin(w http.ResponseWriter, r *http.Request, origin st
 // write writes a whole answer, as JSON or as the only event of a stream.
 func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asEvent bool, out reply) {
 	if asEvent && status == http.StatusOK {
-		stream := f.events(w)
+		stream := f.events(w, r)
 		stream.send(out.appendTo(nil))
 		return
 	}
@@ -540,11 +540,8 @@ func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asE
 	h["Content-Type"] = typeJSON
 	size := out.size()
 	h["Content-Length"] = []string{strconv.Itoa(size)}
-	// Only a client that does not read can block here. On a connection of ours
-	// that is the socket's business; there are others ([Front.Handler]), and those
-	// of HTTP/2, where a client stops one stream by giving it no window.
 	many := r.ProtoMajor > 1
-	watched := many || size > bufferedBytes
+	watched := !guarded(r) && (many || size > bufferedBytes)
 	var rc *http.ResponseController
 	if watched {
 		rc = http.NewResponseController(w)
@@ -562,17 +559,29 @@ func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asE
 	}
 }
 
+// guarded tells whether it is the socket's business that a client does not read.
+// It is not on connections of others ([Front.Handler]), nor with HTTP/2, where a
+// client stops one stream by giving it no window.
+func guarded(r *http.Request) bool {
+	_, ours := r.Context().Value(socketKey{}).(*socket)
+	return ours && r.ProtoMajor < 2
+}
+
 // events writes server-sent events. One goroutine uses it.
 type events struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
-	limit time.Duration // for an event to be taken
+	limit time.Duration // for an event to be taken; 0: the socket has one
 	begun bool
 	buf   []byte
 }
 
-func (f *endpoint) events(w http.ResponseWriter) *events {
-	return &events{w: w, rc: http.NewResponseController(w), limit: f.limits.WriteTimeout}
+func (f *endpoint) events(w http.ResponseWriter, r *http.Request) *events {
+	s := &events{w: w, rc: http.NewResponseController(w)}
+	if !guarded(r) {
+		s.limit = f.limits.WriteTimeout
+	}
+	return s
 }
 
 // send writes one message as an event and flushes it. A client that went away is
@@ -599,11 +608,13 @@ func (s *events) flush() {
 		s.w.WriteHeader(http.StatusOK)
 	}
 	s.buf = append(s.buf, "\n\n"...)
-	_ = s.rc.SetWriteDeadline(time.Now().Add(s.limit))
+	if s.limit > 0 {
+		_ = s.rc.SetWriteDeadline(time.Now().Add(s.limit))
+		defer func() { _ = s.rc.SetWriteDeadline(time.Time{}) }()
+	}
 	if _, err := s.w.Write(s.buf); err == nil {
 		_ = s.rc.Flush()
 	}
-	_ = s.rc.SetWriteDeadline(time.Time{})
 }
 
 // refuse answers a request that did not get as far as having an id.

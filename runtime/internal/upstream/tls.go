@@ -18,10 +18,10 @@ import (
 // around it says which, for the log.
 var errFiles = errors.New("a file of tls cannot be used")
 
-// clientTLS is the configuration of connections as the plan says. The client
+// ClientTLS is the configuration of connections as the plan says. The client
 // certificate is read for each connection, so that a new one is used from then
 // on; idle connections end by themselves.
-func clientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
+func ClientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	c := &tls.Config{ServerName: p.ServerName, MinVersion: tls.VersionTLS12}
 	if p.MinVersion == "1.3" {
 		c.MinVersion = tls.VersionTLS13
@@ -108,7 +108,7 @@ func (s *secured) ready() (*http.Transport, error) {
 		}
 	}
 	ca := s.ca
-	c, err := clientTLS(s.plan, func(name string) ([]byte, error) {
+	c, err := ClientTLS(s.plan, func(name string) ([]byte, error) {
 		text, err := s.readFile(name)
 		if name == s.plan.CA {
 			ca = text
