@@ -65,6 +65,15 @@ func (s *Server) Diagnose(ctx context.Context, address string, patience time.Dur
 	for _, i := range p.Identities {
 		add("identity "+i.Name, func(ctx context.Context) []probe.Finding { return s.gate.Probe(ctx, i) })
 	}
+	for _, k := range b.stores {
+		add("store "+k.Name(), func(ctx context.Context) []probe.Finding {
+			began := time.Now()
+			if err := k.Ping(ctx); err != nil {
+				return []probe.Finding{probe.Problem("redis", probe.Fail, "Start it, or correct its url and password. Meanwhile on_error decides.", "no answer: %v", err)}
+			}
+			return []probe.Finding{probe.Found("redis", "it answers, in %s", time.Since(began).Round(100*time.Microsecond))}
+		})
+	}
 	if address != "" {
 		add("listen", func(ctx context.Context) []probe.Finding { return probeListen(ctx, address, p.TLS != nil) })
 	}

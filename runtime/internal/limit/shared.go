@@ -157,6 +157,11 @@ func (k *Keeper) Up() bool {
 	}
 }
 
+// Ping asks the store for an answer, and changes nothing.
+func (k *Keeper) Ping(ctx context.Context) error {
+	return k.store.Settle(ctx, k.plan.Prefix, "", [Measures]time.Duration{})
+}
+
 // Close ends what is done in the background, and the connections.
 func (k *Keeper) Close() {
 	k.stop()
