@@ -1,12 +1,14 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
@@ -149,3 +151,13 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 // generated for format 1 of the plan. Generated code refers to it, so that a
 // pair that does not fit together does not compile.
 const SupportsGenerated1 = true
+
+// leave ends what is open at upstreams, when no call is made any more.
+func (b *Bridge) leave(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	var all sync.WaitGroup
+	for _, c := range b.clients {
+		all.Go(func() { c.End(ctx) })
+	}
+	all.Wait()
+}

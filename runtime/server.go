@@ -238,6 +238,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	if err != nil {
 		return err
 	}
+	defer s.bridge.leave(ctx)
 	return s.front.ServeLines(ctx, in, out)
 }
 
@@ -249,6 +250,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if len(s.bridge.options.Files) > 0 {
 		return errors.New("files can be named by a client on stdio only, not over HTTP")
 	}
+	defer s.bridge.leave(ctx)
 	return s.front.Serve(ctx, l)
 }
 

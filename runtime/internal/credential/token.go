@@ -77,6 +77,8 @@ type Error struct {
 	Message string // completes "no token could be had: "
 	// Passing tells that it may be different soon.
 	Passing bool
+	// Wait is how long nothing is tried again; 0 when that is not said.
+	Wait time.Duration
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -27,15 +27,28 @@ type credential struct {
 	tokens  *tokens.Tokens // of oauth2 and tokenExchange
 	digest  *tokens.Digest // of digest
 	session expr.Func      // of awsSigV4; nil mostly
+	logins  *logins        // of session
 }
 
 // newCredential makes a credential ready. Tokens are asked for through what via
 // returns for the token URL.
-func newCredential(p plan.Credential, via func(address string) http.RoundTripper) (*credential, error) {
+func newCredential(u plan.Upstream, p plan.Credential, via func(address string) http.RoundTripper) (*credential, error) {
 	c := &credential{Credential: p}
 	switch {
 	case p.Kind == "bearer", p.Kind == "basic":
 	case p.Kind == "passthrough":
+		return c, nil
+	case p.Kind == "session" && p.Session != nil:
+		var err error
+		if c.logins, err = newLogins(u, p.Session, via); err != nil {
+			return nil, err
+		}
+		var sources []string
+		for _, e := range p.Exprs() {
+			sources = appendSources(sources, e)
+			c.logins.secrets = collect(c.logins.secrets, e)
+		}
+		c.from = strings.Join(sources, " and ")
 		return c, nil
 	case p.Kind == "hmac" && p.HMAC != nil, p.Kind == "awsSigV4" && p.AWS != nil && p.Username != nil:
 	case p.Kind == "digest" && p.Username != nil:
@@ -81,6 +94,8 @@ func appendSources(list []string, e *plan.Expr) []string {
 			what = "environment variable " + strings.Join(s.Env, " or ")
 		} else if s.File != "" {
 			what = fmt.Sprintf("file of secret %q", s.Name)
+		} else if len(s.Exec) > 0 {
+			what = fmt.Sprintf("output of the program of secret %q", s.Name)
 		}
 		if !slices.Contains(list, what) {
 			list = append(list, what)
@@ -143,6 +158,7 @@ type auth struct {
 	items   []item
 	signers []tokens.Signer // of the complete request
 	login   *tokens.Login   // one of the signers, which answers challenges; nil mostly
+	session *session        // whose is one of the signers; nil mostly
 	secrets []string        // everything that must not be shown
 }
 
@@ -347,6 +363,9 @@ func (k *call) choose(ctx context.Context, security [][]string) error {
 			}
 		}
 		k.sent = *a
+		if s := k.sent.session; s != nil {
+			s.secrets = &k.sent.secrets
+		}
 		break
 	}
 	k.sent.missing = missing
@@ -373,6 +392,8 @@ func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, 
 		switch c.Kind {
 		case "oauth2", "tokenExchange", "passthrough":
 			err = k.addToken(ctx, a, c)
+		case "session":
+			err = k.addSession(ctx, a, c)
 		case "awsSigV4", "hmac", "digest":
 			err = k.addSigner(a, c)
 		default:

@@ -32,6 +32,12 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 			}
 			return nil, nil, k.failed(outer, err)
 		}
+		if s := k.sent.session; s != nil {
+			s.take(at, res.Header)
+			if res.StatusCode/100 == 3 && s.over(at, k.answer(res, at)) {
+				return res, at, nil
+			}
+		}
 		next, see := follow(method, res.StatusCode)
 		location := res.Header.Get("Location")
 		if !next || location == "" {

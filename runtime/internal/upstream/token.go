@@ -106,12 +106,19 @@ func (k *call) noToken(ctx context.Context, c *credential, err error) *Failure {
 // renew answers a refusal with 401, once per call: with new tokens for those that
 // were kept, or with what the upstream challenges for. By that status it says that the request was not
 // carried out (RFC 9110, section 15.5.2), so any may be sent again.
-func (k *call) renew(ctx context.Context, a *Answer) bool {
+func (k *call) renew(ctx context.Context, a *Answer) (renewed bool, fail *Failure) {
 	if k.renewed {
-		return false
+		return false, nil
 	}
 	k.renewed = true
-	renewed := k.sent.login != nil && k.sent.login.Take(k.req.URL.Host, a.Header)
+	renewed = k.sent.login != nil && k.sent.login.Take(k.req.URL.Host, a.Header)
+	if s := k.sent.session; s != nil && !s.fresh && s.over(k.at, a) {
+		s.store.Forget(s.owner, s.now)
+		if fail := k.open(ctx, s); fail != nil {
+			return false, fail
+		}
+		renewed = true
+	}
 	for i := range k.sent.items {
 		it := &k.sent.items[i]
 		if it.tokens == nil || it.fresh {
@@ -128,7 +135,19 @@ func (k *call) renew(ctx context.Context, a *Answer) bool {
 	if renewed {
 		k.sent.header(k.req.Header)
 	}
-	return renewed
+	return renewed, nil
+}
+
+// refused looks whether an answer refuses the credentials of the call, and
+// whether it can be made again with others.
+func (k *call) refused(ctx context.Context, a *Answer) (again bool, fail *Failure) {
+	switch s := k.sent.session; {
+	case a.Status == http.StatusUnauthorized:
+		return k.renew(ctx, a)
+	case s != nil && s.over(k.at, a):
+		return k.resume(ctx, a)
+	}
+	return false, nil
 }
 
 // via returns what token requests to an address are sent through: its host is

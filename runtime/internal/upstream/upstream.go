@@ -177,7 +177,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		c.tls = base.Scheme == "https" // a credential does not go to plain http from there
 	}
 	for _, p := range u.Credentials {
-		cred, err := newCredential(p, c.via)
+		cred, err := newCredential(u, p, c.via)
 		if err != nil {
 			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
 		}
@@ -238,6 +238,7 @@ type call struct {
 	dry      bool // nothing is sent: no token is asked for
 	attempts int
 	start    time.Time
+	at       *url.URL // where the last answer came from
 }
 
 // Do sends a request, on behalf of p, with the credentials that security asks
@@ -336,7 +337,10 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 				}
 				return nil, err
 			}
-			if a.Status == http.StatusUnauthorized && k.renew(callCtx, a) {
+			if again, fail := k.refused(callCtx, a); fail != nil {
+				fail.Attempts = k.attempts
+				return nil, fail
+			} else if again {
 				continue
 			}
 			if c.watch != nil {
@@ -489,7 +493,7 @@ func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait 
 		wait = k.backoff(k.attempts)
 		return nil, fits(ctx, wait), wait, fail
 	}
-	a = k.answer(res, at)
+	a, k.at = k.answer(res, at), at
 	if !last && slices.Contains(k.retryOn, res.StatusCode) {
 		wait = max(k.backoff(k.attempts), RetryAfter(res.Header, time.Now()))
 		if fits(ctx, wait) {
