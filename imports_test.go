@@ -45,7 +45,7 @@ var rules = []rule{
 	{"codegen", []string{"runtime/plan"}, []string{"github.com/dave/jennifer", "github.com/go-json-experiment/json"},
 		"the one importer of jennifer: it prints plans, and knows neither where they come from nor what executes them"},
 	{"runtime/internal/principal", nil, nil, "who is calling is a parameter of everything"},
-	{"runtime/internal/secret", nil, nil, "what must not be shown is held by everything that has it"},
+	{"runtime/internal/secret", []string{"runtime/plan"}, nil, "what must not be shown, and where it comes from, knows nothing of who needs it"},
 	{"runtime/internal/confirm", nil, nil, "who is asked is in the context of a call"},
 	{"runtime/internal/identity", []string{"runtime/internal/principal", "runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"}, "who calls is found out from an HTTP request alone"},
 	{"runtime/internal/policy", []string{"runtime/internal/expr", "runtime/internal/identity", "runtime/plan"}, nil, "a decision is made of who calls, what is called and its arguments, and of nothing else"},

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -51,6 +52,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
 	}
+	b.secrets.slow = sealed.NewSources(sealed.Options{Getenv: b.secrets.getenv, ReadFile: b.secrets.readFile, Logger: b.log})
 	if p.Observe != nil && !o.Unobserved {
 		stderr := o.Stderr
 		if stderr == nil {
@@ -73,7 +75,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			moved.BaseURL = strings.TrimRight(base, "/")
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}

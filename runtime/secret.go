@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -19,12 +20,41 @@ type secrets struct {
 	sources  map[string]plan.Secret // instead of the plan's, by name
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
+	slow     *sealed.Sources // programs and Vault
 
 	// What was used is remembered for one purpose: an upstream may repeat in an
 	// error what it was sent, and that must not get further.
 	mu   sync.RWMutex
-	used map[string]bool
+	used map[string]bool   // of those that changed since, not all
 	hide *strings.Replacer // of all that was used; nil: to be made
+}
+
+// maxUsed bounds how many secrets are remembered: some change all the time.
+const maxUsed = 1000
+
+// refused is told that a service refused a secret, and tells whether it is
+// another one now.
+func (s *secrets) refused(ref plan.Secret) bool {
+	ref, here := s.source(ref)
+	return !here && sealed.Slow(ref) && s.slow.Refused(ref)
+}
+
+// source is where a secret is looked for; here is set when its value is known or
+// in the environment.
+func (s *secrets) source(ref plan.Secret) (from plan.Secret, here bool) {
+	if _, ok := s.named[ref.Name]; ok {
+		return ref, true
+	}
+	if other, ok := s.sources[ref.Name]; ok {
+		other.Name = ref.Name
+		ref = other
+	}
+	for _, name := range ref.Env {
+		if s.getenv(name) != "" {
+			return ref, true
+		}
+	}
+	return ref, ref.File != ""
 }
 
 // value returns the secret of the first source that has one. An error says where
@@ -37,7 +67,8 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 		s.mu.RUnlock()
 		if !known {
 			s.mu.Lock()
-			if s.used == nil {
+			if s.used == nil || len(s.used) >= maxUsed {
+				// What is in use is here again with its next use.
 				s.used = map[string]bool{}
 			}
 			s.used[v], s.hide = true, nil
@@ -86,6 +117,9 @@ func (s *secrets) read(ref plan.Secret) (string, error) {
 		}
 		b = bytes.TrimSuffix(b, []byte("\n"))
 		return string(bytes.TrimSuffix(b, []byte("\r"))), nil
+	}
+	if sealed.Slow(ref) {
+		return s.slow.Get(ref)
 	}
 	if len(ref.Env) == 0 {
 		return "", fmt.Errorf("secret %s is not set", ref.Name)

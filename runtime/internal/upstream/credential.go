@@ -15,6 +15,7 @@ import (
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -28,12 +29,16 @@ type credential struct {
 	digest  *tokens.Digest // of digest
 	session expr.Func      // of awsSigV4; nil mostly
 	logins  *logins        // of session
+	slow    []plan.Secret  // those that may be another one when they are asked for again
 }
 
 // newCredential makes a credential ready. Tokens are asked for through what via
 // returns for the token URL.
 func newCredential(u plan.Upstream, p plan.Credential, via func(address string) http.RoundTripper) (*credential, error) {
 	c := &credential{Credential: p}
+	for _, e := range p.Exprs() {
+		c.slow = slices.DeleteFunc(collect(c.slow, e), func(s plan.Secret) bool { return !sealed.Slow(s) })
+	}
 	switch {
 	case p.Kind == "bearer", p.Kind == "basic":
 	case p.Kind == "passthrough":
@@ -95,7 +100,9 @@ func appendSources(list []string, e *plan.Expr) []string {
 		} else if s.File != "" {
 			what = fmt.Sprintf("file of secret %q", s.Name)
 		} else if len(s.Exec) > 0 {
-			what = fmt.Sprintf("output of the program of secret %q", s.Name)
+			what = "output of " + s.Name
+		} else if s.Vault != nil {
+			what = "field of " + s.Name
 		}
 		if !slices.Contains(list, what) {
 			list = append(list, what)
@@ -130,6 +137,9 @@ func text(f expr.Func, env *expr.Env) (string, error) {
 func plain(f expr.Func, env *expr.Env) (string, error) {
 	v, err := f(env)
 	if err != nil {
+		if e, ok := errors.AsType[*sealed.Error](err); ok {
+			return "", e
+		}
 		if _, ok := errors.AsType[*expr.SecretError](err); ok {
 			return "", errMissing
 		}
@@ -362,14 +372,32 @@ func (k *call) choose(ctx context.Context, security [][]string) error {
 				Next:    "The operator of this server has to correct the address of the operation.",
 			}
 		}
-		k.sent = *a
-		if s := k.sent.session; s != nil {
-			s.secrets = &k.sent.secrets
-		}
+		k.use(a)
 		break
 	}
 	k.sent.missing = missing
 	return nil
+}
+
+// use sends the call with a.
+func (k *call) use(a *auth) {
+	k.sent = *a
+	if s := k.sent.session; s != nil {
+		s.secrets = &k.sent.secrets
+	}
+}
+
+// dropCookies takes back the cookies that header added.
+func (a *auth) dropCookies(h http.Header) {
+	for _, it := range a.items {
+		if it.where != "cookie" || len(h["Cookie"]) == 0 {
+			continue
+		}
+		pairs := slices.DeleteFunc(strings.Split(strings.Join(h["Cookie"], "; "), "; "), func(p string) bool { return p == it.name+"="+it.value })
+		if delete(h, "Cookie"); len(pairs) > 0 {
+			h["Cookie"] = []string{strings.Join(pairs, "; ")}
+		}
+	}
 }
 
 // lack is a credential that is not at hand.
@@ -382,6 +410,7 @@ type lack struct {
 // not at hand.
 func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, err error) {
 	a = new(auth)
+	var slow *sealed.Error
 	for _, name := range names {
 		c := k.credentials[name]
 		if c == nil {
@@ -406,6 +435,18 @@ func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, 
 		case err == nil:
 		case errors.Is(err, errMissing):
 			lacks = append(lacks, lack{name, c.from})
+		case errors.As(err, &slow):
+			f := &Failure{
+				Kind:    KindCredential,
+				Message: fmt.Sprintf("The %s could not be had: %s. Nothing was sent.", c.from, slow.Message),
+				Next:    "The operator of this server has to look at it.",
+				Retry:   result.RetryNo,
+				cause:   err,
+			}
+			if slow.Passing {
+				f.Retry = result.RetryMay
+			}
+			return nil, nil, f
 		default:
 			return nil, nil, &Failure{
 				Kind:    KindCredential,

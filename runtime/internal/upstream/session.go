@@ -114,7 +114,8 @@ type session struct {
 	name    string // of the credential
 	owner   tokens.Owner
 	now     *tokens.Session
-	fresh   bool // it was logged in for in this call
+	fresh   bool          // it was logged in for in this call
+	slow    []plan.Secret // of its credential
 	secrets *[]string
 }
 
@@ -124,15 +125,11 @@ func (k *call) addSession(ctx context.Context, a *auth, c *credential) error {
 	if c.from != "" {
 		from += " (" + c.from + ")"
 	}
-	h := sha256.New()
-	for _, s := range c.logins.secrets {
-		v, err := k.env.Secret(s)
-		if err != nil || v == "" {
-			return errMissing
-		}
-		fmt.Fprintf(h, "%d:%s", len(v), v)
-		a.secrets = append(a.secrets, v)
+	account, used, err := k.account(c.logins)
+	if err != nil {
+		return err
 	}
+	a.secrets = append(a.secrets, used...)
 	a.names = append(a.names, c.Name)
 	if k.dry {
 		for _, it := range c.logins.shown() {
@@ -148,8 +145,8 @@ func (k *call) addSession(ctx context.Context, a *auth, c *credential) error {
 			Next:    "The operator of this server has to correct the address of the operation.",
 		}
 	}
-	s := &session{logins: c.logins, name: c.Name}
-	h.Sum(s.owner.Account[:0])
+	s := &session{logins: c.logins, name: c.Name, slow: c.slow}
+	s.owner.Account = account
 	s.owner.Caller = k.who.Tenant
 	if !c.logins.Shared {
 		s.owner.Caller = ownerOf(k.who)
@@ -160,6 +157,24 @@ func (k *call) addSession(ctx context.Context, a *auth, c *credential) error {
 	a.session = s
 	a.signers = slices.Insert(a.signers, 0, s.sign) // what is signed is complete
 	return nil
+}
+
+// account is a digest of the secrets of a login, and those themselves.
+func (k *call) account(l *logins) (digest [sha256.Size]byte, used []string, err error) {
+	h := sha256.New()
+	for _, s := range l.secrets {
+		v, err := k.env.Secret(s)
+		if e, ok := errors.AsType[*sealed.Error](err); ok {
+			return digest, nil, e
+		}
+		if err != nil || v == "" {
+			return digest, nil, errMissing
+		}
+		fmt.Fprintf(h, "%d:%s", len(v), v)
+		used = append(used, v)
+	}
+	h.Sum(digest[:0])
+	return digest, used, nil
 }
 
 func ownerOf(p principal.Principal) string {
@@ -191,6 +206,12 @@ func (k *call) open(ctx context.Context, s *session) *Failure {
 	now, fresh, err := s.store.Get(ctx, s.owner, func(ctx context.Context) (*tokens.Session, *tokens.Error) {
 		return k.login(ctx, s)
 	})
+	if e, ok := errors.AsType[*tokens.Error](err); ok && !e.Passing && k.changed(s.slow) {
+		// It was an old password.
+		if s.owner.Account, _, err = k.account(s.logins); err == nil {
+			now, fresh, err = s.store.Get(ctx, s.owner, func(ctx context.Context) (*tokens.Session, *tokens.Error) { return k.login(ctx, s) })
+		}
+	}
 	if err == nil {
 		s.now, s.fresh = now, fresh
 		return nil

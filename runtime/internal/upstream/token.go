@@ -11,6 +11,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // callerToken is the access token that p came with, or "".
@@ -66,6 +67,13 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 	it := bearer(from, ask.Subject)
 	if c.tokens != nil {
 		token, fresh, err := c.tokens.Token(ctx, ask)
+		if e, ok := errors.AsType[*tokens.Error](err); ok && e.Code == "invalid_client" && k.changed(c.slow) {
+			if ask.Secret, err = plain(c.secret, &k.env); err != nil {
+				return err
+			}
+			a.secrets = append(a.secrets, ask.Secret)
+			token, fresh, err = c.tokens.Token(ctx, ask)
+		}
 		if err != nil {
 			return k.noToken(ctx, c, err)
 		}
@@ -119,6 +127,9 @@ func (k *call) renew(ctx context.Context, a *Answer) (renewed bool, fail *Failur
 		}
 		renewed = true
 	}
+	if again, fail := k.reread(ctx); fail != nil || again {
+		return again, fail
+	}
 	for i := range k.sent.items {
 		it := &k.sent.items[i]
 		if it.tokens == nil || it.fresh {
@@ -136,6 +147,41 @@ func (k *call) renew(ctx context.Context, a *Answer) (renewed bool, fail *Failur
 		k.sent.header(k.req.Header)
 	}
 	return renewed, nil
+}
+
+// changed asks again for secrets that were refused, and tells whether one is
+// another now.
+func (k *call) changed(list []plan.Secret) (any bool) {
+	for _, s := range list {
+		any = k.renewal != nil && k.renewal(s) || any
+	}
+	return any
+}
+
+// reread makes the credentials of the call again if a secret that is sent as it
+// is has changed since.
+func (k *call) reread(ctx context.Context) (again bool, fail *Failure) {
+	for _, name := range k.sent.names {
+		if c := k.credentials[name]; c != nil && c.logins == nil && c.tokens == nil {
+			again = k.changed(c.slow) || again
+		}
+	}
+	if !again {
+		return false, nil
+	}
+	a, lacks, err := k.try(ctx, k.sent.names)
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return false, f
+	}
+	if err != nil || lacks != nil {
+		return false, nil // the answer 401 stands
+	}
+	k.sent.dropCookies(k.req.Header)
+	a.secrets = append(a.secrets, k.sent.secrets...)
+	a.missing = k.sent.missing
+	k.use(a)
+	k.sent.header(k.req.Header)
+	return true, nil
 }
 
 // refused looks whether an answer refuses the credentials of the call, and

@@ -37,6 +37,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -70,6 +71,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Secret resolves a secret, at every use. An error means that there is none.
 	Secret func(plan.Secret) (string, error)
+	// Refused is told that an upstream refused a secret, and tells whether it is
+	// another one now. Nil: none changes that way.
+	Refused func(plan.Secret) bool
 	// ReadFile reads the files of the plan's TLS; nil is [os.ReadFile].
 	ReadFile func(string) ([]byte, error)
 	// Redact replaces secrets in text that came from an upstream and goes into
@@ -101,6 +105,7 @@ type Client struct {
 	transport   http.RoundTripper
 	log         *slog.Logger
 	env         expr.Env
+	renewal     func(plan.Secret) bool // nil: none
 	redact      func(string) string
 	watch       func(*request.Request, *Answer)
 	backoff     func(attempt int) time.Duration
@@ -129,6 +134,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		transport:   o.Transport,
 		log:         o.Logger,
 		env:         expr.Env{Secret: o.Secret},
+		renewal:     o.Refused,
 		redact:      o.Redact,
 		watch:       o.Watch,
 		backoff:     backoff,
@@ -456,7 +462,16 @@ func (k *call) prepare(ctx context.Context, security [][]string) error {
 // to be set, for each way to authenticate, when none is at hand and one is
 // needed. Nothing is sent.
 func (c *Client) Explain(req *request.Request, security [][]string) (missing []string, err error) {
-	k := &call{Client: c, req: req, dry: true}
+	still := &Client{name: c.name, credentials: c.credentials, base: c.base, tls: c.tls, env: c.env}
+	if c.env.Secret != nil {
+		still.env.Secret = func(s plan.Secret) (string, error) {
+			if sealed.Slow(s) { // nothing is run or asked to explain a call
+				return hidden, nil
+			}
+			return c.env.Secret(s)
+		}
+	}
+	k := &call{Client: still, req: req, dry: true}
 	if err := k.authenticate(context.Background(), security); err != nil {
 		return nil, err
 	}
