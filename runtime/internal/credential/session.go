@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -105,7 +106,7 @@ type account struct {
 type Owner struct {
 	// Account stands for the secrets of the login; it is a digest of them.
 	Account [sha256.Size]byte
-	Caller  string // "" where all callers have the same session
+	Caller  [3]string // zero where all callers have the same session
 }
 
 // Sessions keeps the sessions of one credential. There is one login of an
@@ -135,7 +136,7 @@ func (s *Sessions) Get(ctx context.Context, o Owner, login func(context.Context)
 	}
 	// The session is for all who wait: one who goes away does not end the login.
 	detached := context.WithoutCancel(ctx)
-	flight := s.flights.DoChan(string(o.Account[:])+o.Caller, func() (any, error) {
+	flight := s.flights.DoChan(fmt.Sprintf("%x%q", o.Account, o.Caller), func() (any, error) {
 		if k := s.get(o); k != nil {
 			return k, nil // another flight ended in between
 		}

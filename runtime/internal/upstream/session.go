@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/html"
@@ -20,7 +21,6 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
-	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
@@ -39,7 +39,14 @@ type logins struct {
 	secrets             []plan.Secret // of all requests
 	doors               []door        // addresses that a redirect to says that there is no session
 	store               *tokens.Sessions
+	last                atomic.Pointer[accountOf]
 	transport           http.RoundTripper // of another host than the API's; nil mostly
+}
+
+// accountOf is the digest of secrets, so that it is not made for every call.
+type accountOf struct {
+	secrets []sealed.Text
+	digest  [sha256.Size]byte
 }
 
 // computed is a value that is made of the answer to a login.
@@ -147,9 +154,9 @@ func (k *call) addSession(ctx context.Context, a *auth, c *credential) error {
 	}
 	s := &session{logins: c.logins, name: c.Name, slow: c.slow}
 	s.owner.Account = account
-	s.owner.Caller = k.who.Tenant
+	s.owner.Caller[0] = k.who.Tenant
 	if !c.logins.Shared {
-		s.owner.Caller = ownerOf(k.who)
+		s.owner.Caller = [3]string{k.who.Tenant, k.who.Subject, k.who.Client}
 	}
 	if fail := k.open(ctx, s); fail != nil {
 		return fail
@@ -161,7 +168,7 @@ func (k *call) addSession(ctx context.Context, a *auth, c *credential) error {
 
 // account is a digest of the secrets of a login, and those themselves.
 func (k *call) account(l *logins) (digest [sha256.Size]byte, used []string, err error) {
-	h := sha256.New()
+	used = make([]string, 0, len(l.secrets)+4) // what the session holds comes after
 	for _, s := range l.secrets {
 		v, err := k.env.Secret(s)
 		if e, ok := errors.AsType[*sealed.Error](err); ok {
@@ -170,18 +177,20 @@ func (k *call) account(l *logins) (digest [sha256.Size]byte, used []string, err 
 		if err != nil || v == "" {
 			return digest, nil, errMissing
 		}
-		fmt.Fprintf(h, "%d:%s", len(v), v)
 		used = append(used, v)
 	}
-	h.Sum(digest[:0])
-	return digest, used, nil
-}
-
-func ownerOf(p principal.Principal) string {
-	if p.IsZero() {
-		return ""
+	if last := l.last.Load(); last != nil && slices.EqualFunc(last.secrets, used, func(a sealed.Text, b string) bool { return a.Reveal() == b }) {
+		return last.digest, used, nil
 	}
-	return fmt.Sprintf("%q %q %q", p.Tenant, p.Subject, p.Client)
+	h := sha256.New()
+	last := &accountOf{}
+	for _, v := range used {
+		fmt.Fprintf(h, "%d:%s", len(v), v)
+		last.secrets = append(last.secrets, sealed.New(v))
+	}
+	h.Sum(last.digest[:0])
+	l.last.Store(last)
+	return last.digest, used, nil
 }
 
 // shown are the parts of a request that hold the session, for explanations.
