@@ -104,7 +104,7 @@ func (p *parser) schemeCredentials(o *hclsyntax.ObjectConsExpr, row *attr) (list
 		at := p.rng(item.KeyExpr.Range())
 		for _, have := range list {
 			if have.Scheme.Value == key.Text {
-				p.duplicate("scheme", key.Text, at, have.Scheme.Range)
+				p.add(diag.Diagnostic{Code: "duplicate-scheme", Message: fmt.Sprintf("scheme %q has two credentials", key.Text), Hint: "keep one of the two", Range: at, Notes: []diag.Note{{Message: "the first one", Range: have.Scheme.Range}}})
 				ok = false
 			}
 		}

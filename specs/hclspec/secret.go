@@ -98,7 +98,7 @@ func (p *parser) sourceOptions(function string, x *specs.Expr, sc *scope, to map
 			p.fail(sc, "unknown-member", x.Range, fmt.Sprintf("%s has no option %q", function, f.Key), didYouMean(f.Key, names, "it has "))
 			ok = false
 		case err != nil || d <= 0 || d > most[f.Key]:
-			p.add(diag.Diagnostic{Code: "invalid-duration", Message: fmt.Sprintf("%s is no duration of at most %s", valueText(f.Value), most[f.Key]), Hint: `write a number with a unit: "500ms", "20s", "2m"`, Range: cmpRange(f.Value.Range(), x.Range)})
+			p.add(diag.Diagnostic{Code: "invalid-duration", Message: fmt.Sprintf("%s is no duration of at most %s", valueText(f.Value), strings.TrimSuffix(strings.TrimSuffix(most[f.Key].String(), "0s"), "0m")), Hint: `write a number with a unit: "500ms", "20s", "2m"`, Range: cmpRange(f.Value.Range(), x.Range)})
 			ok = false
 		default:
 			*to[f.Key] = d

@@ -36,6 +36,7 @@ type logins struct {
 	page, login, logout *request.Builder // page and logout may be nil
 	success, ended      expr.Func        // nil: by default
 	headers, query      []computed
+	keep                []string      // names of cookies; nil: all
 	secrets             []plan.Secret // of all requests
 	doors               []door        // addresses that a redirect to says that there is no session
 	store               *tokens.Sessions
@@ -59,7 +60,10 @@ type computed struct {
 type door struct{ host, path string }
 
 func newLogins(u plan.Upstream, p *plan.Session, via func(string) http.RoundTripper) (l *logins, err error) {
-	l = &logins{Session: p, store: tokens.NewSessions(p.TTL)}
+	l = &logins{Session: p, keep: p.Cookies, store: tokens.NewSessions(p.TTL)}
+	if p.CSRFCookie != "" && l.keep != nil {
+		l.keep = append(slices.Clone(l.keep), p.CSRFCookie)
+	}
 	if base, err := url.Parse(u.BaseURL); p.Login.Server != "" && err == nil {
 		if own, err := url.Parse(p.Login.Server); err == nil && !sameOrigin(base, own) {
 			// What all requests to the API have is not for another host.
@@ -247,7 +251,7 @@ func (k *call) open(ctx context.Context, s *session) *Failure {
 
 // login makes the requests of a login.
 func (k *call) login(ctx context.Context, s *session) (*tokens.Session, *tokens.Error) {
-	now := tokens.NewSession(s.Session.Cookies)
+	now := tokens.NewSession(s.keep)
 	// What the page sets counts until the login, kept or not.
 	jar := tokens.NewDraft()
 	vars := map[string]any{}
