@@ -25,7 +25,7 @@ type Bridge struct {
 	resources []*resource
 	prompts   map[string]*prompt
 	clients   map[string]*upstream.Client // by upstream name
-	secrets   secrets
+	secrets   *secrets
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
@@ -40,9 +40,10 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		tools:   make(map[string]*tool, len(p.Tools)),
 		prompts: make(map[string]*prompt, len(p.Prompts)),
 		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
-		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile},
+		secrets: newSecrets(o),
 		log:     o.Logger,
 	}
+	b.options.Secrets = nil // they are held where printing shows none
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

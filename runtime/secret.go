@@ -3,8 +3,7 @@ package runtime
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"slices"
+	"hash/maphash"
 	"strings"
 	"sync"
 
@@ -16,7 +15,7 @@ import (
 // secrets resolves references to secrets. A secret is read whenever it is used,
 // so that a new value is used from then on.
 type secrets struct {
-	named    map[string]string
+	named    map[string]sealed.Text
 	sources  map[string]plan.Secret // instead of the plan's, by name
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
@@ -25,8 +24,18 @@ type secrets struct {
 	// What was used is remembered for one purpose: an upstream may repeat in an
 	// error what it was sent, and that must not get further.
 	mu   sync.RWMutex
-	used map[string]bool   // of those that changed since, not all
-	hide *strings.Replacer // of all that was used; nil: to be made
+	seed maphash.Seed
+	used map[uint64]sealed.Text // by hash; of those that changed since, not all
+	hide func(string) string    // replaces all that was used; nil: to be made
+}
+
+// newSecrets resolves as the options say.
+func newSecrets(o Options) *secrets {
+	s := &secrets{named: make(map[string]sealed.Text, len(o.Secrets)), sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile, seed: maphash.MakeSeed()}
+	for name, v := range o.Secrets {
+		s.named[name] = sealed.New(v)
+	}
+	return s
 }
 
 // maxUsed bounds how many secrets are remembered: some change all the time.
@@ -62,16 +71,17 @@ func (s *secrets) source(ref plan.Secret) (from plan.Secret, here bool) {
 func (s *secrets) value(ref plan.Secret) (string, error) {
 	v, err := s.read(ref)
 	if len(v) >= upstream.MinRedact {
+		h := maphash.String(s.seed, v)
 		s.mu.RLock()
-		known := s.used[v]
+		_, known := s.used[h]
 		s.mu.RUnlock()
 		if !known {
 			s.mu.Lock()
 			if s.used == nil || len(s.used) >= maxUsed {
 				// What is in use is here again with its next use.
-				s.used = map[string]bool{}
+				s.used = map[uint64]sealed.Text{}
 			}
-			s.used[v], s.hide = true, nil
+			s.used[h], s.hide = sealed.New(v), nil
 			s.mu.Unlock()
 		}
 	}
@@ -89,17 +99,21 @@ func (s *secrets) redact(text string) string {
 	if hide == nil {
 		s.mu.Lock()
 		if s.hide == nil {
-			s.hide = upstream.Redactor(slices.Collect(maps.Keys(s.used)))
+			var all []string
+			for _, t := range s.used {
+				all = append(all, t.Reveal())
+			}
+			s.hide = upstream.Redactor(all).Replace
 		}
 		hide = s.hide
 		s.mu.Unlock()
 	}
-	return hide.Replace(text)
+	return hide(text)
 }
 
 func (s *secrets) read(ref plan.Secret) (string, error) {
 	if v, ok := s.named[ref.Name]; ok {
-		return v, nil
+		return v.Reveal(), nil
 	}
 	if other, ok := s.sources[ref.Name]; ok {
 		other.Name = ref.Name

@@ -20,6 +20,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -128,7 +129,7 @@ func (s *issuer) verify(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.token = token
+	c.token = secret.New(token)
 	until := now.Add(hold)
 	if !c.Expires.IsZero() && c.Expires.Before(until) {
 		until = c.Expires
@@ -291,11 +292,11 @@ func (s *issuer) introspect(ctx context.Context, token string) (*Caller, error) 
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
 	if p.Secret != nil && s.secret != nil {
-		secret, err := s.secret(*p.Secret)
+		password, err := s.secret(*p.Secret)
 		if err != nil {
 			return nil, &unavailable{err}
 		}
-		r.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(secret))
+		r.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(password))
 	}
 	text, err := fetch(s.client, r)
 	if err != nil {

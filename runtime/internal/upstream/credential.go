@@ -169,7 +169,28 @@ type auth struct {
 	signers []tokens.Signer // of the complete request
 	login   *tokens.Login   // one of the signers, which answers challenges; nil mostly
 	session *session        // whose is one of the signers; nil mostly
-	secrets []string        // everything that must not be shown
+	secrets []sealed.Text   // everything that must not be shown
+}
+
+// nothing authenticates calls that need nothing. It is never changed.
+var nothing = new(auth)
+
+// know remembers texts that must not be shown.
+func (a *auth) know(secrets ...string) {
+	for _, s := range secrets {
+		if s != "" && !slices.ContainsFunc(a.secrets, func(t sealed.Text) bool { return t.Reveal() == s }) {
+			a.secrets = append(a.secrets, sealed.New(s))
+		}
+	}
+}
+
+// known are the texts that must not be shown.
+func (a *auth) known() []string {
+	list := make([]string, len(a.secrets))
+	for i, t := range a.secrets {
+		list[i] = t.Reveal()
+	}
+	return list
 }
 
 // item is one thing that is added to a request.
@@ -178,7 +199,7 @@ type item struct {
 	where  string // "header", "cookie" or "query"
 	name   string
 	prefix string // of the value, no secret
-	value  string
+	value  sealed.Text
 
 	// Of a token that was asked for: by what, and whether in this call.
 	tokens *tokens.Tokens
@@ -188,7 +209,7 @@ type item struct {
 
 // bearer is an item that carries a token.
 func bearer(from, token string) item {
-	return item{from: from, where: "header", name: "Authorization", prefix: "Bearer ", value: token}
+	return item{from: from, where: "header", name: "Authorization", prefix: "Bearer ", value: sealed.New(token)}
 }
 
 // add adds one credential; the error never holds a value.
@@ -202,13 +223,13 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 		from += " (" + c.from + ")"
 	}
 	a.names = append(a.names, c.Name)
-	a.secrets = append(a.secrets, secret)
+	a.know(secret)
 	switch c.Kind {
 	case "bearer":
 		// What was copied with its scheme means the same.
 		if len(secret) > 7 && strings.EqualFold(secret[:7], "bearer ") {
 			secret = strings.TrimSpace(secret[7:])
-			a.secrets = append(a.secrets, secret)
+			a.know(secret)
 		}
 		a.items = append(a.items, bearer(from, secret))
 		return nil
@@ -220,13 +241,13 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 			}
 			secret = user + ":" + secret
 		} else if _, password, ok := strings.Cut(secret, ":"); ok {
-			a.secrets = append(a.secrets, password)
+			a.know(password)
 		} else {
 			return errors.New("it is not of the form user:password")
 		}
 		coded := base64.StdEncoding.EncodeToString([]byte(secret))
-		a.secrets = append(a.secrets, secret, coded)
-		a.items = append(a.items, item{from: from, where: "header", name: "Authorization", prefix: "Basic ", value: coded})
+		a.know(secret, coded)
+		a.items = append(a.items, item{from: from, where: "header", name: "Authorization", prefix: "Basic ", value: sealed.New(coded)})
 		return nil
 	}
 	name := c.Param
@@ -240,7 +261,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 	case "query":
 		name, secret = escape(name), escape(secret)
 	}
-	a.items = append(a.items, item{from: from, where: c.In, name: name, value: secret})
+	a.items = append(a.items, item{from: from, where: c.In, name: name, value: sealed.New(secret)})
 	return nil
 }
 
@@ -281,7 +302,7 @@ const hidden = "(secret)"
 // hide replaces the values by [hidden].
 func (a *auth) hide() {
 	for i := range a.items {
-		a.items[i].value = hidden
+		a.items[i].value = sealed.New(hidden)
 	}
 }
 
@@ -291,9 +312,9 @@ func (a *auth) header(h http.Header) {
 	for _, it := range a.items {
 		switch it.where {
 		case "header":
-			h[it.name] = []string{it.prefix + it.value}
+			h[it.name] = []string{it.prefix + it.value.Reveal()}
 		case "cookie":
-			pair := it.name + "=" + it.value
+			pair := it.name + "=" + it.value.Reveal()
 			if before := h["Cookie"]; len(before) > 0 {
 				if slices.Contains(strings.Split(strings.Join(before, "; "), "; "), pair) {
 					continue // the request is sent again
@@ -310,7 +331,7 @@ func (a *auth) header(h http.Header) {
 func (a *auth) url(u *url.URL) *url.URL {
 	query := u.RawQuery
 	for _, it := range a.items {
-		pair := it.name + "=" + it.value
+		pair := it.name + "=" + it.value.Reveal()
 		if it.where != "query" || slices.Contains(strings.Split(u.RawQuery, "&"), pair) {
 			continue
 		}
@@ -344,9 +365,12 @@ func (k *call) authenticate(ctx context.Context, security [][]string) error {
 	k.req.URL = &at
 	password, _ := user.Password()
 	coded := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
-	k.sent.secrets = append(k.sent.secrets, password, coded)
+	if k.sent == nothing {
+		k.sent = new(auth)
+	}
+	k.sent.know(password, coded)
 	if !slices.ContainsFunc(k.sent.items, func(it item) bool { return it.name == "Authorization" }) {
-		k.sent.items = append(k.sent.items, item{from: "base URL", where: "header", name: "Authorization", prefix: "Basic ", value: coded})
+		k.sent.items = append(k.sent.items, item{from: "base URL", where: "header", name: "Authorization", prefix: "Basic ", value: sealed.New(coded)})
 	}
 	return nil
 }
@@ -375,15 +399,20 @@ func (k *call) choose(ctx context.Context, security [][]string) error {
 		k.use(a)
 		break
 	}
-	k.sent.missing = missing
+	if missing != nil {
+		if k.sent == nothing {
+			k.sent = new(auth)
+		}
+		k.sent.missing = missing
+	}
 	return nil
 }
 
 // use sends the call with a.
 func (k *call) use(a *auth) {
-	k.sent = *a
+	k.sent = a
 	if s := k.sent.session; s != nil {
-		s.secrets = &k.sent.secrets
+		s.note = k.sent.know
 	}
 }
 
@@ -393,7 +422,7 @@ func (a *auth) dropCookies(h http.Header) {
 		if it.where != "cookie" || len(h["Cookie"]) == 0 {
 			continue
 		}
-		pairs := slices.DeleteFunc(strings.Split(strings.Join(h["Cookie"], "; "), "; "), func(p string) bool { return p == it.name+"="+it.value })
+		pairs := slices.DeleteFunc(strings.Split(strings.Join(h["Cookie"], "; "), "; "), func(p string) bool { return p == it.name+"="+it.value.Reveal() })
 		if delete(h, "Cookie"); len(pairs) > 0 {
 			h["Cookie"] = []string{strings.Join(pairs, "; ")}
 		}

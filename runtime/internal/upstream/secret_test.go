@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -93,7 +94,9 @@ func TestRefusedSecretIsReadAgain(t *testing.T) {
 func TestSecretThatCannotBeHad(t *testing.T) {
 	client, err := New(plan.Upstream{BaseURL: "https://x.example", Credentials: []plan.Credential{{Name: "c", Kind: "bearer", Value: vaulted("s")}, {Name: "l", Kind: "session", Session: loginOf(func(p *plan.Session) {
 		*p.Login.Body.Value = plan.Expr{Op: plan.OpObject, Args: []plan.Expr{*literal("p"), vaulted("s")}}
-	}).Session}}}, Options{Secret: func(plan.Secret) (string, error) { return "", &sealed.Error{Passing: true, Message: "Vault cannot be reached"} }})
+	}).Session}}}, Options{Secret: func(plan.Secret) (string, error) {
+		return "", &sealed.Error{Passing: true, Message: "Vault cannot be reached"}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,5 +113,59 @@ func TestSecretThatCannotBeHad(t *testing.T) {
 	r := &request.Request{Method: "GET", URL: u}
 	if missing, err := client.Explain(r, [][]string{{"c"}}); err != nil || missing != nil || r.Header.Get("Authorization") != "Bearer (secret)" {
 		t.Errorf("%v %v %v", missing, err, r.Header)
+	}
+}
+
+// Nothing that is held while a call is made shows a secret when it is printed.
+func TestPrintedCallsShowNoSecret(t *testing.T) {
+	password := "s3cr3t-password"
+	s := newPortal(t)
+	s.password = password
+	kinds := []plan.Credential{
+		loginOf(nil),
+		{Name: "c", Kind: "bearer", Value: secret("s")},
+		{Name: "c", Kind: "basic", Username: literal("u"), Value: secret("s")},
+		{Name: "c", Kind: "apiKey", In: "query", Param: "k", Value: secret("s")},
+		{Name: "c", Kind: "hmac", Value: secret("s"), HMAC: &plan.HMAC{Sign: []string{"path"}, Header: "X-Sig"}},
+		{Name: "c", Kind: "digest", Username: literal("u"), Value: secret("s")},
+		{Name: "c", Kind: "awsSigV4", Username: literal("u"), Value: secret("s"), AWS: &plan.AWS{Region: "r", Service: "s"}},
+	}
+	for _, kind := range kinds {
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
+		}
+		c, err := New(plan.Upstream{BaseURL: portalURL, Credentials: []plan.Credential{kind}}, Options{
+			Secret: func(plan.Secret) (string, error) { return password, nil }, Transport: &http.Transport{DialContext: dial},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, _ := url.Parse(portalURL + "/x")
+		k := &call{Client: c, sent: nothing, req: &request.Request{Method: "GET", URL: u}}
+		if err := k.authenticate(context.Background(), [][]string{{"c"}}); err != nil {
+			t.Fatal(err)
+		}
+		a, err := s.call(t, c, "ann", "GET", "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Header, a.Body = nil, nil // what the service says
+		var text strings.Builder
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			fmt.Fprintf(&text, verb+"\n", k)
+			fmt.Fprintf(&text, verb+"\n", *k.sent)
+			fmt.Fprintf(&text, verb+"\n", k.sent)
+			fmt.Fprintf(&text, verb+"\n", a)
+			fmt.Fprintf(&text, verb+"\n", c)
+			fmt.Fprintf(&text, verb+"\n", k.sent.login)
+			if k.sent.session != nil {
+				fmt.Fprintf(&text, verb+"\n", k.sent.session.now.Values)
+			}
+		}
+		for _, hidden := range []string{password, fmt.Sprintf("%x", password), "sess10n-"} {
+			if i := strings.Index(text.String(), hidden); i >= 0 {
+				t.Errorf("%s: %s is shown: …%s", kind.Kind, hidden, text.String()[max(0, i-200):i+len(hidden)])
+			}
+		}
 	}
 }

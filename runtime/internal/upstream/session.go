@@ -122,12 +122,12 @@ func collect(list []plan.Secret, e *plan.Expr) []plan.Secret {
 // session is the session that one call is made with.
 type session struct {
 	*logins
-	name    string // of the credential
-	owner   tokens.Owner
-	now     *tokens.Session
-	fresh   bool          // it was logged in for in this call
-	slow    []plan.Secret // of its credential
-	secrets *[]string
+	name  string // of the credential
+	owner tokens.Owner
+	now   *tokens.Session
+	fresh bool            // it was logged in for in this call
+	slow  []plan.Secret   // of its credential
+	note  func(...string) // remembers what must not be shown
 }
 
 // addSession adds the session that a login gives.
@@ -140,7 +140,7 @@ func (k *call) addSession(ctx context.Context, a *auth, c *credential) error {
 	if err != nil {
 		return err
 	}
-	a.secrets = append(a.secrets, used...)
+	a.know(used...)
 	a.names = append(a.names, c.Name)
 	if k.dry {
 		for _, it := range c.logins.shown() {
@@ -200,16 +200,16 @@ func (k *call) account(l *logins) (digest [sha256.Size]byte, used []string, err 
 // shown are the parts of a request that hold the session, for explanations.
 func (l *logins) shown() (list []item) {
 	for _, h := range l.headers {
-		list = append(list, item{where: "header", name: h.name, value: hidden})
+		list = append(list, item{where: "header", name: h.name, value: sealed.New(hidden)})
 	}
 	for _, q := range l.query {
-		list = append(list, item{where: "query", name: q.name, value: hidden})
+		list = append(list, item{where: "query", name: q.name, value: sealed.New(hidden)})
 	}
 	for _, name := range l.Session.Cookies {
-		list = append(list, item{where: "cookie", name: name, value: hidden})
+		list = append(list, item{where: "cookie", name: name, value: sealed.New(hidden)})
 	}
 	if list == nil {
-		list = append(list, item{where: "cookie", name: "session", value: hidden})
+		list = append(list, item{where: "cookie", name: "session", value: sealed.New(hidden)})
 	}
 	return list
 }
@@ -299,7 +299,7 @@ func (k *call) login(ctx context.Context, s *session) (*tokens.Session, *tokens.
 		}
 	}
 	now.Adopt(jar)
-	if len(now.Values) == 0 && len(now.Cookies(k.homeURL())) == 0 {
+	if len(now.Values) == 0 && !slices.ContainsFunc(now.Cookies(k.homeURL()), func(c *http.Cookie) bool { return c.Name != s.CSRFCookie }) {
 		return nil, &tokens.Error{Message: "the login was answered without a cookie that goes to the API"}
 	}
 	return now, nil
@@ -327,7 +327,7 @@ func (k *call) exchange(ctx context.Context, s *session, b *request.Builder, var
 	if err != nil {
 		return nil, nil, &tokens.Error{Message: "the request of the login cannot be made: " + refusalText(err)}
 	}
-	l := &call{Client: k.Client, who: k.who, req: req, start: time.Now()}
+	l := &call{Client: k.Client, who: k.who, req: req, sent: nothing, start: time.Now()}
 	transport := k.transport
 	if s.transport != nil {
 		transport = s.transport
@@ -405,13 +405,6 @@ func (s *session) sign(r *http.Request, _ []byte, _ time.Time) {
 			s.note(v)
 			r.Header.Set(s.CSRFHeader, v)
 		}
-	}
-}
-
-// note remembers a value that must not be shown.
-func (s *session) note(v string) {
-	if v != "" && !slices.Contains(*s.secrets, v) {
-		*s.secrets = append(*s.secrets, v)
 	}
 }
 
@@ -603,10 +596,8 @@ func (c *Client) leave(ctx context.Context, l *logins, now *tokens.Session) {
 	if err != nil {
 		return
 	}
-	var sent []string
-	s := &session{logins: l, now: now, secrets: &sent}
-	k := &call{Client: c, req: req, start: time.Now()}
-	k.sent.signers = []tokens.Signer{s.sign}
+	s := &session{logins: l, now: now, note: func(...string) {}}
+	k := &call{Client: c, req: req, sent: &auth{signers: []tokens.Signer{s.sign}}, start: time.Now()}
 	transport, body := c.transport, req.Body
 	if l.transport != nil {
 		transport = l.transport

@@ -11,6 +11,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -30,8 +31,8 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 	}
 	var ask tokens.Ask
 	if c.secret != nil {
-		var err error
-		if ask.Secret, err = plain(c.secret, &k.env); err != nil {
+		password, err := plain(c.secret, &k.env)
+		if err != nil {
 			if errors.Is(err, errMissing) && !k.dry {
 				return &Failure{
 					Kind:    KindCredential,
@@ -41,7 +42,8 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 			}
 			return err
 		}
-		a.secrets = append(a.secrets, ask.Secret)
+		ask.Secret = sealed.New(password)
+		a.know(password)
 	}
 	if k.dry {
 		a.names = append(a.names, c.Name)
@@ -49,7 +51,7 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 		return nil
 	}
 	if c.OfCaller() {
-		if ask.Subject = callerToken(ctx, k.who); ask.Subject == "" {
+		if ask.Subject = sealed.New(callerToken(ctx, k.who)); ask.Subject.IsZero() {
 			return &Failure{
 				Kind:    KindCredential,
 				Message: k.name + " is called with the access token of the caller, and this caller has none. Nothing was sent.",
@@ -64,23 +66,25 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 			}
 		}
 	}
-	it := bearer(from, ask.Subject)
+	it := bearer(from, ask.Subject.Reveal())
 	if c.tokens != nil {
 		token, fresh, err := c.tokens.Token(ctx, ask)
 		if e, ok := errors.AsType[*tokens.Error](err); ok && e.Code == "invalid_client" && k.changed(c.slow) {
-			if ask.Secret, err = plain(c.secret, &k.env); err != nil {
-				return err
+			password, err2 := plain(c.secret, &k.env)
+			if err2 != nil {
+				return err2
 			}
-			a.secrets = append(a.secrets, ask.Secret)
+			ask.Secret = sealed.New(password)
+			a.know(password)
 			token, fresh, err = c.tokens.Token(ctx, ask)
 		}
 		if err != nil {
 			return k.noToken(ctx, c, err)
 		}
-		it.value, it.tokens, it.ask, it.fresh = token, c.tokens, ask, fresh
+		it.value, it.tokens, it.ask, it.fresh = sealed.New(token), c.tokens, ask, fresh
 	}
 	a.names = append(a.names, c.Name)
-	a.secrets = append(a.secrets, it.value)
+	a.know(it.value.Reveal())
 	a.items = append(a.items, it)
 	return nil
 }
@@ -135,13 +139,13 @@ func (k *call) renew(ctx context.Context, a *Answer) (renewed bool, fail *Failur
 		if it.tokens == nil || it.fresh {
 			continue
 		}
-		it.tokens.Forget(it.ask, it.value)
+		it.tokens.Forget(it.ask, it.value.Reveal())
 		token, _, err := it.tokens.Token(ctx, it.ask)
-		if err != nil || token == it.value {
+		if err != nil || token == it.value.Reveal() {
 			continue // the answer 401 stands
 		}
-		it.value, renewed = token, true
-		k.sent.secrets = append(k.sent.secrets, token)
+		it.value, renewed = sealed.New(token), true
+		k.sent.know(token)
 	}
 	if renewed {
 		k.sent.header(k.req.Header)

@@ -238,7 +238,7 @@ type call struct {
 	*Client
 	who      principal.Principal
 	req      *request.Request
-	sent     auth
+	sent     *auth
 	repeat   bool // the method may be sent again
 	renewed  bool // tokens were renewed after a 401
 	dry      bool // nothing is sent: no token is asked for
@@ -315,14 +315,14 @@ func (c *Client) joined(ctx context.Context, p principal.Principal, key cacheKey
 		}
 		return a, nil
 	case <-ctx.Done():
-		k := &call{Client: c, who: p, req: req, start: time.Now()}
+		k := &call{Client: c, who: p, req: req, sent: nothing, start: time.Now()}
 		return nil, k.failed(ctx, ctx.Err())
 	}
 }
 
 // do is Do without the cache.
 func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
-	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
+	k := &call{Client: c, who: p, req: req, sent: nothing, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
 	if err := k.check(); err != nil {
 		return nil, err
 	}
@@ -471,7 +471,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 			return c.env.Secret(s)
 		}
 	}
-	k := &call{Client: still, req: req, dry: true}
+	k := &call{Client: still, req: req, sent: nothing, dry: true}
 	if err := k.authenticate(context.Background(), security); err != nil {
 		return nil, err
 	}
@@ -488,7 +488,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 	k.sent.header(req.Header)
 	req.URL = k.sent.url(req.URL)
 	for _, it := range k.sent.items {
-		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value, From: it.from})
+		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value.Reveal(), From: it.from})
 	}
 	if len(k.sent.names) > 0 || slices.ContainsFunc(security, func(way []string) bool { return len(way) == 0 }) {
 		return nil, nil // one way is at hand, or none is needed
