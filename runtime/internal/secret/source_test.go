@@ -298,3 +298,22 @@ func TestVault(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	read("next")
 }
+
+// What a secret costs that was read already.
+func BenchmarkGet(b *testing.B) {
+	s := NewSources(Options{})
+	s.run = func(plan.Secret) (string, *Error) { return "s3cr3t", nil }
+	for name, ref := range map[string]plan.Secret{
+		"vault": {Vault: &plan.Vault{Path: "secret/data/erp", Field: "password"}, TTL: time.Hour},
+		"exec":  {Exec: []string{"pass", "show", "erp"}, TTL: time.Hour},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Get(ref); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
