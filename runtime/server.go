@@ -254,6 +254,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return s.front.Serve(ctx, l)
 }
 
+// Close ends what is open at upstreams, such as sessions, when no call is made any
+// more. [Server.Serve] and [Server.ServeStdio] do it themselves at their end.
+func (s *Server) Close(ctx context.Context) { s.bridge.leave(ctx) }
+
 // Handler returns what [Server.Serve] serves, for a server of the caller's own,
 // which then has to set its time limits itself. From then on no client can name
 // files; see [Options.Files].

@@ -82,6 +82,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 					return yes || a.agree(question), nil
 				})
 			}
+			defer s.Close(context.WithoutCancel(ctx))
 			r, err := s.Call(ctx, runtime.Principal{}, tool.Name, arguments)
 			if err != nil {
 				return failed(err)

@@ -445,3 +445,24 @@ func (*instant) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{StatusCode: 200, Header: h, Body: http.NoBody, Request: r}, nil
 }
+
+// Pages are a service's: whatever is on them, what is read of them is text, and
+// the page that the reader finds a password in has a form.
+func FuzzLoginPage(f *testing.F) {
+	for _, page := range []string{loginPage, "<input type=password>", "<form><input name=a value='&amp;'><form><input type=PASSWORD>", "<!-- <input type=password> -->", "<script>'<input type=password>'</script>", "<meta property=x content=y", "\x00<input name=\xff value=\xff>"} {
+		f.Add([]byte(page))
+	}
+	f.Fuzz(func(t *testing.T, page []byte) {
+		fields, meta := formOf(page)
+		for _, m := range []map[string]any{fields, meta} {
+			for name, v := range m {
+				if _, ok := v.(string); !ok || name == "" {
+					t.Errorf("%q is %v", name, v)
+				}
+			}
+		}
+		if hasPasswordField(page) && !strings.Contains(strings.ToLower(string(page)), "password") {
+			t.Error("a password field without the word")
+		}
+	})
+}
