@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "s3cr3t on stderr")
 		switch how {
 		case "print":
-			fmt.Println(strings.Join(os.Args[1:], "|"))
+			fmt.Fprintln(os.Stdout, strings.Join(os.Args[1:], "|"))
 		case "much":
 			_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 1<<20))
 		case "fail":
-			fmt.Println("half")
+			fmt.Fprintln(os.Stdout, "half")
 			os.Exit(3)
 		case "hang":
 			select {}

@@ -111,7 +111,8 @@ func (v *vault) credentials(ctx context.Context) (token string, own bool, err *E
 		t, err := v.file(file, "MCPC_VAULT_TOKEN_FILE")
 		return t, false, err
 	}
-	mount, login, asked := v.Getenv("MCPC_VAULT_AUTH_MOUNT"), map[string]string{}, ""
+	mount, login := v.Getenv("MCPC_VAULT_AUTH_MOUNT"), map[string]string{}
+	var asked string
 	switch {
 	case v.Getenv("MCPC_VAULT_ROLE_ID") != "":
 		login["role_id"], login["secret_id"] = v.Getenv("MCPC_VAULT_ROLE_ID"), v.Getenv("MCPC_VAULT_SECRET_ID")

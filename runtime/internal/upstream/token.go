@@ -178,7 +178,7 @@ func (k *call) reread(ctx context.Context) (again bool, fail *Failure) {
 		return false, f
 	}
 	if err != nil || lacks != nil {
-		return false, nil // the answer 401 stands
+		return false, nil //nolint:nilerr // the answer 401 stands
 	}
 	k.sent.dropCookies(k.req.Header)
 	a.secrets = append(a.secrets, k.sent.secrets...)
