@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
@@ -29,11 +30,17 @@ type Bridge struct {
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
+	stores    []*limit.Keeper   // of rate limits
+	limits    []*limit.Limit    // those of the plan, in its order
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
 // error says what is wrong with the plan or the options.
-func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
+func NewBridge(p *plan.Server, o Options) (*Bridge, error) { return newBridge(p, o, nil) }
+
+// newBridge is NewBridge for a bridge that takes over from another what is the
+// same for both; see [Server.Reload].
+func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error) {
 	b := &Bridge{
 		plan:    p,
 		options: o,
@@ -44,6 +51,15 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		log:     o.Logger,
 	}
 	b.options.Secrets = nil // they are held where printing shows none
+	if before != nil {
+		b.secrets.memory = before.secrets.memory
+		b.files.closed.Store(before.files.closed.Load())
+	}
+	defer func() {
+		if err != nil {
+			b.close(before)
+		}
+	}()
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -53,14 +69,17 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
 	}
-	b.secrets.slow = sealed.NewSources(sealed.Options{Getenv: b.secrets.getenv, ReadFile: b.secrets.readFile, Logger: b.log})
+	if before != nil {
+		b.secrets.slow = before.secrets.slow // what was read is not read again
+	} else {
+		b.secrets.slow = sealed.NewSources(sealed.Options{Getenv: b.secrets.getenv, ReadFile: b.secrets.readFile, Logger: b.log})
+	}
 	if p.Observe != nil && !o.Unobserved {
 		stderr := o.Stderr
 		if stderr == nil {
 			stderr = os.Stderr
 		}
-		var err error
-		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, Logger: b.log})
+		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, Logger: b.log, Before: before.observing()})
 		if err != nil {
 			return nil, err
 		}
@@ -74,9 +93,13 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		if base, ok := o.BaseURLs[u.Name]; ok {
 			moved := *u
 			moved.BaseURL = strings.TrimRight(base, "/")
+			if e := u.Egress; e != nil { // its hosts are the operator's now
+				moved.Egress = &plan.Egress{Allow: e.Allow, Deny: e.Deny, Redirects: e.Redirects}
+			}
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
+			Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, b.secrets)})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -136,7 +159,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if err := b.linkSteps(); err != nil {
 		return nil, err
 	}
-	if err := b.guards(); err != nil {
+	if err := b.guards(before); err != nil {
 		return nil, err
 	}
 	for _, m := range p.Moved {

@@ -21,17 +21,23 @@ type secrets struct {
 	readFile func(string) ([]byte, error)
 	slow     *sealed.Sources // programs and Vault
 
-	// What was used is remembered for one purpose: an upstream may repeat in an
-	// error what it was sent, and that must not get further.
-	mu   sync.RWMutex
-	seed maphash.Seed
-	used map[uint64]sealed.Text // by hash; of those that changed since, not all
-	hide func(string) string    // replaces all that was used; nil: to be made
+	*memory // of what was used
+}
+
+// memory is of the secrets that were used, for one purpose: an upstream may
+// repeat in an error what it was sent, and that must not get further. Servers
+// that follow one another share it: what one sent, another may be told.
+type memory struct {
+	mu    sync.RWMutex
+	seed  maphash.Seed
+	used  map[uint64]sealed.Text // by hash; of those that changed since, not all
+	least int                    // the length of the shortest; 0: there is none
+	hide  func(string) string    // replaces all that was used; nil: to be made
 }
 
 // newSecrets resolves as the options say.
 func newSecrets(o Options) *secrets {
-	s := &secrets{named: make(map[string]sealed.Text, len(o.Secrets)), sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile, seed: maphash.MakeSeed()}
+	s := &secrets{named: make(map[string]sealed.Text, len(o.Secrets)), sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile, memory: &memory{seed: maphash.MakeSeed()}}
 	for name, v := range o.Secrets {
 		s.named[name] = sealed.New(v)
 	}
@@ -82,6 +88,9 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 				s.used = map[uint64]sealed.Text{}
 			}
 			s.used[h], s.hide = sealed.New(v), nil
+			if s.least == 0 || len(v) < s.least {
+				s.least = len(v)
+			}
 			s.mu.Unlock()
 		}
 	}
@@ -90,12 +99,12 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 
 // redact replaces in text every secret that was used.
 func (s *secrets) redact(text string) string {
-	if len(text) < upstream.MinRedact {
+	s.mu.RLock()
+	hide, least := s.hide, s.least
+	s.mu.RUnlock()
+	if least == 0 || len(text) < least { // names of callers, mostly
 		return text
 	}
-	s.mu.RLock()
-	hide := s.hide
-	s.mu.RUnlock()
 	if hide == nil {
 		s.mu.Lock()
 		if s.hide == nil {

@@ -261,7 +261,7 @@ func (k *call) login(ctx context.Context, s *session) (*tokens.Session, *tokens.
 			return nil, e
 		}
 		if a.Status >= http.StatusBadRequest {
-			return nil, &tokens.Error{Passing: passing(a), Wait: RetryAfter(a.Header, time.Now()), Message: fmt.Sprintf("the page of the login was answered with %d", a.Status)}
+			return nil, &tokens.Error{Passing: undecided(a), Wait: RetryAfter(a.Header, time.Now()), Message: fmt.Sprintf("the page of the login was answered with %d", a.Status)}
 		}
 		vars["page"] = pageVars(a, jar)
 	}
@@ -269,7 +269,7 @@ func (k *call) login(ctx context.Context, s *session) (*tokens.Session, *tokens.
 	if e != nil {
 		return nil, e
 	}
-	if passing(a) {
+	if undecided(a) {
 		return nil, &tokens.Error{Passing: true, Wait: RetryAfter(a.Header, time.Now()), Message: fmt.Sprintf("the login was answered with %d", a.Status)}
 	}
 	env := &expr.Env{Args: map[string]any{}, Vars: map[string]any{"response": answerVars(a)}}
@@ -305,8 +305,8 @@ func (k *call) login(ctx context.Context, s *session) (*tokens.Session, *tokens.
 	return now, nil
 }
 
-// passing tells whether an answer to a login says nothing about the login.
-func passing(a *Answer) bool {
+// undecided tells whether an answer to a login says nothing about the login.
+func undecided(a *Answer) bool {
 	return a.Status >= http.StatusInternalServerError || a.Status == http.StatusTooManyRequests || a.Status == http.StatusRequestTimeout
 }
 
@@ -344,7 +344,7 @@ func (k *call) exchange(ctx context.Context, s *session, b *request.Builder, var
 	for hops := 0; ; hops++ {
 		header := req.Header.Clone()
 		addCookies(header, jar.Cookies(at))
-		res, err := transport.RoundTrip(l.http(ctx, method, at, header, body))
+		res, err := transport.RoundTrip(l.http(ctx, nothing, method, at, header, body))
 		if err != nil {
 			if cerr := ctx.Err(); cerr != nil {
 				err = cerr
@@ -605,7 +605,7 @@ func (c *Client) leave(ctx context.Context, l *logins, now *tokens.Session) {
 	if body == nil && bodyExpected(req.Method) {
 		body = []byte{}
 	}
-	if res, err := transport.RoundTrip(k.http(ctx, req.Method, req.URL, req.Header, body)); err == nil {
+	if res, err := transport.RoundTrip(k.http(ctx, k.sent, req.Method, req.URL, req.Header, body)); err == nil {
 		_ = res.Body.Close()
 	}
 }

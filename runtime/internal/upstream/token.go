@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -206,9 +207,18 @@ func (c *Client) via(address string) http.RoundTripper {
 	if c.transport != nil {
 		return c.transport // the one of Options
 	}
-	var g guard
-	if u, err := url.Parse(address); err == nil {
-		g.allow(u.Hostname())
+	return c.dialing(c.trusting(address))
+}
+
+// trusting is a guard that lets through to the host of an address that the plan
+// names.
+func (c *Client) trusting(address string) *egress.Guard {
+	g, err := c.guard()
+	if err != nil { // which New has said
+		g = new(egress.Guard)
 	}
-	return c.dialing(g)
+	if u, err := url.Parse(address); err == nil {
+		g.Trust(u.Hostname())
+	}
+	return g
 }
