@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -465,4 +467,49 @@ func FuzzLoginPage(f *testing.F) {
 			t.Error("a password field without the word")
 		}
 	})
+}
+
+// A client that follows another one goes on with its sessions, as long as the
+// login is the same.
+func TestSessionsAfterAReload(t *testing.T) {
+	s, password := newPortal(t), "s3cr3t"
+	first := s.client(t, &password, nil)
+	if _, err := s.call(t, first, "ann", "GET", "/x"); err != nil {
+		t.Fatal(err)
+	}
+	follow := func(more func(*plan.Session), timeout time.Duration) *Client {
+		c, err := New(plan.Upstream{Name: "erp", BaseURL: portalURL, Timeout: timeout, Credentials: []plan.Credential{loginOf(more)}}, Options{
+			Secret: func(plan.Secret) (string, error) { return password, nil }, Transport: first.transport, Before: first,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if a, err := s.call(t, follow(nil, time.Minute), "ann", "GET", "/x"); err != nil || s.logins != 1 {
+		t.Errorf("%v %v, %d logins", a, err, s.logins)
+	}
+	if a, err := s.call(t, follow(func(p *plan.Session) { p.Shared = true }, time.Minute), "ann", "GET", "/x"); err != nil || s.logins != 2 {
+		t.Errorf("another login: %v %v, %d logins", a, err, s.logins)
+	}
+}
+
+// The doctor logs in and out.
+func TestProbeLogin(t *testing.T) {
+	s, password := newPortal(t), "s3cr3t"
+	c := s.client(t, &password, nil)
+	found := c.ProbeCredentials(context.Background())
+	if len(found) != 1 || found[0].Status != probe.OK || s.logins != 1 || s.logouts != 1 {
+		t.Errorf("%+v, %d logins, %d logouts", found, s.logins, s.logouts)
+	}
+	password = "wr0ng-one"
+	found = s.client(t, &password, nil).ProbeCredentials(context.Background())
+	if len(found) != 1 || found[0].Status != probe.Fail || found[0].Check != "session" || strings.Contains(fmt.Sprint(found), "wr0ng") {
+		t.Errorf("%+v", found)
+	}
+	password = ""
+	found = s.client(t, &password, nil).ProbeCredentials(context.Background())
+	if len(found) != 1 || found[0].Check != "secret" {
+		t.Errorf("%+v", found)
+	}
 }
