@@ -77,9 +77,9 @@ func (b *Bridge) keeper(name string) (*limit.Keeper, error) {
 	return k, nil
 }
 
-// Close ends the connections to the plan's stores. Calls that come later are decided
-// as when a store does not answer.
-func (b *Bridge) Close() {
+// closeStores ends the connections to the plan's stores, for a bridge that another
+// takes the place of. Calls that come later are decided as when a store is away.
+func (b *Bridge) closeStores() {
 	for _, k := range b.stores {
 		k.Close()
 	}
