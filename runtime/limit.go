@@ -13,7 +13,7 @@ import (
 )
 
 // guards are what is asked before a client's call is made.
-func (b *Bridge) guards() error {
+func (b *Bridge) guards(before *Bridge) error {
 	rules, err := policy.New(b.plan.Policy)
 	if err != nil {
 		return err
@@ -21,14 +21,18 @@ func (b *Bridge) guards() error {
 	limits := make([]*limit.Limit, len(b.plan.Limits))
 	for i := range limits {
 		p := &b.plan.Limits[i]
-		keeper, err := b.keeper(p.Store)
+		keeper, err := b.keeper(p.Store, before)
 		if err != nil {
 			return err
+		}
+		if limits[i] = before.limit(b.plan, p, keeper); limits[i] != nil {
+			continue
 		}
 		if limits[i], err = limit.New(p, b.plan.Name, keeper); err != nil {
 			return err
 		}
 	}
+	b.limits = limits
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {
@@ -56,9 +60,9 @@ func (b *Bridge) guards() error {
 	return nil
 }
 
-// keeper is that of a store of the plan, made when a limit first names it; nil for
-// none.
-func (b *Bridge) keeper(name string) (*limit.Keeper, error) {
+// keeper is that of a store of the plan, made when a limit first names it, or taken
+// over from the bridge before; nil for none.
+func (b *Bridge) keeper(name string, before *Bridge) (*limit.Keeper, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -69,20 +73,15 @@ func (b *Bridge) keeper(name string) (*limit.Keeper, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("no store %q", name)
 	}
-	k, err := limit.NewKeeper(&b.plan.Stores[i], limit.StoreOptions{Secret: b.secrets.value, ReadFile: b.secrets.readFile}, b.log)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", name, err)
+	k := before.store(&b.plan.Stores[i], &b.secrets)
+	if k == nil {
+		var err error
+		if k, err = limit.NewKeeper(&b.plan.Stores[i], limit.StoreOptions{Secret: b.secrets.value, ReadFile: b.secrets.readFile}, b.log); err != nil {
+			return nil, fmt.Errorf("store %s: %w", name, err)
+		}
 	}
 	b.stores = append(b.stores, k)
 	return k, nil
-}
-
-// closeStores ends the connections to the plan's stores, for a bridge that another
-// takes the place of. Calls that come later are decided as when a store is away.
-func (b *Bridge) closeStores() {
-	for _, k := range b.stores {
-		k.Close()
-	}
 }
 
 // admit takes a client's call through all its rate limits, or says why it goes

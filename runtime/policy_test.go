@@ -239,7 +239,7 @@ func TestBudgetOfResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.closeStores()
+	defer b.Close()
 	s, err := b.Server(map[string]Handler{"add_book": func(ctx context.Context, _ *Call) (*Result, error) {
 		for range 5 {
 			if res, err := b.Call(ctx, PrincipalOf(ctx), "get_book", []byte(oneBook)); err != nil || res.IsError {

@@ -134,7 +134,7 @@ tool "change_f%[1]d" {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			r, err := http.NewRequestWithContext(ctx, "POST", at, strings.NewReader(toolCall("hang")))
+			r, err := http.NewRequestWithContext(ctx, "POST", at, strings.NewReader(callBody("hang")))
 			if err == nil {
 				r.Header.Set("Content-Type", "application/json")
 				r.Header.Set("Accept", "application/json, text/event-stream")
@@ -195,7 +195,7 @@ func serveSpec(t *testing.T, spec string, env ...string) string {
 	}
 }
 
-func toolCall(name string) string {
+func callBody(name string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q,"arguments":{}}}`, name)
 }
 
@@ -203,7 +203,7 @@ func toolCall(name string) string {
 // is called and says about a retry.
 func callTool(t *testing.T, at, name string) (text, code, retry string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", at, strings.NewReader(toolCall(name)))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", at, strings.NewReader(callBody(name)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,6 +121,7 @@ func (a *app) inspectServer(p *plan.Server) error {
 			"base URL", cmp.Or(u.BaseURL, "none; give one with --base-url"),
 			"limits", fmt.Sprintf("%s a call, %s to connect, %s an answer", duration(u.Timeout), duration(u.ConnectTimeout), size(u.MaxResponse)),
 			"retries", retries(u.Retry),
+			"egress", egressOf(u.Egress),
 			"headers", paramList(u.Headers),
 			"credentials", strings.Join(credentialList(u), "\n"),
 		)
@@ -529,4 +530,27 @@ func indent(s, margin string) string {
 		return ""
 	}
 	return margin + strings.ReplaceAll(s, "\n", "\n"+margin) + "\n"
+}
+
+// egressOf says where calls may go besides the host of the base URL.
+func egressOf(e *plan.Egress) string {
+	if e == nil {
+		return ""
+	}
+	var lines []string
+	for _, l := range []struct {
+		what string
+		list []string
+	}{{"also calls ", e.Hosts}, {"may call ", e.Allow}, {"never calls ", e.Deny}, {"public addresses only, because a fetched text names them: ", e.Public}} {
+		if len(l.list) > 0 {
+			lines = append(lines, l.what+strings.Join(l.list, ", "))
+		}
+	}
+	switch e.Redirects {
+	case "allowed":
+		lines = append(lines, "follows redirects of reads to what it may call")
+	case "none":
+		lines = append(lines, "follows no redirects")
+	}
+	return strings.Join(lines, "\n")
 }

@@ -110,7 +110,7 @@ func (k *call) failed(ctx context.Context, err error) *Failure {
 		f.Next = "The operator of this server has to correct the base URL, or spell the address out in it."
 	case errors.Is(err, egress.ErrPrivate):
 		f.Kind, f.Message = KindAddress, "The name of the host of "+lower(k.name)+" leads to a private or loopback address, where calls of it are not sent."
-		f.Next = "If that is meant, the operator of this server has to allow the address in egress of the API; otherwise the name has been tampered with."
+		f.Next = "If that is meant, the operator of this server has to allow the address in egress of the API, or to give the address itself as the base URL; otherwise somebody tampers with the name."
 	case errors.Is(err, egress.ErrHost), errors.Is(err, egress.ErrDenied):
 		f.Kind, f.Message = KindAddress, k.name+" would be called at a host or address that this server may not call."
 		f.Next = "The operator of this server has to look at the base URL and egress of the API."
