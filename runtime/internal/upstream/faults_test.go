@@ -274,6 +274,35 @@ func TestFailureSuiteConnecting(t *testing.T) {
 	}
 }
 
+// Where tokens are got is guarded as the API is: a host whose name comes to lead
+// to this machine is not sent a secret, and its list counts there, too.
+func TestFailureSuiteTokenServer(t *testing.T) {
+	s := faulty.Start(t, faulty.Fault{Answer: faulty.Always(faulty.Reply(200, `{"access_token":"t","token_type":"Bearer"}`))})
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
+	dns := &dnstest.Server{Answer: func(string) ([]netip.Addr, bool) { return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, true }}
+	for name, c := range map[string]struct {
+		egress *plan.Egress
+		code   string
+		asked  int
+	}{
+		"a public name that leads to loopback": {nil, KindCredential, 0},
+		"what is allowed":                      {&plan.Egress{Allow: []string{"127.0.0.1"}}, "http-200", 2}, // for a token, and the call
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := s.Requests()
+			client := newClient(t, plan.Upstream{BaseURL: s.URL, Egress: c.egress, Credentials: []plan.Credential{{
+				Name: "o", Kind: "oauth2", Value: plan.Expr{Op: plan.OpConst, Const: `"s3cr3t-value"`},
+				OAuth: &plan.OAuthClient{TokenURL: "http://login.example.com:" + port + "/token", ClientID: "mcpc"},
+			}}}, Options{Resolver: dns.Resolver(t)})
+			a, err := client.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", s.URL+"/a", ""), [][]string{{"o"}})
+			code, _ := outcome(a, err)
+			if code != c.code || s.Requests()-before != c.asked {
+				t.Errorf("%s (%v), %d requests", code, err, s.Requests()-before)
+			}
+		})
+	}
+}
+
 func attemptsOf(a *Answer, f *Failure) int {
 	if f != nil {
 		return f.Attempts
@@ -427,6 +456,9 @@ func TestFailureSuiteStaleConnections(t *testing.T) {
 			}
 			if f != nil && f.Retry != result.RetryCheck {
 				t.Errorf("%+v", f)
+			}
+			if method == "GET" && a.Attempts != 1 {
+				t.Errorf("%d attempts", a.Attempts) // the transport's own: no byte of an answer came
 			}
 			t.Logf("%-4s on a connection closed on reuse: %s, %d requests arrived", method, code, s.Requests()-1)
 		})
