@@ -104,8 +104,11 @@ func TestFailureSuite(t *testing.T) {
 		t.Run(fault.Name, func(t *testing.T) {
 			timeout := 10 * time.Second
 			if w.code == KindTimeout {
-				timeout = 150 * time.Millisecond
+				timeout = 250 * time.Millisecond
 			}
+			// A busy machine may take that long to connect: of those that time out none
+			// may arrive, but never more than are said.
+			asSaid := func(n, want int) bool { return n == want || n < want && w.code == KindTimeout }
 			u := plan.Upstream{Timeout: timeout, MaxResponse: 10 << 10, Retry: plan.Retry{Attempts: attempts, On: []int{429, 503}}}
 			ask := func(c *Client, method string, s *faulty.Server) (string, *Failure, time.Duration) {
 				start := time.Now()
@@ -124,7 +127,7 @@ func TestFailureSuite(t *testing.T) {
 			// One read: the code, the advice, how often it was sent and how long it took.
 			c, reads := client(u)
 			code, f, took := ask(c, "GET", reads)
-			if code != w.code || reads.Requests() != w.get || took > timeout+slack {
+			if code != w.code || !asSaid(reads.Requests(), w.get) || took > timeout+slack {
 				t.Errorf("GET: %s after %d requests in %v, want %s after %d", code, reads.Requests(), took, w.code, w.get)
 			}
 			if f != nil {
@@ -140,7 +143,7 @@ func TestFailureSuite(t *testing.T) {
 			if w.code == KindRedirect {
 				once = w.get // 307 asks for the same request elsewhere: nothing was done
 			}
-			if code != w.code || changes.Requests() != once || f != nil && f.Retry != w.retry {
+			if code != w.code || !asSaid(changes.Requests(), once) || f != nil && f.Retry != w.retry {
 				t.Errorf("POST: %s after %d requests, %+v", code, changes.Requests(), f)
 			}
 			// The breaker counts faults of the upstream, and nothing else.
@@ -396,26 +399,35 @@ func TestFailureSuiteTLS(t *testing.T) {
 func TestFailureSuiteDeadlines(t *testing.T) {
 	for _, fault := range faulty.Faults()[:3] { // those that hang
 		for _, coalesce := range []bool{false, true} {
-			for name, limit := range map[string]func() (context.Context, context.CancelFunc){
-				"the caller's cancel": func() (context.Context, context.CancelFunc) {
+			for name, limit := range map[string]func(s *faulty.Server) (context.Context, context.CancelFunc){
+				"the caller's cancel": func(s *faulty.Server) (context.Context, context.CancelFunc) {
 					ctx, cancel := context.WithCancel(context.Background())
-					time.AfterFunc(50*time.Millisecond, cancel)
+					go func() {
+						for s.Requests() == 0 && ctx.Err() == nil {
+							time.Sleep(time.Millisecond)
+						}
+						cancel()
+					}()
 					return ctx, cancel
 				},
-				"the caller's deadline": func() (context.Context, context.CancelFunc) {
-					return context.WithTimeout(context.Background(), 50*time.Millisecond)
+				"the caller's deadline": func(*faulty.Server) (context.Context, context.CancelFunc) {
+					return context.WithTimeout(context.Background(), 2*time.Second)
 				},
 			} {
 				t.Run(fmt.Sprintf("%s/%s/coalesce=%v", fault.Name, name, coalesce), func(t *testing.T) {
+					t.Parallel()
 					s := faulty.Start(t, fault)
 					c := newClient(t, plan.Upstream{BaseURL: s.URL, Timeout: time.Minute, Coalesce: coalesce}, Options{})
-					ctx, cancel := limit()
+					ctx, cancel := limit(s)
 					defer cancel()
 					start := time.Now()
 					_, err := c.Do(ctx, principal.Principal{}, newRequest(t, "GET", s.URL+"/a", ""), nil)
 					took := time.Since(start)
-					if code, _ := outcome(nil, err); code != KindCanceled && code != KindTimeout || took > 10*time.Second {
+					if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != KindCanceled && f.Kind != KindTimeout || took > 10*time.Second {
 						t.Errorf("%v after %v", err, took)
+					}
+					if s.Requests() == 0 {
+						t.Fatal("the request did not arrive")
 					}
 					select {
 					case <-s.Left():
