@@ -58,6 +58,20 @@ judges-install: ## Install the judges: npm packages in testdata/judges, servers 
 	@$(call tool,stripe-mock,$(STRIPE_MOCK))
 	@$(call tool,go-httpbin,$(GO_HTTPBIN))
 
+# Debian keeps the program in redis-tools: it is the server when it is called by that
+# name. The package redis-server adds a system service, which nothing here needs.
+.PHONY: redis-install
+redis-install: ## Install a Redis server for tests into bin/, unless there is one (Debian, as root)
+	@command -v redis-server >/dev/null || test -x $(BIN)/redis-server || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			export DEBIAN_FRONTEND=noninteractive; \
+			{ apt-get install -qq -y --no-install-recommends redis-tools || { apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-tools; }; } >/dev/null && \
+			mkdir -p $(BIN) && ln -sf "$$(command -v redis-check-rdb)" $(BIN)/redis-server; \
+		else \
+			echo "redis-server is needed: install Redis 5 or newer (apt-get install redis-server, brew install redis)" >&2; exit 1; \
+		fi; }
+	@PATH="$$PATH:$(BIN)" redis-server --version
+
 .PHONY: lint
 lint: lint-install ## Check formatting, vet and lint all modules
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt -w the files above" >&2; exit 1; }

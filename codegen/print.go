@@ -24,6 +24,9 @@ const (
 	planPath    = runtimePath + "/plan"
 	typedPath   = runtimePath + "/typed"
 	commandPath = runtimePath + "/command"
+	// storePath is imported by servers that share limits, and by no others: it links
+	// a client of Redis.
+	storePath = runtimePath + "/redisstore"
 )
 
 // header is the first line of every generated file, in the form that tools know
@@ -49,6 +52,9 @@ func newGenerated(pkg string) *jen.File {
 
 // importEmbed lets a file embed others.
 func importEmbed(f *jen.File) { f.Anon("embed") }
+
+// importStore lets a server share its rate limits.
+func importStore(f *jen.File) { f.Anon(storePath) }
 
 // importAs imports a package, with a name where its path does not end in that.
 func importAs(f *jen.File, importPath, name string) {

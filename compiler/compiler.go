@@ -138,7 +138,7 @@ func independent(doc *specs.Document, list diag.List) diag.List {
 		return nil
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return doc.Incomplete && d.Code == "unknown-tool" || !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "unknown-tool", "tool-cycle"}, d.Code)
+		return doc.Incomplete && d.Code == "unknown-tool" || !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "limit-on-steps", "unknown-tool", "tool-cycle"}, d.Code)
 	})
 }
 

@@ -56,12 +56,7 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 	if b := api.Bulkhead; b != nil && b.Concurrency > 0 {
 		u.Bulkhead = &plan.Bulkhead{Concurrency: b.Concurrency, Queue: c.duration(b.Queue, 0)}
 	}
-	if t := api.TLS; t != nil {
-		u.TLS = &plan.ClientTLS{CA: t.CA.Str(), Cert: t.Cert.Str(), Key: t.Key.Str(), ServerName: t.ServerName.Str(), MinVersion: "1.2"}
-		if t.MinVersion != nil {
-			u.TLS.MinVersion = t.MinVersion.Value
-		}
-	}
+	u.TLS = clientTLS(api.TLS)
 	if e := api.Egress; e != nil {
 		u.Egress = &plan.Egress{Allow: values(e.Allow), Deny: values(e.Deny), Redirects: e.Redirects.Str()}
 	}
@@ -71,6 +66,18 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 		u.Headers = append(u.Headers, plan.Param{Name: h.Name, Value: &v, Style: plan.Simple})
 	}
 	return u
+}
+
+// clientTLS lowers how encrypted connections are made; nil is by default.
+func clientTLS(t *specs.ClientTLS) *plan.ClientTLS {
+	if t == nil {
+		return nil
+	}
+	out := &plan.ClientTLS{CA: t.CA.Str(), Cert: t.Cert.Str(), Key: t.Key.Str(), ServerName: t.ServerName.Str(), MinVersion: "1.2"}
+	if t.MinVersion != nil {
+		out.MinVersion = t.MinVersion.Value
+	}
+	return out
 }
 
 // egressOf completes where connections to an upstream may go with the hosts that

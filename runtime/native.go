@@ -126,16 +126,18 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 	if res != nil {
 		return res, nil
 	}
-	defer done()
+	defer func() { done(sizeOf(res)) }()
 	h := s.native[k.Tool]
 	if h == nil {
-		return b.send(ctx, k), nil
+		res = b.send(ctx, k)
+		return res, nil
 	}
 	k.native = true
 	if PrincipalOf(ctx) != k.Principal {
 		ctx = WithPrincipal(ctx, k.Principal)
 	}
-	res, err := h(ctx, k)
+	var err error
+	res, err = h(ctx, k)
 	if err == nil && res != nil && !res.IsError {
 		b.observe(ctx, k.tool, res)
 	}

@@ -82,8 +82,12 @@ func outcomeOf(res *Result) string {
 	return res.Code
 }
 
-// sizeOf is how many bytes a client gets of a result, as text or data.
+// sizeOf is how many bytes a client gets of a result, as text or data; 0 when there
+// is none.
 func sizeOf(res *Result) int {
+	if res == nil {
+		return 0
+	}
 	n := len(res.Structured)
 	for i := range res.Content {
 		n += len(res.Content[i].Text) + len(res.Content[i].Data)

@@ -258,6 +258,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		return nil, badArguments(sentence(err.Error()))
 	}
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
+	size := 0 // of what the client gets
 	if p.call != nil {
 		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
 		start := time.Now()
@@ -268,7 +269,7 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		}
 		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
 	} else {
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, args: given, counts: true}
+		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, Arguments: arguments, args: given, counts: true}
 		if res := b.permitted(ctx, k, false); res != nil {
 			return nil, res
 		}
@@ -286,9 +287,8 @@ func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, argumen
 		if res != nil {
 			return nil, res
 		}
-		defer done()
+		defer func() { done(size) }()
 	}
-	size := 0
 	for _, m := range p.messages {
 		x := m.text
 		if x == nil {
@@ -377,11 +377,11 @@ func (b *Bridge) resourceScopes(uri string) []string {
 
 // ReadResource reads a resource for a client.
 func (c caller) ReadResource(ctx context.Context, who Principal, uri string, e transport.Era, b []byte) ([]byte, *transport.Error) {
-	if c.inFlight.Add(1) > c.maxCalls {
-		c.inFlight.Add(-1)
+	if c.line.inFlight.Add(1) > c.maxCalls {
+		c.line.inFlight.Add(-1)
 		return b, busy()
 	}
-	defer c.inFlight.Add(-1)
+	defer c.line.inFlight.Add(-1)
 	r, k, res := c.bridge.read(ctx, who, uri)
 	if r == nil || res.IsError && res.Code == "http-404" {
 		return b, transport.NoResource(uri, e)
@@ -409,11 +409,11 @@ func (c caller) GetPrompt(ctx context.Context, who Principal, name string, argum
 	if p == nil {
 		return b, transport.NoPrompt(name)
 	}
-	if c.inFlight.Add(1) > c.maxCalls {
-		c.inFlight.Add(-1)
+	if c.line.inFlight.Add(1) > c.maxCalls {
+		c.line.inFlight.Add(-1)
 		return b, busy()
 	}
-	defer c.inFlight.Add(-1)
+	defer c.line.inFlight.Add(-1)
 	messages, bad := c.bridge.prompted(ctx, who, p, arguments)
 	if bad != nil {
 		return b, refusal(bad)

@@ -23,6 +23,7 @@ type Document struct {
 	Observe    *Observe // nil: not written
 	Policy     *Policy  // nil: everybody may do everything
 	Limits     []*CallLimit
+	Stores     []*Store
 	Tests      []*Test // of the tools, in source order
 
 	// Incomplete says that tools are missing because of mistakes, which have been

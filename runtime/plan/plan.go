@@ -30,6 +30,7 @@ type Server struct {
 	Observe      *Observe     // what is recorded of calls; nil: nothing
 	Policy       *Policy      // what callers may do; nil: everything
 	Limits       []CallLimit  // how often; a call has to pass all that are about it
+	Stores       []Store      // for what several servers share
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Moved        []Moved

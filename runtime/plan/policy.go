@@ -63,7 +63,40 @@ type CallLimit struct {
 	Every time.Duration // a unit of cost is gained, up to Burst; 0: there is no rate
 	Burst int
 	Cost  *Expr // of a call, in units; nil: 1
+	// BytesIn is the budget of arguments, BytesOut that of results; nil: none.
+	BytesIn, BytesOut *ByteBudget
 
 	Concurrency int           // calls that run at once; 0: any number
 	Queue       time.Duration // that a call may wait for its turn; 0: it is refused at once
+	Store       string        // name of the [Store] that keeps it; "": the process
+	OnError     string        // what holds while the store cannot be asked: "local", "deny" or "allow"; "" without a store
+}
+
+// ByteBudget is what may be moved: Bytes at once, and as many again in each Per.
+type ByteBudget struct {
+	Bytes int64
+	Per   time.Duration
+}
+
+// Store is a Redis server, or one that is compatible, for what several servers
+// share.
+type Store struct {
+	Name     string
+	URL      Expr  // redis://[USER[:PASSWORD]@]HOST[:PORT][/NUMBER]; rediss:// with TLS. May be a secret
+	Username *Expr // nil: the one of URL, or none
+	Password *Expr // nil: the one of URL, or none
+	TLS      *ClientTLS
+	Timeout  time.Duration // of one command
+	Prefix   string        // of all keys
+}
+
+// Exprs are the expressions of a store.
+func (s *Store) Exprs() []*Expr {
+	list := []*Expr{&s.URL}
+	for _, x := range []*Expr{s.Username, s.Password} {
+		if x != nil {
+			list = append(list, x)
+		}
+	}
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/internal/egress"
@@ -82,13 +83,6 @@ func (t *apiTarget) tls() *specs.ClientTLS {
 	return t.api.TLS
 }
 
-// tlsFile is the setter of a file of tls.
-func tlsFile(set func(t *specs.ClientTLS, path *specs.Text)) func(*parser, any, *setting) {
-	return func(p *parser, target any, s *setting) {
-		set(target.(*apiTarget).tls(), &specs.Text{Value: p.resolve(s.text.Value), Range: s.text.Range})
-	}
-}
-
 // atLeastOne is the setter of a number that cannot be 0.
 func atLeastOne(set func(t *apiTarget, n int)) func(*parser, any, *setting) {
 	return func(p *parser, target any, s *setting) {
@@ -102,6 +96,15 @@ func atLeastOne(set func(t *apiTarget, n int)) func(*parser, any, *setting) {
 
 // rate is a number of requests in a unit of time.
 var rate = regexp.MustCompile(`^([1-9][0-9]{0,6})/(s|m|h)$`)
+
+// checkByteRate accepts a number of bytes in a unit of time.
+func checkByteRate(s string) (problem, advice string) {
+	size, unit, _ := strings.Cut(s, "/")
+	if !validSize(size) || !slices.Contains([]string{"s", "m", "h", "d"}, unit) {
+		return fmt.Sprintf("cannot be %q", s), `write bytes per second, minute, hour or day: "500KB/s", "20MB/h", "1GB/d"`
+	}
+	return "", ""
+}
 
 func checkRate(s string) (problem, advice string) {
 	if !rate.MatchString(s) {
@@ -177,32 +180,7 @@ func apiBlock() *block {
 					{name: "scope", kind: textKind, words: []string{"tenant", "caller"}, standard: "`\"tenant\"`", doc: "who shares it: all callers of a tenant, or nobody. Calls of other tenants, and to other hosts of the API, are not held up in any case", example: `scope = "caller"`,
 						set: into(func(t *apiTarget, s *setting) { t.breaker().Scope = s.text })},
 				}},
-			{name: "tls", kind: settingsKind, doc: "how encrypted connections to the API are made. Files are read when a connection is made, their paths relative to the spec; changed client certificates are used from then on", example: `tls = { ca = "internal-ca.pem", cert = "client.pem", key = "client.key" }`,
-				set: func(p *parser, target any, s *setting) {
-					setMembers(p, target, s)
-					t := target.(*apiTarget).tls()
-					if t.Range = s.rng; (t.Cert == nil) != (t.Key == nil) {
-						p.add(diag.Diagnostic{Code: "missing-attribute", Message: "tls has one of cert and key", Hint: `a client certificate takes both: cert = "client.pem", key = "client.key"`, Range: s.rng})
-					}
-				},
-				members: []attr{
-					{name: "ca", kind: textKind, standard: "the system's", doc: "file of the authorities that are trusted, instead of the system's (PEM)", example: `ca = "internal-ca.pem"`,
-						set: tlsFile(func(t *specs.ClientTLS, path *specs.Text) { t.CA = path })},
-					{name: "cert", kind: textKind, doc: "file of the certificate this server shows (PEM)", example: `cert = "client.pem"`,
-						set: tlsFile(func(t *specs.ClientTLS, path *specs.Text) { t.Cert = path })},
-					{name: "key", kind: textKind, doc: "file of its private key (PEM)", example: `key = "client.key"`,
-						set: tlsFile(func(t *specs.ClientTLS, path *specs.Text) { t.Key = path })},
-					{name: "server_name", kind: textKind, standard: "the host", doc: "the name the API's certificate has to have", example: `server_name = "erp.internal.example"`,
-						check: func(s string) (problem, advice string) {
-							if s == "" || strings.ContainsAny(s, "/:* ") {
-								return fmt.Sprintf("cannot be %q", s), `write a host name: "erp.internal.example"`
-							}
-							return "", ""
-						},
-						set: into(func(t *apiTarget, s *setting) { t.tls().ServerName = s.text })},
-					{name: "min_version", kind: textKind, standard: "`\"1.2\"`", words: []string{"1.2", "1.3"}, doc: "the oldest version of TLS", example: `min_version = "1.3"`,
-						set: into(func(t *apiTarget, s *setting) { t.tls().MinVersion = s.text })},
-				}},
+			tlsSetting("the API", "erp.internal.example", func(target any) *specs.ClientTLS { return target.(*apiTarget).tls() }),
 			{name: "egress", kind: settingsKind, doc: "where calls of the API may go. Without it: to the host of the base URL, and of servers that operations of the document have. Addresses are checked when a connection is made. A host the author or the operator wrote may lead to private addresses, and to loopback if it is `localhost`, has no dot or is the address itself; a host that only a document fetched from elsewhere names has to lead to public ones. Link-local and metadata addresses are called only where the address itself is written", example: `egress = { allow = ["files.example.com", "10.2.0.0/16"], redirects = "allowed" }`,
 				set: func(p *parser, target any, s *setting) {
 					if p.remote {

@@ -142,6 +142,11 @@ observe {
   log   = { file = "/etc/calls.log" }
   audit = { file = "audit.log" }
 }
+store "g" { url = "redis://127.0.0.1" }
+rate_limit "h" {
+  rate  = "5/s"
+  store = store.g
+}
 `
 	read := &specs.Reader{Client: serve(spec)}
 	var loaded []string
@@ -149,8 +154,8 @@ observe {
 		loaded = append(loaded, s.Location)
 		return nil, nil
 	})
-	if len(list) != 8 {
-		t.Errorf("want 8 refusals:\n%s", show(list))
+	if len(list) != 9 {
+		t.Errorf("want 9 refusals:\n%s", show(list))
 	}
 	for _, d := range list {
 		if d.Code != "remote-spec" {

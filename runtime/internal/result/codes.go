@@ -20,7 +20,7 @@ func Codes() []Code {
 		{"rate-limit", "The upstream is called as often as it may be, and the turn of this call would come too late; nothing was sent.", "Make fewer calls, or wait as long as is said.", "after"},
 		{"breaker", "The upstream failed several times in a row and is left alone for a while; nothing was sent.", "Call again after the time that is said.", "after"},
 		{"denied", "The policy does not allow the caller this call; the rule is named, and nothing was done.", "Call what the lists show; the operator decides about the rules.", "no"},
-		{"rate-limited", "The caller has called as often as a rate_limit allows; nothing was sent.", "Call again after the time that is said.", "no, may-help, after"},
+		{"rate-limited", "The caller has called as often, or with as many bytes, as a rate_limit allows, or the store that keeps it cannot be asked; nothing was sent.", "Call again after the time that is said. After too many bytes: ask for less.", "no, may-help, after"},
 		{"audit", "The server records every call and cannot write the record; nothing was done.", "The operator has to look at the audit log: disk full, file gone.", "may-help"},
 
 		{"http-NNN", "The upstream answered with this status, for example http-404. What it said is shown, bounded and without secrets; problem+json (RFC 9457) is read.", "400, 404, 409, 422: correct the arguments. 401, 403: the operator has to look at the credentials. 429, 503: wait. Otherwise the operator has to look at the upstream.", "no, may-help, after, check-first"},
