@@ -246,6 +246,14 @@ func TestFailureSuiteConnecting(t *testing.T) {
 			}
 			client := newClient(t, plan.Upstream{BaseURL: c.base, Egress: c.egress, Breaker: &plan.Breaker{Failures: 3, Window: time.Hour, Open: time.Hour}}, Options{Resolver: dns.Resolver(t)})
 			client.backoff = func(int) time.Duration { return 0 }
+			if conn, err := client.dialing(client.toBase()).DialContext(t.Context(), "tcp", strings.TrimPrefix(c.base, "http://")); strings.Contains(c.base, port) {
+				if (err == nil) != (c.code == "http-200") { // mcpc doctor says the same
+					t.Errorf("a probe: %v", err)
+				}
+				if err == nil {
+					conn.Close()
+				}
+			}
 			before := dns.Asked(base.Hostname())
 			start := time.Now()
 			a, err := client.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", c.base+"/a", ""), nil)
