@@ -20,7 +20,7 @@ func (c *Client) Probe(ctx context.Context) []probe.Finding {
 	if c.plan.BaseURL == "" {
 		return []probe.Finding{probe.Problem("address", probe.Fail, "Give a base_url, or --base-url.", "the address of the service is not known")}
 	}
-	t := probe.Target{URL: c.plan.BaseURL, Dial: c.dialing(c.trusting(c.plan.BaseURL)).DialContext}
+	t := probe.Target{URL: c.plan.BaseURL, Dial: c.dialing(c.toBase()).DialContext}
 	if s, ok := c.transport.(*secured); ok {
 		ready, err := s.ready()
 		if err != nil {

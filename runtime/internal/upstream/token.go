@@ -210,6 +210,15 @@ func (c *Client) via(address string) http.RoundTripper {
 	return c.dialing(c.trusting(address))
 }
 
+// toBase is a guard that lets through to the base URL as calls go there.
+func (c *Client) toBase() *egress.Guard {
+	g := c.trusting("")
+	if c.base != nil {
+		c.admit(g, c.base.Hostname())
+	}
+	return g
+}
+
 // trusting is a guard that lets through to the host of an address that the plan
 // names.
 func (c *Client) trusting(address string) *egress.Guard {
