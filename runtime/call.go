@@ -52,13 +52,13 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	ctx, start := b.begin(ctx, k)
 	var res *Result
 	switch {
-	case s.inFlight.Add(1) > s.maxCalls:
+	case s.line.inFlight.Add(1) > s.maxCalls:
 		res = result.Error("busy", fmt.Sprintf("The server is working on %d calls, which is as many as it takes at once; nothing was sent.", s.maxCalls),
 			"Call again.", result.RetryAfter(time.Second))
 	default:
 		res = b.guard(ctx, k, k.run)
 	}
-	s.inFlight.Add(-1)
+	s.line.inFlight.Add(-1)
 	b.end(ctx, k, res, start)
 	return res, nil
 }

@@ -291,6 +291,8 @@ type stdioLines struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Scanner
+
+	opened string // the answer to initialize
 }
 
 func stdioOf(t *testing.T, s *Server, capabilities string) *stdioLines {
@@ -310,9 +312,9 @@ func stdioOf(t *testing.T, s *Server, capabilities string) *stdioLines {
 		_, _ = io.Copy(io.Discard, outR)
 		<-done
 	})
-	l := &stdioLines{t, inW, bufio.NewScanner(outR)}
+	l := &stdioLines{t: t, in: inW, out: bufio.NewScanner(outR)}
 	l.write(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":` + capabilities + `,"clientInfo":{"name":"t","version":"1"}}}`)
-	l.read()
+	l.opened = l.read()
 	return l
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // guards are what is asked before a client's call is made.
-func (b *Bridge) guards() error {
+func (b *Bridge) guards(before *Bridge) error {
 	rules, err := policy.New(b.plan.Policy)
 	if err != nil {
 		return err
@@ -21,14 +21,18 @@ func (b *Bridge) guards() error {
 	limits := make([]*limit.Limit, len(b.plan.Limits))
 	for i := range limits {
 		p := &b.plan.Limits[i]
-		keeper, err := b.keeper(p.Store)
+		keeper, err := b.keeper(p.Store, before)
 		if err != nil {
 			return err
+		}
+		if limits[i] = before.limit(b.plan, p, keeper); limits[i] != nil {
+			continue
 		}
 		if limits[i], err = limit.New(p, b.plan.Name, keeper); err != nil {
 			return err
 		}
 	}
+	b.limits = limits
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {
@@ -56,9 +60,9 @@ func (b *Bridge) guards() error {
 	return nil
 }
 
-// keeper is that of a store of the plan, made when a limit first names it; nil for
-// none.
-func (b *Bridge) keeper(name string) (*limit.Keeper, error) {
+// keeper is that of a store of the plan, made when a limit first names it, or taken
+// over from the bridge before; nil for none.
+func (b *Bridge) keeper(name string, before *Bridge) (*limit.Keeper, error) {
 	if name == "" {
 		return nil, nil
 	}
@@ -69,20 +73,15 @@ func (b *Bridge) keeper(name string) (*limit.Keeper, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("no store %q", name)
 	}
-	k, err := limit.NewKeeper(&b.plan.Stores[i], limit.StoreOptions{Secret: b.secrets.value, ReadFile: b.secrets.readFile}, b.log)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", name, err)
+	k := before.store(&b.plan.Stores[i], &b.secrets)
+	if k == nil {
+		var err error
+		if k, err = limit.NewKeeper(&b.plan.Stores[i], limit.StoreOptions{Secret: b.secrets.value, ReadFile: b.secrets.readFile}, b.log); err != nil {
+			return nil, fmt.Errorf("store %s: %w", name, err)
+		}
 	}
 	b.stores = append(b.stores, k)
 	return k, nil
-}
-
-// Close ends the connections to the plan's stores. Calls that come later are decided
-// as when a store does not answer.
-func (b *Bridge) Close() {
-	for _, k := range b.stores {
-		k.Close()
-	}
 }
 
 // admit takes a client's call through all its rate limits, or says why it goes
@@ -116,20 +115,21 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(bytes int), refu
 
 // limited is the result of a call that a rate limit refuses.
 func limited(r *limit.Refusal) *Result {
-	const code = "rate-limited"
-	switch {
-	case errors.Is(r.Err, context.Canceled):
+	if errors.Is(r.Err, context.Canceled) {
 		return result.Error("canceled", "The call was cancelled while it waited for its turn; nothing was sent.", "", result.RetryMay)
-	case r.Unknown:
-		return result.Error(code, fmt.Sprintf("The rate limit %q of this server cannot be checked at the moment; nothing was sent.", r.Limit), "Wait, then call again.", result.RetryAfter(r.After))
-	case r.After == 0 && r.Of == limit.BytesIn:
-		return result.Error(code, fmt.Sprintf("The arguments have more bytes than the rate limit %q ever allows; nothing was sent.", r.Limit), "Call with shorter arguments.", result.RetryNo)
-	case r.After == 0:
-		return result.Error(code, fmt.Sprintf("The call costs more than the rate limit %q ever allows; nothing was sent.", r.Limit), "Ask for less at once.", result.RetryNo)
-	case r.Of == limit.BytesIn:
-		return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached: too many bytes were sent to it; nothing was sent on.", r.Limit), "Wait, then call again, with shorter arguments.", result.RetryAfter(r.After))
-	case r.Of == limit.BytesOut:
-		return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached: results had too many bytes; nothing was sent.", r.Limit), "Wait, then call again, and ask for less.", result.RetryAfter(r.After))
 	}
-	return result.Error(code, fmt.Sprintf("The rate limit %q of this server is reached; nothing was sent.", r.Limit), "Wait, then call again, and less often.", result.RetryAfter(r.After))
+	what, next, retry := "The rate limit %q of this server is reached; nothing was sent.", "Wait, then call again, and less often.", result.RetryAfter(r.After)
+	switch never := r.After == 0; {
+	case r.Unknown:
+		what, next = "The rate limit %q of this server cannot be checked at the moment; nothing was sent.", "Wait, then call again."
+	case never && r.Of == limit.BytesIn:
+		what, next, retry = "The arguments have more bytes than the rate limit %q ever allows; nothing was sent.", "Call with shorter arguments.", result.RetryNo
+	case never:
+		what, next, retry = "The call costs more than the rate limit %q ever allows; nothing was sent.", "Ask for less at once.", result.RetryNo
+	case r.Of == limit.BytesIn:
+		what, next = "The rate limit %q of this server is reached: arguments had too many bytes; nothing was sent.", "Wait, then call again, with shorter arguments."
+	case r.Of == limit.BytesOut:
+		what, next = "The rate limit %q of this server is reached: results had too many bytes; nothing was sent.", "Wait, then call again, and ask for less."
+	}
+	return result.Error("rate-limited", fmt.Sprintf(what, r.Limit), next, retry)
 }

@@ -377,11 +377,11 @@ func (b *Bridge) resourceScopes(uri string) []string {
 
 // ReadResource reads a resource for a client.
 func (c caller) ReadResource(ctx context.Context, who Principal, uri string, e transport.Era, b []byte) ([]byte, *transport.Error) {
-	if c.inFlight.Add(1) > c.maxCalls {
-		c.inFlight.Add(-1)
+	if c.line.inFlight.Add(1) > c.maxCalls {
+		c.line.inFlight.Add(-1)
 		return b, busy()
 	}
-	defer c.inFlight.Add(-1)
+	defer c.line.inFlight.Add(-1)
 	r, k, res := c.bridge.read(ctx, who, uri)
 	if r == nil || res.IsError && res.Code == "http-404" {
 		return b, transport.NoResource(uri, e)
@@ -409,11 +409,11 @@ func (c caller) GetPrompt(ctx context.Context, who Principal, name string, argum
 	if p == nil {
 		return b, transport.NoPrompt(name)
 	}
-	if c.inFlight.Add(1) > c.maxCalls {
-		c.inFlight.Add(-1)
+	if c.line.inFlight.Add(1) > c.maxCalls {
+		c.line.inFlight.Add(-1)
 		return b, busy()
 	}
-	defer c.inFlight.Add(-1)
+	defer c.line.inFlight.Add(-1)
 	messages, bad := c.bridge.prompted(ctx, who, p, arguments)
 	if bad != nil {
 		return b, refusal(bad)

@@ -20,8 +20,13 @@ type secrets struct {
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
 
-	// What was used is remembered for one purpose: an upstream may repeat in an
-	// error what it was sent, and that must not get further.
+	*memory // of what was used
+}
+
+// memory is of the secrets that were used, for one purpose: an upstream may
+// repeat in an error what it was sent, and that must not get further. Servers
+// that follow one another share it: what one sent, another may be told.
+type memory struct {
 	mu    sync.RWMutex
 	used  map[string]bool
 	least int               // the length of the shortest; 0: there is none

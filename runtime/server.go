@@ -111,6 +111,13 @@ type Options struct {
 	// DrainTimeout is how long calls in flight may take when the server is told
 	// to end. Zero is ten seconds.
 	DrainTimeout time.Duration
+	// DrainDelay is how long a server over HTTP that was told to end goes on taking
+	// calls after /readyz says that it is not ready, so that whoever sends calls
+	// here can notice. Zero is not at all.
+	DrainDelay time.Duration
+	// Reloads says that the server may be given another plan by [Server.Reload].
+	// Clients are then told that lists can change, and hear of it when they do.
+	Reloads bool
 }
 
 // Server serves the tools of one plan to MCP clients. It is safe for concurrent
@@ -122,9 +129,13 @@ type Server struct {
 	front  *transport.Front
 	listed []plan.Tool // those that clients see
 	gate   *identity.Gate
+	cert   *shown // of the HTTP server; nil: plain HTTP
 
 	maxCalls int64
-	inFlight atomic.Int64 // calls
+	line     *line // of servers, of which this is one
+
+	digested sync.Once
+	digest   string // see Config
 }
 
 // tool is a plan's tool and what is made of it when it is first called. Nothing
@@ -166,6 +177,15 @@ func New(p *plan.Server, o Options) (*Server, error) {
 // Server returns a server for the bridge's plan. Tools that native names are
 // answered by its handlers, all others are bridged.
 func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
+	s, err := b.server(native, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.line = newLine(s)
+	return s, nil
+}
+
+func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Server, error) {
 	for name := range native {
 		if b.tools[name] == nil {
 			return nil, fmt.Errorf("a handler for %w %q", ErrUnknownTool, name)
@@ -192,14 +212,15 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		scopes = append(scopes, b.plan.Prompts[i].Scopes...)
 	}
 	var err error
-	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log})
+	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log, Before: before})
 	if err != nil {
 		return nil, err
 	}
-	secured, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
+	secured, shownCert, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
 	if err != nil {
 		return nil, err
 	}
+	s.cert = shownCert
 	shown := *b.plan
 	if shown.Version == "" {
 		if shown.Version = b.options.Version; shown.Version == "" {
@@ -213,6 +234,8 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		AllowedHosts:   b.options.AllowedHosts,
 		AllowedOrigins: b.options.AllowedOrigins,
 		Drain:          b.options.DrainTimeout,
+		Leave:          b.options.DrainDelay,
+		Changes:        b.options.Reloads,
 		MaxCalls:       int(s.maxCalls),
 		Gate:           s.gate,
 		TLS:            secured,
@@ -229,10 +252,12 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 // access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
 // known.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
-	ctx, err := s.local(ctx)
+	s.line.stdio.Store(true)
+	caller, err := s.local(ctx)
 	if err != nil {
 		return err
 	}
+	s.front.SetCaller(caller)
 	return s.front.ServeLines(ctx, in, out)
 }
 

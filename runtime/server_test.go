@@ -272,6 +272,7 @@ func TestObserveOutput(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	file := []byte("from-file\r\n")
 	s := &secrets{
+		memory: &memory{},
 		named:  map[string]string{"named": "from-options", "blank": ""},
 		getenv: env("B", "from-env", "N", "no"),
 		readFile: func(name string) ([]byte, error) {

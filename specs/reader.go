@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -92,6 +93,11 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 		})
 	}
 	if err != nil {
+		if kind == "file" && errors.Is(err, fs.ErrNotExist) {
+			r.mu.Lock()
+			r.note(Dependency{Kind: kind, Name: location})
+			r.mu.Unlock()
+		}
 		var pe *os.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err

@@ -169,14 +169,7 @@ func (a *app) printer(format string) diag.Printer {
 
 // color reports whether stderr is a terminal whose owner likes colours
 // (https://no-color.org).
-func (a *app) color() bool {
-	f, ok := a.stderr.(*os.File)
-	if !ok || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func (a *app) color() bool { return a.colorOf(a.stderr) }
 
 func skipped(p *plan.Server) (n int) {
 	for _, c := range p.Coverage {

@@ -43,6 +43,14 @@ func secret(s *plan.Secret, o runtime.Options) Secret {
 	return info
 }
 
+// SecretNames are the names of the secrets in an expression.
+func SecretNames(e *plan.Expr) (names []string) {
+	for _, s := range secretsIn(e) {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // Secrets are all secrets of a plan, in the order of their first use.
 func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 	note := func(e *plan.Expr) {

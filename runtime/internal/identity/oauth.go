@@ -51,6 +51,7 @@ func (u *unavailable) Unwrap() error { return u.cause }
 type issuer struct {
 	name string
 	plan.OAuth
+	asked  plan.OAuth // as it was before the defaults
 	keys   *keySet
 	parser *jwt.Parser
 	client *http.Client
@@ -71,6 +72,7 @@ func newIssuer(name string, p plan.OAuth, o Options, now func() time.Time, log *
 	if p.Issuer == "" || len(p.Audience) == 0 || slices.Contains(p.Audience, "") || slices.Contains(p.Audience, "*") {
 		return nil, errors.New("it needs an issuer and an audience")
 	}
+	asked := p
 	if len(p.Algorithms) == 0 {
 		p.Algorithms = DefaultAlgorithms()
 	}
@@ -82,7 +84,7 @@ func newIssuer(name string, p plan.OAuth, o Options, now func() time.Time, log *
 	if p.Subject == "" {
 		p.Subject = "sub"
 	}
-	s := &issuer{name: name, OAuth: p, client: o.Client, secret: o.Secret, now: now, verified: map[[sha256.Size]byte]remembered{}}
+	s := &issuer{name: name, OAuth: p, asked: asked, client: o.Client, secret: o.Secret, now: now, verified: map[[sha256.Size]byte]remembered{}}
 	if s.client == nil {
 		guard, err := egress.New(nil, nil)
 		if err != nil {

@@ -90,6 +90,9 @@ type state struct {
 	holds   int             // calls that look at it; it is not to be forgotten
 }
 
+// Keeper is that of the store; nil when the limit is kept here.
+func (l *Limit) Keeper() *Keeper { return l.keeper }
+
 // New makes a limit of a plan's. keeper is that of its store, and nil without one;
 // server is the name of the server, which is part of the keys there.
 func New(p *plan.CallLimit, server string, keeper *Keeper) (*Limit, error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -16,12 +17,19 @@ type Options struct {
 	Stderr io.Writer           // for a log without a file
 	Known  func(string) string // replaces the values of secrets in a text
 	Logger *slog.Logger        // hears that something cannot be written
+	// Before is the observer of a server that this one's follows. Its counts go on,
+	// and where the plan is the same it is the observer. May be nil.
+	Before *Observer
 }
 
 // Observer records calls as a plan says. It is safe for concurrent use.
 type Observer struct {
 	Redactor *Redactor
 	Metrics  *Metrics // nil: nobody reads them
+
+	plan  plan.Observe
+	users atomic.Int64 // servers that have it
+	file  *os.File     // what out is, when it was opened here
 
 	level     int
 	text      bool
@@ -38,14 +46,29 @@ var levels = map[string]int{"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 // New returns an observer. An error is a file that cannot be written, or a
 // mistake in the plan.
-func New(p *plan.Observe, o Options) (*Observer, error) {
+func New(p *plan.Observe, o Options) (_ *Observer, err error) {
+	if o.Before != nil && reflect.DeepEqual(o.Before.plan, *p) {
+		o.Before.users.Add(1)
+		return o.Before, nil
+	}
 	red, err := NewRedactor(p.Names, p.Patterns, o.Known)
 	if err != nil {
 		return nil, err
 	}
-	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger}
+	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger, plan: *p}
+	ob.users.Store(1)
+	defer func() {
+		if err != nil {
+			ob.Release()
+		}
+	}()
 	if p.Admin != "" {
-		ob.Metrics = NewMetrics()
+		if o.Before != nil {
+			ob.Metrics = o.Before.Metrics
+		}
+		if ob.Metrics == nil {
+			ob.Metrics = NewMetrics()
+		}
 	}
 	if l := p.Log; l != nil {
 		ob.level, ob.text = levels[l.Level], l.Text
@@ -56,7 +79,7 @@ func New(p *plan.Observe, o Options) (*Observer, error) {
 			if err != nil {
 				return nil, fmt.Errorf("the log of calls: %w", err)
 			}
-			ob.out = f
+			ob.out, ob.file = f, f
 		}
 	}
 	if p.Audit != "" {
@@ -65,6 +88,24 @@ func New(p *plan.Observe, o Options) (*Observer, error) {
 		}
 	}
 	return ob, nil
+}
+
+// Release says that a server does not need the observer any more. After the last
+// of them its files are closed.
+func (o *Observer) Release() {
+	if o.users.Add(-1) != 0 {
+		return
+	}
+	if o.file != nil {
+		if err := o.file.Close(); err != nil {
+			o.log.Error("the log of calls cannot be closed", "error", err)
+		}
+	}
+	if o.audit != nil {
+		if err := o.audit.Release(); err != nil {
+			o.log.Error("the audit log cannot be closed", "error", err)
+		}
+	}
 }
 
 // Logs tells whether the observer has a log, which then has all calls.

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ var (
 
 // serving counts the requests in flight and says when the server ends.
 type serving struct {
+	leaving  atomic.Bool // not ready any more; calls are still taken
 	draining atomic.Bool
 	inFlight atomic.Int64
 	idle     chan struct{} // gets a value when the last request leaves a draining server
@@ -63,7 +65,7 @@ func (s *serving) leave() {
 }
 
 // Draining tells whether the server is about to end.
-func (f *Front) Draining() bool { return f.serving.draining.Load() }
+func (f *Front) Draining() bool { return f.serving.leaving.Load() || f.serving.draining.Load() }
 
 // endpoint is a [Front] behind the host names of one listener.
 type endpoint struct {
@@ -75,9 +77,9 @@ type endpoint struct {
 // that puts it into a server of its own sets the time limits there.
 func (f *Front) Handler() http.Handler { return &endpoint{f, f.hosts} }
 
-// Serve serves l until ctx ends, and then drains: readiness ends first, new
-// calls are refused, those in flight have the drain time to finish, and
-// only then the listener closes. It returns nil after that, whether or not
+// Serve serves l until ctx ends, and then drains: readiness ends first; when
+// [Options].Leave has passed, new calls are refused, those in flight have the
+// drain time to finish, and only then the listener closes. It returns nil after that, whether or not
 // some call had to be cut off.
 func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	hosts := f.hosts
@@ -109,7 +111,7 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	ended := make(chan error, 1)
 	go func() {
 		if f.tls != nil {
-			s.TLSConfig = f.tls
+			s.TLSConfig = f.connecting()
 			ended <- s.ServeTLS(l, "", "")
 			return
 		}
@@ -121,9 +123,20 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 
+	f.serving.leaving.Store(true)
+	if f.leave > 0 {
+		// Whoever sends calls here has to notice first.
+		f.log.InfoContext(ctx, "not ready any more", "calls_are_taken_for", f.leave)
+		select {
+		case err := <-ended:
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
+		case <-time.After(f.leave):
+		}
+	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.drain)
 	defer cancel()
 	f.serving.draining.Store(true)
+	f.host.endSubscribers()
 	if n := f.serving.inFlight.Load(); n > 0 {
 		f.log.InfoContext(ctx, "draining", "in_flight", n, "deadline", f.drain)
 		select {
@@ -159,11 +172,13 @@ func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/mcp":
-		f.serveMCP(w, r)
+		if stay := f.current(w, r); stay != nil {
+			stay.stream(f.host, w)
+		}
 	case "/healthz":
 		plain(w, http.StatusOK, "alive")
 	case "/readyz":
-		if f.serving.draining.Load() {
+		if f.Draining() {
 			plain(w, http.StatusServiceUnavailable, "draining")
 			return
 		}
@@ -179,8 +194,8 @@ func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // everybody, also for pages of other origins.
 func (f *endpoint) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	var doc []byte
-	if f.gate != nil {
-		doc = f.gate.Metadata()
+	if gate := f.host.now.Load().gate; gate != nil {
+		doc = gate.Metadata()
 	}
 	if doc == nil {
 		plain(w, http.StatusNotFound, "this server wants no tokens")
@@ -208,39 +223,100 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 	refuse(w, bad)
 }
 
-func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
+// current has the front of the moment answer. A subscriber that is returned stays
+// connected, and holds no front.
+func (f *endpoint) current(w http.ResponseWriter, r *http.Request) *subscriber {
+	now := f.host.hold()
+	defer now.release()
+	if now != f.Front {
+		f = &endpoint{now, f.hosts}
+	}
+	return f.serveMCP(w, r)
+}
+
+// listen opens the stream of a client of an older revision: a GET.
+func (f *endpoint) listen(w http.ResponseWriter, r *http.Request) *subscriber {
+	if v := r.Header.Get(mcp.HeaderProtocolVersion); mcp.IsModernProtocol(v) {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusMethodNotAllowed, "revision %s has no GET: subscriptions/listen opens a stream", clip(v)))
+		return nil
+	}
+	if _, events := accepts(r.Header["Accept"]); !events {
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "a stream is text/event-stream; Accept must name it"))
+		return nil
+	}
+	ctx := r.Context()
+	if f.gate != nil {
+		caller, refusal := f.gate.Identify(r)
+		if refusal != nil {
+			f.deny(w, refusal)
+			return nil
+		}
+		ctx = identity.With(ctx, caller)
+	}
+	return f.subscribe(ctx, w, r, nil, allChanged)
+}
+
+// subscribe opens a stream, or says why it does not.
+func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http.Request, id jsontext.Value, wants uint32) *subscriber {
+	s := f.host.subscribe(ctx, f.limits.Streams, id, wants)
+	if s == nil {
+		bad := faultf(-32000, http.StatusServiceUnavailable, "there are %d streams already, which is the limit, or the server is shutting down; nothing is lost but news of changed lists", f.limits.Streams)
+		bad.retry = 30 * time.Second
+		f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
+		return nil
+	}
+	s.limit = f.limits.WriteTimeout
+	return s
+}
+
+// stream keeps a subscriber's stream until one of the two ends it.
+func (s *subscriber) stream(h *host, w http.ResponseWriter) {
+	defer h.unsubscribe(s)
+	out := events{w: w, rc: http.NewResponseController(w), limit: s.limit}
+	_ = out.rc.SetReadDeadline(time.Time{}) // the request is read; not every writer has deadlines
+	if s.id == nil {
+		out.comment() // so that the client knows that it listens
+	}
+	s.run(s.ctx.Done(), nil, out.send, out.comment)
+}
+
+func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subscriber) {
 	// A web page must not reach a server on its visitor's machine: neither
 	// under a name that it made resolve to it (Host) nor directly (Origin).
 	if !f.hosts.host(r.Host) {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)))
-		return
+		return nil
 	}
 	if origin := r.Header["Origin"]; len(origin) > 0 {
 		if len(origin) > 1 || !f.origins.origin(origin[0]) {
 			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])))
-			return
+			return nil
 		}
 		if f.origins.names(strings.ToLower(origin[0])) && f.crossOrigin(w, r, origin[0]) {
-			return
+			return nil
 		}
 	}
+	if r.Method == http.MethodGet && f.changes {
+		return f.listen(w, r)
+	}
 	if r.Method != http.MethodPost {
-		// No stream of its own (GET) and no session to end (DELETE): every
-		// answer, and what belongs to it, comes with its request.
+		// No session to end (DELETE), and where no list changes no stream (GET):
+		// every answer, and what belongs to it, comes with its request.
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusMethodNotAllowed, "this endpoint takes POST only"))
-		return
+		return nil
 	}
 	if bad := contentType(r.Header); bad != nil {
 		refuse(w, bad)
-		return
+		return nil
 	}
 	if f.gate != nil {
 		// Before the body is read: who may not call sends nothing.
 		caller, refusal := f.gate.Identify(r)
 		if refusal != nil {
 			f.deny(w, refusal)
-			return
+			return nil
 		}
 		r = r.WithContext(identity.With(r.Context(), caller))
 	}
@@ -251,14 +327,14 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "answers are application/json or text/event-stream; Accept must name one of them"))
-		return
+		return nil
 	}
 	if !f.serving.enter() {
 		w.Header().Set("Connection", "close")
 		bad := faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down")
 		bad.retry = retryBusy
 		refuse(w, bad)
-		return
+		return nil
 	}
 	defer f.serving.leave()
 
@@ -266,14 +342,14 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	defer f.bodies.leave(held)
 	if bad != nil {
 		refuse(w, bad)
-		return
+		return nil
 	}
 	if r.ProtoMajor > 1 {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
 	if isBatch(body) {
 		f.serveBatch(w, r, body, json)
-		return
+		return nil
 	}
 	m, bad := decode(body, &f.limits)
 	var e Era
@@ -285,28 +361,39 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	}
 	if bad != nil {
 		f.write(w, r, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
-		return
+		return nil
 	}
 	if need := f.lacks(r.Context(), &m); need != nil {
 		f.deny(w, f.gate.Insufficient(identity.Of(r.Context()), need))
-		return
+		return nil
 	}
 	if !m.isRequest() {
 		// Nothing a client notifies of means anything here. Least of all a
 		// cancellation: ids are not unique among clients, so it could end the
 		// call of another. A client cancels by closing its request.
 		w.WriteHeader(http.StatusAccepted)
-		return
+		return nil
+	}
+	if f.changes && e == Modern && m.method == methodListen {
+		wants, bad := listens(&m)
+		if bad == nil && !events {
+			bad = faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "a stream is text/event-stream; Accept must name it")
+		}
+		if bad != nil {
+			f.write(w, r, bad.status, false, reply{head: appendFault(nil, m.id, bad)})
+			return nil
+		}
+		return f.subscribe(r.Context(), w, r, slices.Clone(m.id), wants)
 	}
 	if !f.requests.enter(1, f.requests.max) {
 		f.busy(w, r, m.id)
-		return
+		return nil
 	}
 	defer f.requests.leave(1)
 	if m.token != nil && events && works(m.method) && f.streams.enter(1, f.streams.max) {
 		defer f.streams.leave(1)
 		f.serveWatched(w, r, &m, e, json)
-		return
+		return nil
 	}
 	buf := buffers.Get().(*[]byte)
 	out := f.answer(r.Context(), &m, e, f.versions.http, (*buf)[:0])
@@ -314,6 +401,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 		f.write(w, r, statusOf(out.fault, e), !json, out)
 	}
 	recycle(buf, out.head)
+	return nil
 }
 
 // statusOf is the HTTP status of an answer. Before 2026-07-28 an error was the
@@ -329,7 +417,7 @@ func statusOf(f *fault, e Era) int {
 // plain JSON when it ends soon, and otherwise with a stream of events.
 func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *message, e Era, json bool) {
 	ctx := r.Context()
-	stream := f.events(w)
+	stream := f.events(w, r)
 	var out reply
 	watch(ctx, m.token, func(ctx context.Context) { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
 	switch {
@@ -444,7 +532,7 @@ func (f *endpoint) crossOrigin(w http.ResponseWriter, r *http.Request, origin st
 // write writes a whole answer, as JSON or as the only event of a stream.
 func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asEvent bool, out reply) {
 	if asEvent && status == http.StatusOK {
-		stream := f.events(w)
+		stream := f.events(w, r)
 		stream.send(out.appendTo(nil))
 		return
 	}
@@ -452,11 +540,8 @@ func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asE
 	h["Content-Type"] = typeJSON
 	size := out.size()
 	h["Content-Length"] = []string{strconv.Itoa(size)}
-	// Only a client that does not read can block here. On a connection of ours
-	// that is the socket's business; there are others ([Front.Handler]), and those
-	// of HTTP/2, where a client stops one stream by giving it no window.
 	many := r.ProtoMajor > 1
-	watched := many || size > bufferedBytes
+	watched := !guarded(r) && (many || size > bufferedBytes)
 	var rc *http.ResponseController
 	if watched {
 		rc = http.NewResponseController(w)
@@ -474,22 +559,46 @@ func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asE
 	}
 }
 
+// guarded tells whether it is the socket's business that a client does not read.
+// It is not on connections of others ([Front.Handler]), nor with HTTP/2, where a
+// client stops one stream by giving it no window.
+func guarded(r *http.Request) bool {
+	_, ours := r.Context().Value(socketKey{}).(*socket)
+	return ours && r.ProtoMajor < 2
+}
+
 // events writes server-sent events. One goroutine uses it.
 type events struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
-	limit time.Duration // for an event to be taken
+	limit time.Duration // for an event to be taken; 0: the socket has one
 	begun bool
 	buf   []byte
 }
 
-func (f *endpoint) events(w http.ResponseWriter) *events {
-	return &events{w: w, rc: http.NewResponseController(w), limit: f.limits.WriteTimeout}
+func (f *endpoint) events(w http.ResponseWriter, r *http.Request) *events {
+	s := &events{w: w, rc: http.NewResponseController(w)}
+	if !guarded(r) {
+		s.limit = f.limits.WriteTimeout
+	}
+	return s
 }
 
 // send writes one message as an event and flushes it. A client that went away is
 // noticed by its request's context, so errors are not reported.
 func (s *events) send(message []byte) {
+	s.buf = append(s.buf[:0], "event: message\ndata: "...)
+	s.buf = append(s.buf, oneLine(message)...)
+	s.flush()
+}
+
+// comment writes what means nothing.
+func (s *events) comment() {
+	s.buf = append(s.buf[:0], ':')
+	s.flush()
+}
+
+func (s *events) flush() {
 	if !s.begun {
 		s.begun = true
 		h := s.w.Header()
@@ -498,14 +607,14 @@ func (s *events) send(message []byte) {
 		h.Set("X-Accel-Buffering", "no") // or nginx holds events back
 		s.w.WriteHeader(http.StatusOK)
 	}
-	s.buf = append(s.buf[:0], "event: message\ndata: "...)
-	s.buf = append(s.buf, oneLine(message)...)
 	s.buf = append(s.buf, "\n\n"...)
-	_ = s.rc.SetWriteDeadline(time.Now().Add(s.limit))
+	if s.limit > 0 {
+		_ = s.rc.SetWriteDeadline(time.Now().Add(s.limit))
+		defer func() { _ = s.rc.SetWriteDeadline(time.Time{}) }()
+	}
 	if _, err := s.w.Write(s.buf); err == nil {
 		_ = s.rc.Flush()
 	}
-	_ = s.rc.SetWriteDeadline(time.Time{})
 }
 
 // refuse answers a request that did not get as far as having an id.

@@ -41,6 +41,10 @@ type conn struct {
 	pending  sync.WaitGroup
 	inFlight map[string]*call // by [sameID]
 
+	listening sync.WaitGroup // streams that are open, of subscriptions
+	ending    chan struct{}  // closed when those end
+	told      bool           // an older client is told of lists already
+
 	asks      bool                   // the client can ask a person
 	asked     int                    // questions so far
 	questions map[string]chan []byte // that wait for their answers, by id
@@ -49,6 +53,7 @@ type conn struct {
 // call is a call that was not answered yet.
 type call struct {
 	message
+	front  *Front
 	era    Era
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -67,6 +72,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		out:      make(chan reply, maxCalls),
 		broken:   make(chan struct{}),
 		inFlight: map[string]*call{},
+		ending:   make(chan struct{}),
 
 		questions: map[string]chan []byte{},
 	}
@@ -106,6 +112,14 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		case <-idle:
 		case <-time.After(time.Second):
 		}
+	}
+	close(c.ending)
+	silent := make(chan struct{})
+	go func() { c.listening.Wait(); close(silent) }()
+	select {
+	case <-silent:
+	case <-c.broken:
+	case <-time.After(time.Second): // the client does not read
 	}
 	close(finish)
 	select {
@@ -164,7 +178,14 @@ func (c *conn) take(line []byte) bool {
 	if isBatch(line) {
 		return c.takeBatch(line)
 	}
-	m, bad := decode(line, &c.limits)
+	f := c.host.hold()
+	kept := false // by what goes on after this
+	defer func() {
+		if !kept {
+			f.release()
+		}
+	}()
+	m, bad := decode(line, &f.limits)
 	var e Era
 	if bad == nil {
 		e, bad = eraOf(&m, c.versions.all)
@@ -175,6 +196,13 @@ func (c *conn) take(line []byte) bool {
 	case m.method == "notifications/cancelled":
 		c.cancel(m.requestID)
 		return true
+	case m.method == "notifications/initialized" && f.changes && !c.told:
+		// From here on a client of an older revision is told unasked.
+		c.told = true
+		c.subscribe(f.local(c.calls), nil, allChanged, nil)
+		return true
+	case m.method == methodListen && f.changes && e == Modern && m.isRequest():
+		return c.listen(f, &m)
 	case m.response:
 		c.answered(m.id, line)
 		return true
@@ -182,25 +210,62 @@ func (c *conn) take(line []byte) bool {
 		return true
 	case !works(m.method):
 		// In the order they came: what follows initialize relies on it.
-		out := c.answer(c.calls, &m, e, c.versions.all, nil)
+		out := f.answer(f.local(c.calls), &m, e, c.versions.all, nil)
 		if m.method == "initialize" && out.fault == nil {
 			c.setVersion(out.body)
 			c.setCapabilities(m.params)
 		}
 		return c.send(out)
 	}
-	one := &call{message: m, era: e}
-	return c.start(len(line), []*call{one}, func() {
+	one := &call{message: m, front: f, era: e}
+	kept = c.start(len(line), f, []*call{one}, func() {
 		if out, ok := c.run(one); ok {
 			c.send(out)
 		}
 	})
+	return kept
+}
+
+// listen opens a stream of a client of revision 2026-07-28, until it cancels it.
+func (c *conn) listen(f *Front, m *message) bool {
+	wants, bad := listens(m)
+	if bad != nil {
+		return c.send(reply{head: appendFault(nil, m.id, bad)})
+	}
+	one := &call{message: *m}
+	one.ctx, one.cancel = context.WithCancel(f.local(c.calls))
+	c.mu.Lock()
+	c.inFlight[sameID(m.id)] = one
+	c.mu.Unlock()
+	if !c.subscribe(one.ctx, m.id, wants, func() { c.forget(one) }) {
+		c.forget(one)
+		return c.send(reply{head: appendFault(nil, m.id, faultf(-32000, 0, "there are %d streams already, or the server is shutting down", c.limits.Streams))})
+	}
+	return true
+}
+
+// subscribe sends what there is to tell until ctx ends or the client leaves.
+// after is called when it is over; it may be nil.
+func (c *conn) subscribe(ctx context.Context, id jsontext.Value, wants uint32, after func()) bool {
+	s := c.host.subscribe(ctx, c.limits.Streams, id, wants)
+	if s == nil {
+		return false
+	}
+	c.listening.Go(func() {
+		defer c.host.unsubscribe(s)
+		s.run(ctx.Done(), c.ending, func(b []byte) { c.send(reply{head: b}) }, nil)
+		if after != nil {
+			after()
+		}
+	})
+	return true
 }
 
 // start runs work in its own goroutine, once there is room for it. The calls
 // are registered before start returns, so that a cancellation on the next line
-// finds them.
-func (c *conn) start(size int, calls []*call, work func()) bool {
+// finds them. It takes over the hold of f, unless it is false: then no more
+// messages are taken.
+func (c *conn) start(size int, f *Front, calls []*call, work func()) bool {
 	weight := size + perQueued
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,13 +277,14 @@ func (c *conn) start(size int, calls []*call, work func()) bool {
 	}
 	c.load += weight
 	for _, one := range calls {
-		one.ctx, one.cancel = context.WithCancel(c.calls)
+		one.ctx, one.cancel = context.WithCancel(f.local(c.calls))
 		// A client that uses an id twice at once can only cancel the second.
 		c.inFlight[sameID(one.id)] = one
 	}
 	c.pending.Add(1)
 	go func() {
 		defer c.pending.Done()
+		defer f.release()
 		work()
 		c.mu.Lock()
 		c.load -= weight
@@ -242,7 +308,7 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 		bad := faultf(-32000, 0, "the server is shutting down")
 		return reply{head: appendFault(nil, one.id, bad), fault: bad}, ended()
 	}
-	if one.era == Legacy && c.Front.asks[one.name] {
+	if one.era == Legacy && one.front.asks[one.name] {
 		c.mu.Lock()
 		able := c.asks
 		c.mu.Unlock()
@@ -250,7 +316,7 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 			one.ctx = confirm.With(one.ctx, c.ask)
 		}
 	}
-	work := func(ctx context.Context) { out = c.answer(ctx, &one.message, one.era, c.versions.all, nil) }
+	work := func(ctx context.Context) { out = one.front.answer(ctx, &one.message, one.era, c.versions.all, nil) }
 	if one.token == nil {
 		work(one.ctx)
 	} else {
@@ -283,6 +349,7 @@ func (c *conn) takeBatch(line []byte) bool {
 	if bad != nil {
 		return refuse(bad)
 	}
+	f := c.host.hold()
 	var calls []*call
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
@@ -294,7 +361,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		case bad != nil:
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
-			one := &call{message: m, era: Legacy}
+			one := &call{message: m, front: f, era: Legacy}
 			calls = append(calls, one)
 			parts[i] = func() []byte {
 				out, ok := c.run(one)
@@ -307,11 +374,15 @@ func (c *conn) takeBatch(line []byte) bool {
 			c.cancel(m.requestID)
 		}
 	}
-	return c.start(len(line), calls, func() {
+	if !c.start(len(line), f, calls, func() {
 		if b := batch(parts); len(b) > 0 {
 			c.send(reply{head: b})
 		}
-	})
+	}) {
+		f.release()
+		return false
+	}
+	return true
 }
 
 // cancel ends a call, running or waiting.

@@ -24,6 +24,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,10 +87,17 @@ type Options struct {
 	// Transport replaces the client's own, and its checks of addresses, for
 	// tests.
 	Transport http.RoundTripper
+	// Health has the client note how its calls end; see [Client.Health].
+	Health bool
+	// Before is the client of a server that this one's follows, with the same
+	// secrets. Where the plan is the same it is the client; else what is the same
+	// goes on: breakers, limits, answers and tokens. May be nil.
+	Before *Client
 }
 
 // Client sends requests to one upstream. It is safe for concurrent use.
 type Client struct {
+	plan        plan.Upstream
 	name        string // as messages say it
 	timeout     time.Duration
 	connect     time.Duration
@@ -118,12 +126,17 @@ type Client struct {
 	budget      *budget
 	coalesce    bool
 	trace       bool
+	health      *health // nil: nobody asks for it
 	flights     flights
 }
 
 // New returns a client for an upstream. An error is a mistake in the plan.
 func New(u plan.Upstream, o Options) (*Client, error) {
+	if b := o.Before; b != nil && b.trace == o.Trace && (b.health != nil) == o.Health && reflect.DeepEqual(b.plan, u) {
+		return b, nil
+	}
 	c := &Client{
+		plan:        u,
 		name:        "The upstream",
 		timeout:     u.Timeout,
 		connect:     u.ConnectTimeout,
@@ -145,6 +158,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		budget:      newBudget(),
 		coalesce:    u.Coalesce,
 		trace:       o.Trace,
+	}
+	if o.Health {
+		c.health = &health{}
 	}
 	if l := u.Limit; l != nil {
 		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
@@ -190,6 +206,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		c.base = base
 		c.tls = base.Scheme == "https" // a credential does not go to plain http from there
 	}
+	c.follow(o.Before)
 	for _, host := range c.egress.Hosts {
 		c.admit(guard, host)
 	}
@@ -197,6 +214,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		cred, err := newCredential(p, c.via)
 		if err != nil {
 			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
+		}
+		if b := o.Before; b != nil && b.credentials[p.Name] != nil && reflect.DeepEqual(b.credentials[p.Name].Credential, p) {
+			cred.tokens, cred.digest = b.credentials[p.Name].tokens, b.credentials[p.Name].digest
 		}
 		c.credentials[p.Name] = cred
 		c.personal = c.personal || p.OfCaller()
@@ -317,10 +337,14 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 }
 
 // do is Do without the cache.
-func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
+func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (answer *Answer, failure error) {
 	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
 	if fail := k.check(); fail != nil {
 		return nil, fail
+	}
+	if c.health != nil {
+		c.health.begin()
+		defer func() { c.health.end(answer, failure) }()
 	}
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
