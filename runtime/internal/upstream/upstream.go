@@ -295,6 +295,7 @@ type call struct {
 	renewed  bool // tokens were renewed after a 401
 	dry      bool // nothing is sent: no token is asked for
 	attempts int
+	guard    *breaker // see breaker; nil: not asked for yet
 	start    time.Time
 	at       *url.URL // where the last answer came from
 }
