@@ -349,7 +349,7 @@ type listener struct {
 
 func listen(t *testing.T, r *http.Request) *listener {
 	t.Helper()
-	res, err := http.DefaultClient.Do(r)
+	res, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -484,7 +484,7 @@ func TestListChanged(t *testing.T) {
 			t.Errorf("%s: one more: %s", name, e)
 		}
 	}
-	res, err := http.DefaultClient.Do(request("GET", ""))
+	res, err := http.DefaultTransport.RoundTrip(request("GET", ""))
 	if err != nil || res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%v, %v", res, err)
 	}
@@ -563,7 +563,7 @@ func TestDrainDelay(t *testing.T) {
 	for status() == http.StatusOK {
 		goruntime.Gosched()
 	}
-	res, err := http.Post("http://"+l.Addr().String()+"/mcp", "application/json", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":1}}}`))
+	res, err := (&http.Client{Timeout: 10 * time.Second}).Post("http://"+l.Addr().String()+"/mcp", "application/json", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":1}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

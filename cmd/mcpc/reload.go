@@ -148,13 +148,11 @@ func (r *reloader) compileAgain(ctx context.Context, out *bytes.Buffer) (*compil
 	if err := r.printer(r.target.format).Print(out, list); err != nil {
 		return nil, read, err
 	}
-	switch n := 0; {
-	case compiled.Plan == nil || compiled.Diagnostics.HasErrors():
+	if compiled.Plan == nil || compiled.Diagnostics.HasErrors() {
 		return nil, read, firstOf(list, r.location)
-	case r.target.strict:
-		if n = skipped(compiled.Plan); n > 0 {
-			return nil, read, fmt.Errorf("%s cannot be served, and --strict makes that an error", count(n, "operation"))
-		}
+	}
+	if n := skipped(compiled.Plan); r.target.strict && n > 0 {
+		return nil, read, fmt.Errorf("%s cannot be served, and --strict makes that an error", count(n, "operation"))
 	}
 	if r.locked != "" {
 		checked := *r.app

@@ -60,7 +60,7 @@ func Notify(getenv func(string) string, state ...string) {
 	if err != nil {
 		return
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()                  // what it told is told
 	_, _ = c.Write([]byte(strings.Join(state, "\n"))) // a manager that is not there is not told
 }
 

@@ -41,13 +41,11 @@ func (h *health) begin() {
 }
 
 func (h *health) end(a *Answer, err error) {
-	kind, good := "", false
+	kind, good := "other", false
 	if a != nil && err == nil {
 		kind, good = fmt.Sprintf("%dxx", a.Status/100), a.Status < 500
 	} else if f, ok := errors.AsType[*Failure](err); ok {
 		kind = f.Kind
-	} else {
-		kind = "other"
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
