@@ -247,12 +247,12 @@ func TestBodiesAtOnce(t *testing.T) {
 	refused(t, resp, body, 408, "request_timeout", 300)
 	slow.closed()
 	for range 20_000 {
-		if f.bodies.n.Load() == 0 {
+		if f.host.bodies.n.Load() == 0 {
 			return
 		}
 		time.Sleep(100 * time.Microsecond) // the handlers' last lines
 	}
-	t.Errorf("%d bytes are held for nobody", f.bodies.n.Load())
+	t.Errorf("%d bytes are held for nobody", f.host.bodies.n.Load())
 }
 
 // Of too many connections the one that has been silent for longest is closed; where
@@ -425,7 +425,7 @@ func TestSlowSockets(t *testing.T) {
 		}
 		w.send(call("1"))
 		for range 20_000 {
-			if f.streams.n.Load() > 0 {
+			if f.host.streams.n.Load() > 0 {
 				break
 			}
 			time.Sleep(100 * time.Microsecond)
