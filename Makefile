@@ -73,7 +73,7 @@ redis-install: ## Install a Redis server for tests into bin/, unless there is on
 			{ apt-get install -qq -y --no-install-recommends redis-tools || { apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-tools; }; } >/dev/null && \
 			mkdir -p $(BIN) && ln -sf "$$(command -v redis-check-rdb)" $(BIN)/redis-server; \
 		else \
-			echo "redis-server is needed: install Redis 5 or newer (apt-get install redis-server, brew install redis)" >&2; exit 1; \
+			echo "redis-server is needed: install Redis 6 or newer (apt-get install redis-server, brew install redis)" >&2; exit 1; \
 		fi; }
 	@PATH="$$PATH:$(BIN)" redis-server --version
 
