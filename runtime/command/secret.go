@@ -66,6 +66,11 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 		}
 		params(u.Headers)
 	}
+	if o := p.Observe; o != nil && o.OTLP != nil {
+		for i := range o.OTLP.Headers {
+			note(&o.OTLP.Headers[i].Value)
+		}
+	}
 	for i := range p.Tools {
 		for _, r := range p.Tools[i].Requests() {
 			for _, s := range r.Path {
