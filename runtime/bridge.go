@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
@@ -26,6 +27,7 @@ type Bridge struct {
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
+	closed    sync.Once
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
@@ -59,6 +61,11 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		if err != nil {
 			return nil, err
 		}
+		if t := p.Observe.OTLP; t != nil {
+			if b.observer.Telemetry, err = b.telemetry(t); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := b.files.open(o.Files); err != nil {
 		return nil, err
@@ -71,7 +78,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 			moved.BaseURL = strings.TrimRight(base, "/")
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation, Telemetry: b.spans()})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}

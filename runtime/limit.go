@@ -71,6 +71,7 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(), refusal *Resu
 		for _, p := range passes {
 			p.Undo()
 		}
+		k.seen.limit = r.Limit
 		return nil, limited(r)
 	}
 	return func() {

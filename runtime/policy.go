@@ -46,6 +46,7 @@ func (b *Bridge) permitted(ctx context.Context, k *Call, read bool) *Result {
 		k.vars = policy.Vars(caller, k.tool.facts)
 	}
 	d := t.Decide(caller, &expr.Env{Args: values, Vars: k.vars})
+	k.seen.rule = d.Rule
 	if d.Allowed {
 		return nil
 	}

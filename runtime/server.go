@@ -222,6 +222,8 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		Gate:           s.gate,
 		TLS:            secured,
 		Trace:          b.plan.Observe != nil && b.plan.Observe.Correlation,
+		Telemetry:      b.spans(),
+		Refused:        b.refusals(),
 	})
 	return s, nil
 }
@@ -238,6 +240,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	if err != nil {
 		return err
 	}
+	defer s.Close()
 	return s.front.ServeLines(ctx, in, out)
 }
 
@@ -249,6 +252,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if len(s.bridge.options.Files) > 0 {
 		return errors.New("files can be named by a client on stdio only, not over HTTP")
 	}
+	defer s.Close()
 	return s.front.Serve(ctx, l)
 }
 

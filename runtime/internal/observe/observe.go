@@ -1,12 +1,14 @@
 package observe
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -22,6 +24,8 @@ type Options struct {
 type Observer struct {
 	Redactor *Redactor
 	Metrics  *Metrics // nil: nobody reads them
+	// Telemetry is nil where nothing is sent to a collector.
+	Telemetry Telemetry
 
 	level     int
 	text      bool
@@ -31,6 +35,7 @@ type Observer struct {
 	audit     *Audit     // nil: none
 	log       *slog.Logger
 	failing   atomic.Bool // the log could not be written; said once
+	refusals  refusals
 }
 
 // levels in the order of how much they leave out.
@@ -44,6 +49,7 @@ func New(p *plan.Observe, o Options) (*Observer, error) {
 		return nil, err
 	}
 	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger}
+	ob.refusals.after = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
 	if p.Admin != "" {
 		ob.Metrics = NewMetrics()
 	}
@@ -51,12 +57,9 @@ func New(p *plan.Observe, o Options) (*Observer, error) {
 		ob.level, ob.text = levels[l.Level], l.Text
 		ob.out = o.Stderr
 		if l.File != "" {
-			// Only for this user: even redacted, it says who did what.
-			f, err := os.OpenFile(l.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-			if err != nil {
+			if ob.out, err = openFile(l.File); err != nil {
 				return nil, fmt.Errorf("the log of calls: %w", err)
 			}
-			ob.out = f
 		}
 	}
 	if p.Audit != "" {
@@ -86,30 +89,40 @@ func (o *Observer) AuditEnd() (Chain, bool) {
 
 var lines = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-// Done records a call. It returns when what it wrote is with the operating
-// system.
-func (o *Observer) Done(r *Record) {
+// Done records a call, in the context it was made in. own says that the call has a
+// span of its own in telemetry, which ends with it. It returns when what it wrote
+// is with the operating system.
+func (o *Observer) Done(ctx context.Context, r *Record, own bool) {
 	if o.Metrics != nil {
 		o.Metrics.count(r)
 	}
+	if o.Telemetry != nil {
+		o.Telemetry.EndCall(ctx, r, own)
+	}
+	if o.audit != nil || o.out != nil {
+		o.write(r.level(), func(b []byte) []byte { return r.appendMembers(b, o.Redactor, o.arguments) })
+	}
+}
+
+// write writes a line whose members are appended by members, wherever it belongs.
+func (o *Observer) write(level string, members func([]byte) []byte) {
 	buf := lines.Get().(*[]byte)
 	defer func() {
 		if cap(*buf) <= 64<<10 {
 			lines.Put(buf)
 		}
 	}()
+	b := members(append((*buf)[:0], '{'))
+	*buf = b
 	if o.audit != nil {
-		b := r.appendMembers((*buf)[:0], o.Redactor, o.arguments)
-		if err := o.audit.Append(b); err != nil {
+		if err := o.audit.Append(b[1:]); err != nil {
 			o.log.Error("the audit log cannot be written; calls are refused", "error", err)
 		}
-		*buf = b
 	}
-	if o.out == nil || levels[r.level()] < o.level {
+	if o.out == nil || levels[level] < o.level {
 		return
 	}
-	b := append((*buf)[:0], '{')
-	b = append(r.appendMembers(b, o.Redactor, o.arguments), '}')
+	b = append(b, '}')
 	if o.text {
 		b = AppendText(nil, b)
 	}
@@ -123,4 +136,22 @@ func (o *Observer) Done(r *Record) {
 	} else if err == nil && o.failing.Load() {
 		o.failing.Store(false)
 	}
+}
+
+// Close writes and sends what is left, until ctx ends, and closes the log. An
+// audit log stays open: it is the process's.
+func (o *Observer) Close(ctx context.Context) error {
+	if o.out != nil || o.audit != nil {
+		o.refusalsCounted()
+	}
+	var err error
+	if o.Telemetry != nil {
+		err = o.Telemetry.Shutdown(ctx)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if f, ok := o.out.(*file); ok {
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }

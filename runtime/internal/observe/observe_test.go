@@ -55,13 +55,13 @@ func TestAccept(t *testing.T) {
 			t.Errorf("Accept(%q, %q) = %+v", c.parent, c.request, got)
 		}
 		h := http.Header{}
-		got.Send(h)
+		got.Send(h, true)
 		if sent := Accept(h.Get("Traceparent"), h.Get("X-Request-Id")); sent.Trace != got.Trace || sent.ID != got.ID || sent.flags != got.flags {
 			t.Errorf("%+v is sent as %v", got, h)
 		}
 	}
 	h := http.Header{"X-Request-Id": {"mine"}}
-	Accept("", "").Send(h)
+	Accept("", "").Send(h, true)
 	if h.Get("X-Request-Id") != "mine" {
 		t.Error("a header that the request has is replaced")
 	}
@@ -324,7 +324,7 @@ func BenchmarkDone(b *testing.B) {
 			r := record()
 			b.ReportAllocs()
 			for b.Loop() {
-				o.Done(r)
+				o.Done(ctxTODO, r, false)
 			}
 		})
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
-	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Limits of the HTTP front.
@@ -141,7 +140,7 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/mcp":
-		f.serveMCP(w, r)
+		f.noted(w, r, f.serveMCP)
 	case "/healthz":
 		plain(w, http.StatusOK, "alive")
 	case "/readyz":
@@ -195,12 +194,12 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	// A web page must not reach a server on its visitor's machine: neither
 	// under a name that it made resolve to it (Host) nor directly (Origin).
 	if !f.hosts.host(r.Host) {
-		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)))
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)).because("host"))
 		return
 	}
 	if origin := r.Header["Origin"]; len(origin) > 0 {
 		if !f.origins.origin(origin[0]) {
-			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])))
+			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])).because("origin"))
 			return
 		}
 		if f.origins.names(strings.ToLower(origin[0])) && f.crossOrigin(w, r, origin[0]) {
@@ -227,10 +226,10 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(identity.With(r.Context(), caller))
 	}
-	if f.trace {
-		t := observe.Accept(r.Header.Get("Traceparent"), r.Header.Get("X-Request-Id"))
-		r = r.WithContext(observe.WithTrace(r.Context(), t))
+	if f.onRefusal == nil { // who hears of refusals has it already
+		r = f.incoming(r)
 	}
+	noteMessage(w, r.Context(), nil)
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "answers are application/json or text/event-stream; Accept must name one of them"))
@@ -239,7 +238,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	if !f.serving.enter() {
 		w.Header().Set("Retry-After", "1")
 		w.Header().Set("Connection", "close")
-		refuse(w, faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down"))
+		refuse(w, faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down").because("draining"))
 		return
 	}
 	defer f.serving.leave()
@@ -261,7 +260,9 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	if bad == nil && e == Modern && m.method == methodCall {
 		bad = f.paramHeaders(r.Header, &m)
 	}
+	noteMessage(w, r.Context(), &m)
 	if bad != nil {
+		note(w, bad)
 		f.write(w, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
 		return
 	}
@@ -335,6 +336,7 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 		}
 		switch {
 		case bad != nil:
+			f.refused(r.Context(), &m, "", bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			parts[i] = func() []byte {
@@ -461,6 +463,7 @@ func (s *events) send(message []byte) {
 
 // refuse answers a request that did not get as far as having an id.
 func refuse(w http.ResponseWriter, f *fault) {
+	note(w, f)
 	b := appendFault(nil, nil, f)
 	h := w.Header()
 	h["Content-Type"] = typeJSON

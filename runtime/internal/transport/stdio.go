@@ -60,6 +60,10 @@ type call struct {
 func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) error {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	if t := f.telemetry; t != nil {
+		begun := time.Now()
+		defer func() { t.Session(time.Since(begun), "") }()
+	}
 	c := &conn{
 		Front:    f,
 		calls:    calls,
@@ -129,6 +133,7 @@ func (c *conn) readLines(in io.Reader) error {
 		line, tooLong, err := readLine(r)
 		if tooLong {
 			bad := faultf(mcp.INVALID_REQUEST, 0, "the message is larger than the limit of %d bytes", maxBody)
+			c.refused(c.calls, nil, "", bad.because("too-large"))
 			c.send(reply{head: appendFault(nil, nil, bad)})
 		} else if line = bytes.TrimSpace(line); len(line) > 0 {
 			if !c.take(line) {
@@ -171,6 +176,7 @@ func (c *conn) take(line []byte) bool {
 	}
 	switch {
 	case bad != nil:
+		c.refused(c.calls, &m, "", bad)
 		return c.send(reply{head: appendFault(nil, m.id, bad)})
 	case m.method == "notifications/cancelled":
 		c.cancel(m.requestID)
@@ -272,7 +278,10 @@ func (c *conn) forget(one *call) {
 
 // takeBatch answers a batch, where the client's revision knows them.
 func (c *conn) takeBatch(line []byte) bool {
-	refuse := func(f *fault) bool { return c.send(reply{head: appendFault(nil, nil, f)}) }
+	refuse := func(f *fault) bool {
+		c.refused(c.calls, nil, "", f)
+		return c.send(reply{head: appendFault(nil, nil, f)})
+	}
 	c.mu.Lock()
 	version := c.version
 	c.mu.Unlock()
@@ -292,6 +301,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		}
 		switch {
 		case bad != nil:
+			c.refused(c.calls, &m, "", bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			one := &call{message: m, era: Legacy}

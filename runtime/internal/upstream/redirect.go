@@ -25,7 +25,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		body = []byte{} // says Content-Length: 0
 	}
 	for hops := 0; ; hops++ {
-		res, err := k.transport.RoundTrip(k.http(ctx, method, at, header, body))
+		res, err := k.transport.RoundTrip(k.http(ctx, method, at, k.beginSend(ctx, method, at, header), body))
 		if err != nil {
 			if cerr := ctx.Err(); cerr != nil {
 				err = cerr
@@ -43,6 +43,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		}
 		_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
 		_ = res.Body.Close()
+		k.endSend(ctx, res, nil)
 		if !sameOrigin(at, to) {
 			return nil, nil, k.refuseRedirect(ctx, k.answer(res, at), at, to)
 		}

@@ -134,12 +134,16 @@ func (k *call) renew(ctx context.Context, a *Answer) bool {
 // via returns what token requests to an address are sent through: its host is
 // one that the plan names.
 func (c *Client) via(address string) http.RoundTripper {
-	if c.transport != nil {
-		return c.transport // the one of Options
+	next := c.transport // the one of Options
+	if next == nil {
+		var g guard
+		if u, err := url.Parse(address); err == nil {
+			g.allow(u.Hostname())
+		}
+		next = c.dialing(g)
 	}
-	var g guard
-	if u, err := url.Parse(address); err == nil {
-		g.allow(u.Hostname())
+	if c.telemetry != nil {
+		return observedTransport{c, next}
 	}
-	return c.dialing(g)
+	return next
 }

@@ -78,8 +78,12 @@ type Options struct {
 	// Watch is told every answer, with the request it is for, as the tool made it:
 	// without credentials. It must not change either. May be nil.
 	Watch func(*request.Request, *Answer)
-	// Trace sends the trace of a call with its requests; see package observe.
+	// Trace sends the trace of a call with its requests, and its id for people; see
+	// package observe.
 	Trace bool
+	// Telemetry is told of every request; nil: there is none. With it requests have
+	// the trace, too.
+	Telemetry observe.Telemetry
 	// Transport replaces the client's own, and its checks of addresses, for
 	// tests.
 	Transport http.RoundTripper
@@ -111,7 +115,9 @@ type Client struct {
 	bulkhead    *bulkhead     // nil: no bound
 	budget      *budget
 	coalesce    bool
-	trace       bool
+	plain       string // the name in the plan
+	requestID   bool   // sent upstream, with the trace
+	telemetry   observe.Telemetry
 	flights     singleflight.Group
 }
 
@@ -137,7 +143,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		bulkhead:    newBulkhead(u.Bulkhead),
 		budget:      newBudget(),
 		coalesce:    u.Coalesce,
-		trace:       o.Trace,
+		plain:       u.Name,
+		requestID:   o.Trace,
+		telemetry:   o.Telemetry,
 	}
 	if l := u.Limit; l != nil {
 		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
@@ -238,6 +246,10 @@ type call struct {
 	dry      bool // nothing is sent: no token is asked for
 	attempts int
 	start    time.Time
+
+	ours    bool          // traceparent is not the author's
+	sends   int           // requests so far, along redirects too
+	sending *observe.Send // the one under way, for telemetry
 }
 
 // Do sends a request, on behalf of p, with the credentials that security asks
@@ -324,9 +336,7 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	if err := k.prepare(callCtx, security); err != nil {
 		return nil, err
 	}
-	if c.trace {
-		observe.TraceOf(ctx).Send(req.Header)
-	}
+	k.traced(ctx)
 	for {
 		a, again, wait, err := k.guarded(ctx, callCtx)
 		if !again {
@@ -481,6 +491,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 // attempt after wait; then a and err tell why, and a has no body.
 func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
 	res, at, fail := k.send(outer, ctx)
+	defer func() { k.endSend(ctx, res, fail) }()
 	last := !k.repeat || k.attempts >= k.Client.attempts || !k.budget.affords()
 	if fail != nil {
 		if last || !fail.transient {
@@ -499,7 +510,7 @@ func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait 
 			return a, true, wait, nil
 		}
 	}
-	if fail := k.read(outer, ctx, res, a); fail != nil {
+	if fail = k.read(outer, ctx, res, a); fail != nil {
 		if last || !fail.transient {
 			return nil, false, 0, fail
 		}
