@@ -24,6 +24,7 @@ const (
 	planPath    = runtimePath + "/plan"
 	typedPath   = runtimePath + "/typed"
 	commandPath = runtimePath + "/command"
+	otlpPath    = runtimePath + "/otlp" // linked only where telemetry is sent
 )
 
 // header is the first line of every generated file, in the form that tools know
@@ -49,6 +50,9 @@ func newGenerated(pkg string) *jen.File {
 
 // importEmbed lets a file embed others.
 func importEmbed(f *jen.File) { f.Anon("embed") }
+
+// importLinked imports a package for being linked, and nothing of it.
+func importLinked(f *jen.File, path string) { f.Anon(path) }
 
 // importAs imports a package, with a name where its path does not end in that.
 func importAs(f *jen.File, importPath, name string) {

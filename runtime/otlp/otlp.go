@@ -82,7 +82,7 @@ func open(p *plan.OTLP, o observe.TelemetryOptions) (observe.Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("otlp: %w", err)
 	}
-	say := &teller{log: t.Logger, redact: t.Redact}
+	say := func(signal string) *teller { return &teller{signal: signal, log: t.Logger, redact: t.Redact} }
 	ctx := context.Background()
 	if p.Traces {
 		options := []otlptracehttp.Option{otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: 5 * time.Second, MaxElapsedTime: retryFor})}
@@ -96,7 +96,7 @@ func open(p *plan.OTLP, o observe.TelemetryOptions) (observe.Telemetry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("otlp: %w", err)
 		}
-		settings := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(spans{exporter, say}), sdktrace.WithResource(of)}
+		settings := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(spans{exporter, say("traces")}), sdktrace.WithResource(of)}
 		if p.Sample != "" {
 			share, err := strconv.ParseFloat(p.Sample, 64)
 			if err != nil || !(share >= 0 && share <= 1) {
@@ -123,7 +123,7 @@ func open(p *plan.OTLP, o observe.TelemetryOptions) (observe.Telemetry, error) {
 		if p.Interval > 0 {
 			every = append(every, sdkmetric.WithInterval(p.Interval))
 		}
-		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(measures{exporter, say}, every...)), sdkmetric.WithResource(of))
+		t.metrics = sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(measures{exporter, say("metrics")}, every...)), sdkmetric.WithResource(of))
 		if err := t.instruments(t.metrics.Meter(scope)); err != nil {
 			return nil, fmt.Errorf("otlp: %w", err)
 		}
@@ -209,8 +209,9 @@ func (t *telemetry) Shutdown(ctx context.Context) error {
 	return errors.Join(traces, metrics)
 }
 
-// teller says once that nothing can be sent, and that it can again.
+// teller says once that a signal cannot be sent, and that it can again.
 type teller struct {
+	signal  string // "traces" or "metrics"
 	log     *slog.Logger
 	redact  func(string) string
 	failing atomic.Bool
@@ -223,14 +224,14 @@ func (t *teller) tell(err error) {
 	switch {
 	case err == nil:
 		if t.failing.Swap(false) {
-			t.log.Info("telemetry is sent again")
+			t.log.Info("telemetry is sent again", "signal", t.signal)
 		}
 	case !t.failing.Swap(true):
 		problem := strings.Join(strings.Fields(t.redact(err.Error())), " ")
 		if len(problem) > maxProblem {
 			problem = problem[:maxProblem] + "…"
 		}
-		t.log.Warn("telemetry cannot be sent; calls go on without", "error", problem)
+		t.log.Warn("telemetry cannot be sent; calls go on without", "signal", t.signal, "error", problem)
 	}
 }
 

@@ -175,10 +175,14 @@ func (t *telemetry) EndCall(ctx context.Context, r *observe.Record, own bool) {
 	if r.Limit != "" {
 		a = append(a, limitName.String(r.Limit))
 	}
-	for key, is := range map[attribute.Key]bool{cached: r.Cached, stale: r.Stale, native: r.Native} {
-		if is {
-			a = append(a, key.Bool(true))
-		}
+	if r.Cached {
+		a = append(a, cached.Bool(true))
+	}
+	if r.Stale {
+		a = append(a, stale.Bool(true))
+	}
+	if r.Native {
+		a = append(a, native.Bool(true))
 	}
 	if own {
 		switch r.Kind {

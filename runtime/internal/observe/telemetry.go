@@ -145,10 +145,12 @@ func (r *Request) Whole(k Kind) bool {
 
 type incomingKey struct{}
 
-// Incoming is what an HTTP request says of its trace, as it came.
+// Incoming is what a message came with: what an HTTP request says of its trace, as
+// it came, or what a session on stdio agreed on.
 type Incoming struct {
 	Traceparent, Tracestate, RequestID string
-	HTTP                               string // version: "1.1"
+	HTTP                               string        // version: "1.1"; "" on stdio
+	Version                            func() string // of the protocol, unless the message has it; nil is not known
 }
 
 // WithIncoming returns a context of an HTTP request.

@@ -34,6 +34,7 @@ func (f *Front) incoming(r *http.Request) *http.Request {
 	}
 	if f.telemetry != nil {
 		in.Tracestate = strings.Join(r.Header["Tracestate"], ",")
+		in.Version = func() string { return r.Header.Get(mcp.HeaderProtocolVersion) }
 	}
 	return r.WithContext(observe.WithIncoming(r.Context(), in))
 }
@@ -67,8 +68,12 @@ func (f *Front) observed(ctx context.Context, m *message) (context.Context, *obs
 	if !slices.Contains(methods, m.method) {
 		r.Method = otherMethod
 	}
-	if slices.Contains(f.versions.all, m.version) {
-		r.Version = m.version
+	version := m.version
+	if version == "" && in.Version != nil {
+		version = in.Version()
+	}
+	if slices.Contains(f.versions.all, version) {
+		r.Version = version
 	}
 	return f.telemetry.Begin(observe.WithRequest(ctx, r), r, in.RequestID), r
 }

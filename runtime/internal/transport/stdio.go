@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Limits of the stdio loop.
@@ -60,10 +61,6 @@ type call struct {
 func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) error {
 	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	if t := f.telemetry; t != nil {
-		begun := time.Now()
-		defer func() { t.Session(time.Since(begun), "") }()
-	}
 	c := &conn{
 		Front:    f,
 		calls:    calls,
@@ -75,6 +72,11 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		questions: map[string]chan []byte{},
 	}
 	c.room = sync.NewCond(&c.mu)
+	if t := f.telemetry; t != nil {
+		c.calls = observe.WithIncoming(calls, &observe.Incoming{Version: c.agreed})
+		begun := time.Now()
+		defer func() { t.Session(time.Since(begun), c.agreed()) }()
+	}
 	finish := make(chan struct{})
 	written := make(chan error, 1)
 	go func() { written <- c.writeLines(out, finish) }()
@@ -340,13 +342,20 @@ func (c *conn) cancel(id jsontext.Value) {
 func (c *conn) setVersion(result []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, v := range []string{mcp.ProtocolVersion20250326, mcp.ProtocolVersion20241105} {
+	c.version = ""
+	for _, v := range c.versions.all {
 		if bytes.Contains(result, []byte(`"protocolVersion":"`+v+`"`)) {
 			c.version = v
 			return
 		}
 	}
-	c.version = ""
+}
+
+// agreed is the version that was negotiated; "" before that.
+func (c *conn) agreed() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
 }
 
 // setCapabilities remembers what the client can do, from the parameters of
