@@ -222,6 +222,7 @@ const maxProblem = 300
 
 func (t *teller) tell(err error) {
 	switch {
+	case errors.Is(err, context.Canceled): // the last one goes on where this one ended
 	case err == nil:
 		if t.failing.Swap(false) {
 			t.log.Info("telemetry is sent again", "signal", t.signal)
