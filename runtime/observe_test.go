@@ -39,9 +39,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func callSchema(t *testing.T) *jsonschema.Schema {
+func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
-	f, err := os.Open("internal/observe/call.schema.json")
+	f, err := os.Open("internal/observe/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestCallLog(t *testing.T) {
 	if _, err := s.Call(t.Context(), Principal{}, "add_book", []byte(`{"body":{"title":"x"}}`)); err != nil {
 		t.Fatal(err)
 	}
-	schema := callSchema(t)
+	schema := schemaOf(t, "call.schema.json")
 	file, err := os.ReadFile(audit)
 	if err != nil {
 		t.Fatal(err)
