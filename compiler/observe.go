@@ -48,6 +48,14 @@ func (c *compilation) otlp(o *specs.OTLP) *plan.OTLP {
 	return out
 }
 
+// sensitiveOf are the [sensitiveNames] of arguments, where calls are recorded.
+func (c *compilation) sensitiveOf(root *schema) []string {
+	if c.doc.Observe == nil {
+		return nil
+	}
+	return sensitiveNames(root)
+}
+
 // sensitiveNames are the names of properties, at any depth, whose schema says that
 // their values are secret. The whole schema counts, not what of it is shown.
 func sensitiveNames(root *schema) []string {

@@ -44,7 +44,7 @@ func (b *Bridge) guards() error {
 	}
 	for _, p := range b.prompts {
 		if p.own = p.call; p.own == nil {
-			p.own = &tool{plan: &plan.Tool{Name: p.plan.Name, Hints: plan.Hints{ReadOnly: true, Idempotent: true}}}
+			p.own = &tool{plan: &plan.Tool{Name: p.plan.Name, Sensitive: p.plan.Sensitive, Hints: plan.Hints{ReadOnly: true, Idempotent: true}}}
 		}
 		set(p.own, p.plan.Name, false, rules.Prompt(p.plan))
 	}
