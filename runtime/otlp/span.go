@@ -226,6 +226,9 @@ func (t *telemetry) BeginSend(ctx context.Context, s *observe.Send) (traceparent
 	return "00-" + c.TraceID().String() + "-" + c.SpanID().String() + "-" + c.TraceFlags().String(), c.TraceState().String()
 }
 
+// Propagates implements [observe.Telemetry].
+func (t *telemetry) Propagates() bool { return t.tracer != nil }
+
 func httpMethodOf(method string) string {
 	if slices.Contains(httpMethods, method) {
 		return method

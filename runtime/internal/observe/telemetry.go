@@ -32,6 +32,8 @@ type Telemetry interface {
 	// has to carry so that its spans are below: values of traceparent and
 	// tracestate, "" where the call's own are right.
 	BeginSend(ctx context.Context, s *Send) (traceparent, tracestate string)
+	// Propagates tells whether requests to upstreams carry the trace of their call.
+	Propagates() bool
 	// EndSend ends the span of a request to an upstream.
 	EndSend(ctx context.Context, s *Send)
 	// Refused counts a request that became no call.

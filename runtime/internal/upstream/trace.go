@@ -12,7 +12,7 @@ import (
 
 // traced gives a call's requests its trace, and what is told of them.
 func (k *call) traced(ctx context.Context) {
-	if !k.requestID && k.telemetry == nil {
+	if !k.requestID && (k.telemetry == nil || !k.telemetry.Propagates()) {
 		return
 	}
 	h := k.req.Header
