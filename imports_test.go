@@ -70,7 +70,7 @@ var rules = []rule{
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
 	{"examples/orders/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "a generated package is a plan and doors to the runtime"},
 	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
-	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go", "golang.org/x/text"}, "examples show the public doors only"},
+	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command", "runtime/otlp"}, []string{"github.com/mark3labs/mcp-go", "golang.org/x/text"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
 	{"cmd/mcpc/internal/contract", []string{"runtime", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, nil,
 		"tests of a spec meet both sides, what was written and what was done; the verb prints what comes of it"},

@@ -72,7 +72,12 @@ func (s *Server) AdminHandler() http.Handler {
 			say(w, http.StatusNotFound, text, []byte("there are no metrics\n"))
 			return
 		}
-		b := fmt.Appendf(nil, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.inFlight.Load())
+		ready := 0
+		if o.Ready() && !s.front.Draining() {
+			ready = 1
+		}
+		b := fmt.Appendf(nil, "# HELP mcpc_ready Whether calls are taken: 1, or 0 while draining or while the audit log cannot be written.\n# TYPE mcpc_ready gauge\nmcpc_ready %d\n", ready)
+		b = fmt.Appendf(b, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.inFlight.Load())
 		say(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", o.Metrics.Append(b))
 	})
 	started := time.Now().UTC().Truncate(time.Second)
