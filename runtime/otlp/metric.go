@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -50,18 +51,30 @@ type (
 // otherSet is of what is too much to be told apart.
 var otherSet = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(errorType.String(otherValue)))}
 
-// set returns attributes that were made before, or makes them.
-func (t *telemetry) set(key any, make func() []attribute.KeyValue) []metric.RecordOption {
-	if known, ok := t.sets.Load(key); ok {
-		return known.([]metric.RecordOption) //nolint:forcetypeassert // nothing else is stored
+// sets are attributes ready to be recorded, by what they are of.
+type sets[K comparable] struct {
+	mu    sync.RWMutex
+	known map[K][]metric.RecordOption
+}
+
+// of returns attributes that were made before, or makes them.
+func (s *sets[K]) of(key K, make func() []attribute.KeyValue) []metric.RecordOption {
+	s.mu.RLock()
+	options, ok := s.known[key]
+	s.mu.RUnlock()
+	if ok {
+		return options
 	}
-	if t.count.Load() >= maxSets {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.known) >= maxSets {
 		return otherSet
 	}
-	options := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(make()...))}
-	if _, known := t.sets.LoadOrStore(key, options); !known {
-		t.count.Add(1)
+	if s.known == nil {
+		s.known = map[K][]metric.RecordOption{}
 	}
+	options = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(make()...))}
+	s.known[key] = options
 	return options
 }
 
@@ -70,7 +83,7 @@ func (t *telemetry) measureRequest(r *observe.Request) {
 		return
 	}
 	key := requestSet{r.Method, r.Version, r.HTTP, r.Target, failure(r), r.Stdio, r.Kind, r.Code}
-	options := t.set(key, func() []attribute.KeyValue {
+	options := t.requestSets.of(key, func() []attribute.KeyValue {
 		return appendRequest([]attribute.KeyValue{methodName.String(r.Method)}, r)
 	})
 	t.operations.Record(context.Background(), time.Since(r.Start).Seconds(), options...)
@@ -81,7 +94,7 @@ func (t *telemetry) measureSend(ctx context.Context, s *observe.Send) {
 		return
 	}
 	key := sendSet{s.Upstream, httpMethodOf(s.Method), s.Scheme, s.Host, s.Proto, s.Error, s.Port, s.Status}
-	options := t.set(key, func() []attribute.KeyValue {
+	options := t.sendSets.of(key, func() []attribute.KeyValue {
 		return append(appendSend(nil, s), upstreamName.String(s.Upstream))
 	})
 	t.sends.Record(ctx, time.Since(s.Start).Seconds(), options...)

@@ -58,8 +58,8 @@ type telemetry struct {
 
 	operations, sessions, sends metric.Float64Histogram
 	refused                     metric.Int64Counter
-	sets                        sync.Map // attributes of metrics, ready to be recorded, by what they are of
-	count                       atomic.Int64
+	requestSets                 sets[requestSet]
+	sendSets                    sets[sendSet]
 }
 
 // open makes a telemetry. No collector is asked for: it may come later.

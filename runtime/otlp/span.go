@@ -79,7 +79,7 @@ func (t *telemetry) End(r *observe.Request) {
 			span.SetName(r.Method + " " + r.Target)
 		}
 		a := append(make([]attribute.KeyValue, 0, 12), methodName.String(r.Method))
-		if id := t.id(r.ID); id != "" {
+		if id := t.id(string(r.ID)); id != "" {
 			a = append(a, requestID.String(id))
 		}
 		a = appendRequest(a, r)

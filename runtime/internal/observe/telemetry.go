@@ -47,7 +47,7 @@ type Telemetry interface {
 // Request is a request of a client.
 type Request struct {
 	Method  string // of MCP; one that is not known is "_OTHER"
-	ID      string // as JSON
+	ID      []byte // as JSON
 	Version string // of the protocol; "" is not known
 	Stdio   bool   // it came over stdio, not HTTP
 	HTTP    string // version of HTTP: "1.1"; "" on stdio
@@ -152,7 +152,9 @@ type incomingKey struct{}
 type Incoming struct {
 	Traceparent, Tracestate, RequestID string
 	HTTP                               string        // version: "1.1"; "" on stdio
-	Version                            func() string // of the protocol, unless the message has it; nil is not known
+	Remote                             string        // address of the other end, perhaps with a port; "" on stdio
+	Version                            string        // of the protocol, as the header says; "" is not known
+	Agreed                             func() string // what a session on stdio agreed on; nil over HTTP
 }
 
 // WithIncoming returns a context of an HTTP request.

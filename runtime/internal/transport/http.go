@@ -20,6 +20,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Limits of the HTTP front.
@@ -226,8 +227,8 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(identity.With(r.Context(), caller))
 	}
-	if f.onRefusal == nil { // who hears of refusals has it already
-		r = f.incoming(r)
+	if f.onRefusal == nil && f.trace { // who hears of refusals has it already
+		r = f.incoming(r, new(observe.Incoming))
 	}
 	noteMessage(w, r.Context(), nil)
 	json, events := accepts(r.Header["Accept"])
@@ -336,7 +337,7 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 		}
 		switch {
 		case bad != nil:
-			f.refused(r.Context(), &m, "", bad)
+			f.refused(r.Context(), &m, bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			parts[i] = func() []byte {

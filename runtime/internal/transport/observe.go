@@ -24,17 +24,17 @@ var methods = []string{"initialize", "ping", "server/discover", methodCall, meth
 const otherMethod = "_OTHER"
 
 // incoming keeps what an HTTP request says of its trace for the messages in it.
-func (f *Front) incoming(r *http.Request) *http.Request {
-	if !f.trace && f.telemetry == nil {
-		return r
+func (f *Front) incoming(r *http.Request, in *observe.Incoming) *http.Request {
+	in.HTTP, in.Remote = httpVersion(r), r.RemoteAddr
+	if f.trace || f.telemetry != nil {
+		in.Traceparent = r.Header.Get("Traceparent")
 	}
-	in := &observe.Incoming{Traceparent: r.Header.Get("Traceparent"), HTTP: httpVersion(r)}
 	if f.trace {
 		in.RequestID = r.Header.Get("X-Request-Id")
 	}
 	if f.telemetry != nil {
 		in.Tracestate = strings.Join(r.Header["Tracestate"], ",")
-		in.Version = func() string { return r.Header.Get(mcp.HeaderProtocolVersion) }
+		in.Version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}
 	return r.WithContext(observe.WithIncoming(r.Context(), in))
 }
@@ -64,13 +64,16 @@ func (f *Front) observed(ctx context.Context, m *message) (context.Context, *obs
 	if f.telemetry == nil {
 		return observe.WithTrace(ctx, observe.Accept(parent, in.RequestID)), nil
 	}
-	r := &observe.Request{Method: m.method, ID: string(m.id), Stdio: in.HTTP == "", HTTP: in.HTTP, Traceparent: parent, Tracestate: state, Start: time.Now()}
+	r := &observe.Request{Method: m.method, ID: m.id, Stdio: in.HTTP == "", HTTP: in.HTTP, Traceparent: parent, Tracestate: state, Start: time.Now()}
 	if !slices.Contains(methods, m.method) {
 		r.Method = otherMethod
 	}
 	version := m.version
-	if version == "" && in.Version != nil {
-		version = in.Version()
+	if version == "" {
+		version = in.Version
+	}
+	if version == "" && in.Agreed != nil {
+		version = in.Agreed()
 	}
 	if slices.Contains(f.versions.all, version) {
 		r.Version = version
@@ -87,7 +90,7 @@ func (f *Front) observedEnd(ctx context.Context, r *observe.Request, m *message,
 		f.telemetry.End(r)
 	}
 	if bad != nil {
-		f.refused(ctx, m, "", bad)
+		f.refused(ctx, m, bad)
 	}
 }
 
@@ -137,17 +140,19 @@ func (f *fault) because(reason string) *fault {
 }
 
 // refused tells the observer that a request became no call. m is what was read of
-// it; it may be nil. remote is the address of the other end, "" on stdio.
-func (f *Front) refused(ctx context.Context, m *message, remote string, bad *fault) {
+// it; it may be nil.
+func (f *Front) refused(ctx context.Context, m *message, bad *fault) {
 	if f.onRefusal == nil || bad.reasonOf() == recorded {
 		return
 	}
-	r := observe.Refusal{Time: time.Now(), Trace: observe.TraceOf(ctx), Reason: bad.reasonOf(), Status: bad.status, Code: bad.code, Remote: remote}
-	if remote == "" {
-		r.Remote, _ = ctx.Value(remoteKey{}).(string)
+	r := observe.Refusal{Time: time.Now(), Trace: observe.TraceOf(ctx), Reason: bad.reasonOf(), Status: bad.status, Code: bad.code}
+	in := observe.IncomingOf(ctx)
+	if r.Remote = in.Remote; r.Remote != "" {
+		if host, _, err := net.SplitHostPort(r.Remote); err == nil {
+			r.Remote = host
+		}
 	}
 	if r.Trace.ID == "" {
-		in := observe.IncomingOf(ctx)
 		r.Trace = observe.Accept(in.Traceparent, in.RequestID)
 	}
 	if caller := identity.Of(ctx); caller != nil {
@@ -162,14 +167,13 @@ func (f *Front) refused(ctx context.Context, m *message, remote string, bad *fau
 	f.onRefusal(&r)
 }
 
-type remoteKey struct{}
-
 // noting hears of a request that is refused before its message is answered.
 type noting struct {
 	http.ResponseWriter
 	fault   *fault
 	ctx     context.Context
 	message *message
+	in      observe.Incoming
 }
 
 // Unwrap is for http.ResponseController.
@@ -195,14 +199,11 @@ func (f *endpoint) noted(w http.ResponseWriter, r *http.Request, serve func(http
 		serve(w, r)
 		return
 	}
-	remote := r.RemoteAddr
-	if host, _, err := net.SplitHostPort(remote); err == nil {
-		remote = host
-	}
-	r = f.incoming(r.WithContext(context.WithValue(r.Context(), remoteKey{}, remote)))
-	n := &noting{ResponseWriter: w, ctx: r.Context()}
+	n := &noting{ResponseWriter: w}
+	r = f.incoming(r, &n.in)
+	n.ctx = r.Context()
 	serve(n, r)
 	if n.fault != nil {
-		f.refused(n.ctx, n.message, remote, n.fault)
+		f.refused(n.ctx, n.message, n.fault)
 	}
 }

@@ -73,7 +73,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	}
 	c.room = sync.NewCond(&c.mu)
 	if t := f.telemetry; t != nil {
-		c.calls = observe.WithIncoming(calls, &observe.Incoming{Version: c.agreed})
+		c.calls = observe.WithIncoming(calls, &observe.Incoming{Agreed: c.agreed})
 		begun := time.Now()
 		defer func() { t.Session(time.Since(begun), c.agreed()) }()
 	}
@@ -135,7 +135,7 @@ func (c *conn) readLines(in io.Reader) error {
 		line, tooLong, err := readLine(r)
 		if tooLong {
 			bad := faultf(mcp.INVALID_REQUEST, 0, "the message is larger than the limit of %d bytes", maxBody)
-			c.refused(c.calls, nil, "", bad.because("too-large"))
+			c.refused(c.calls, nil, bad.because("too-large"))
 			c.send(reply{head: appendFault(nil, nil, bad)})
 		} else if line = bytes.TrimSpace(line); len(line) > 0 {
 			if !c.take(line) {
@@ -178,7 +178,7 @@ func (c *conn) take(line []byte) bool {
 	}
 	switch {
 	case bad != nil:
-		c.refused(c.calls, &m, "", bad)
+		c.refused(c.calls, &m, bad)
 		return c.send(reply{head: appendFault(nil, m.id, bad)})
 	case m.method == "notifications/cancelled":
 		c.cancel(m.requestID)
@@ -281,7 +281,7 @@ func (c *conn) forget(one *call) {
 // takeBatch answers a batch, where the client's revision knows them.
 func (c *conn) takeBatch(line []byte) bool {
 	refuse := func(f *fault) bool {
-		c.refused(c.calls, nil, "", f)
+		c.refused(c.calls, nil, f)
 		return c.send(reply{head: appendFault(nil, nil, f)})
 	}
 	c.mu.Lock()
@@ -303,7 +303,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		}
 		switch {
 		case bad != nil:
-			c.refused(c.calls, &m, "", bad)
+			c.refused(c.calls, &m, bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			one := &call{message: m, era: Legacy}
