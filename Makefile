@@ -5,11 +5,14 @@
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STRIPE_MOCK   := github.com/stripe/stripe-mock@v0.203.0
 GO_HTTPBIN    := github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin@v2.26.0
+GO_LICENSES   := github.com/google/go-licenses@v1.6.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 BIN      := $(CURDIR)/bin
 JUDGES   := testdata/judges
 BENCH    := testdata/bench
 FUZZTIME ?= 30s
+SOAK     ?= 1000000
 
 # tool NAME,MODULE@VERSION: install it unless bin/ has that version already.
 tool = test -e $(BIN)/.$(subst /,_,$(2)) || { \
@@ -41,6 +44,10 @@ test-go: ## Run the module's own tests under the race detector
 test-generated: ## Generate servers of all cases and documents, and hold them to the interpreted ones
 	go test -timeout 20m -run '^TestGenerated' ./cmd/mcpc
 
+.PHONY: test-soak
+test-soak: ## Make a million calls while the upstream fails, and connect ten thousand clients that ask nothing
+	MCPC_SOAK=$(SOAK) go test -timeout 20m -count 1 -v -run '^(TestSoak|TestIdleClients)$$' ./cmd/mcpc
+
 .PHONY: test-judges
 test-judges: ## Run what third-party suites, clients and servers say of mcpc
 	cd $(JUDGES) && go test -timeout 20m ./...
@@ -50,6 +57,20 @@ judges-install: ## Install the judges: npm packages in testdata/judges, servers 
 	cd $(JUDGES) && npm ci --no-audit --no-fund
 	@$(call tool,stripe-mock,$(STRIPE_MOCK))
 	@$(call tool,go-httpbin,$(GO_HTTPBIN))
+
+# Debian keeps the program in redis-tools: it is the server when it is called by that
+# name. The package redis-server adds a system service, which nothing here needs.
+.PHONY: redis-install
+redis-install: ## Install a Redis server for tests into bin/, unless there is one (Debian, as root)
+	@command -v redis-server >/dev/null || test -x $(BIN)/redis-server || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			export DEBIAN_FRONTEND=noninteractive; \
+			{ apt-get install -qq -y --no-install-recommends redis-tools || { apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-tools; }; } >/dev/null && \
+			mkdir -p $(BIN) && ln -sf "$$(command -v redis-check-rdb)" $(BIN)/redis-server; \
+		else \
+			echo "redis-server is needed: install Redis 5 or newer (apt-get install redis-server, brew install redis)" >&2; exit 1; \
+		fi; }
+	@PATH="$$PATH:$(BIN)" redis-server --version
 
 .PHONY: lint
 lint: lint-install ## Check formatting, vet and lint all modules
@@ -62,13 +83,23 @@ lint: lint-install ## Check formatting, vet and lint all modules
 lint-install:
 	@$(call tool,golangci-lint,$(GOLANGCI_LINT))
 
+.PHONY: licenses
+licenses: ## Write THIRD_PARTY.md; fails on a licence that is not allowed
+	@$(call tool,go-licenses,$(GO_LICENSES))
+	@bash .ci/licenses
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities, where the database can be reached
+	@$(call tool,govulncheck,$(GOVULNCHECK))
+	@bash .ci/vulncheck
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s), two at a time
 	@FUZZTIME=$(FUZZTIME) bash .ci/fuzz
 
 .PHONY: bench
-bench: ## Measure calls against a plain reverse proxy, cold start, lists and memory
-	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}"
+bench: ## Measure calls against a plain reverse proxy, features, cold start, lists and memory
+	cd $(BENCH) && go run . -corpus "$${MCPC_CORPUS:-$(CURDIR)/../shared}" $(BENCHFLAGS)
 
 .PHONY: ci
 ci: ## Run what CI runs

@@ -53,7 +53,7 @@ func generate(t testing.TB, p *plan.Server, m *plan.Model) []File {
 
 // exported finds the compiled packages that generated code imports.
 var exported = sync.OnceValues(func() (map[string]string, error) {
-	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", runtimePath, planPath, typedPath, commandPath, "encoding/json", "net/http", "reflect").Output()
+	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", runtimePath, planPath, typedPath, commandPath, storePath, "encoding/json", "net/http", "reflect").Output()
 	if err != nil {
 		return nil, err
 	}
@@ -131,4 +131,24 @@ func file(t testing.TB, files []File, name string) string {
 	}
 	t.Fatalf("no file %s", name)
 	return ""
+}
+
+// A client of Redis is linked by servers that share limits, and by no others.
+func TestStoreIsImported(t *testing.T) {
+	p, m := compile(t, `{"openapi":"3.1.0","info":{"title":"x","version":"1"},"servers":[{"url":"https://x.example"}],"paths":{"/a":{"get":{"operationId":"a","responses":{"200":{"description":"ok"}}}}}}`)
+	imports := func() bool {
+		for _, f := range generate(t, p, m) {
+			if bytes.Contains(f.Content, []byte(`_ "`+storePath+`"`)) {
+				return true
+			}
+		}
+		return false
+	}
+	if imports() {
+		t.Error("imported without a store")
+	}
+	p.Stores = []plan.Store{{Name: "shared", URL: plan.Expr{Op: plan.OpConst, Const: `"redis://x.example"`}}}
+	if !imports() {
+		t.Error("not imported for a store")
+	}
 }

@@ -135,6 +135,9 @@ func (s *server) serverFile() (string, []byte, error) {
 	if o := s.Observe; o != nil && o.OTLP != nil {
 		importLinked(f, otlpPath)
 	}
+	if len(s.Stores) > 0 {
+		importLinked(f, storePath)
+	}
 	// The handshake: see the constant.
 	f.Add(doc("This code needs a runtime that knows it. If this line does not compile, generate the code anew with the mcpc of the runtime's version.",
 		jen.Const().Add(id("_")).Add(op("=")).Add(qual(runtimePath, fmt.Sprintf("SupportsGenerated%d", plan.Format)))))

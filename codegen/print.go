@@ -25,6 +25,9 @@ const (
 	typedPath   = runtimePath + "/typed"
 	commandPath = runtimePath + "/command"
 	otlpPath    = runtimePath + "/otlp" // linked only where telemetry is sent
+	// storePath is imported by servers that share limits, and by no others: it links
+	// a client of Redis.
+	storePath = runtimePath + "/redisstore"
 )
 
 // header is the first line of every generated file, in the form that tools know

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -188,7 +189,7 @@ func unchanged(ctx context.Context, r *specs.Reader, dep specs.Dependency, quote
 		if !quoted[dep.Name] {
 			// Digested as a stream: a large document need not be in memory.
 			digest, err := fileDigest(dep.Name)
-			return err == nil && digest == dep.Digest
+			return err == nil && digest == dep.Digest || dep.Digest == "" && errors.Is(err, fs.ErrNotExist)
 		}
 	}
 	s, err := r.Read(ctx, dep.Name)

@@ -138,7 +138,7 @@ func independent(doc *specs.Document, list diag.List) diag.List {
 		return nil
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		return doc.Incomplete && d.Code == "unknown-tool" || !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "unknown-tool", "tool-cycle"}, d.Code)
+		return doc.Incomplete && d.Code == "unknown-tool" || !slices.Contains([]string{"unknown-operation", "unknown-input", "unknown-argument", "pattern-matches-nothing", "limit-on-steps", "unknown-tool", "tool-cycle"}, d.Code)
 	})
 }
 
@@ -186,6 +186,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	if doc.Server.Listen != nil {
 		server.Listen = doc.Server.Listen.Value
 	}
+	server.Inbound = c.inbound()
 	c.identities(server)
 	server.Observe = c.observe()
 	c.checkScopes()
@@ -268,6 +269,17 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	for _, api := range doc.APIs {
 		c.uselessDocument(api)
 		c.brokenPatterns(apis[api.Name].patterns)
+	}
+	for i, api := range doc.APIs {
+		u := &server.Upstreams[i]
+		source := api.Source // of the words that its hosts are
+		switch {
+		case len(doc.APIs) == 1 && o.BaseURL != "":
+			source = ""
+		case api.BaseURL != nil:
+			source = o.Target
+		}
+		u.Egress = egressOf(u, source, serversOf(server, api.Name))
 	}
 	c.methods(server)
 	server.Moved = c.moved(server.Tools)

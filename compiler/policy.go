@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
@@ -13,8 +14,9 @@ import (
 
 // guarded is what policies and limits are about: a name, and its arguments.
 type guarded struct {
-	name string
-	args []string
+	name     string
+	args     []string
+	internal bool // clients cannot call it
 }
 
 // guards lowers the policy and the rate limits, when all tools are known.
@@ -25,15 +27,15 @@ func (c *compilation) guards(server *plan.Server) {
 	var tools, resources, prompts []guarded
 	for i := range server.Tools {
 		t := &server.Tools[i]
-		tools = append(tools, guarded{t.Name, properties(t.Input)})
+		tools = append(tools, guarded{t.Name, properties(t.Input), t.Internal})
 	}
 	for i := range server.Resources {
 		r := &server.Resources[i]
-		resources = append(resources, guarded{r.URI, properties(r.Call.Input)})
+		resources = append(resources, guarded{r.URI, properties(r.Call.Input), false})
 	}
 	for i := range server.Prompts {
 		p := &server.Prompts[i]
-		prompts = append(prompts, guarded{p.Name, properties(p.Input)})
+		prompts = append(prompts, guarded{p.Name, properties(p.Input), false})
 	}
 	everything := slices.Concat(tools, resources, prompts)
 	if c.doc.Policy != nil {
@@ -64,8 +66,67 @@ func (c *compilation) guards(server *plan.Server) {
 			rate := rateLimit(&specs.RateLimit{Rate: l.Rate, Burst: l.Burst})
 			out.Every, out.Burst = rate.Every, rate.Burst
 		}
+		out.BytesIn, out.BytesOut = byteBudget(l.BytesIn), byteBudget(l.BytesOut)
+		if l.Store != nil {
+			out.Store, out.OnError = l.Store.Value, "local"
+			if l.OnError != nil {
+				out.OnError = l.OnError.Value
+			}
+		}
+		c.checkBinds(l, about)
 		server.Limits = append(server.Limits, out)
 	}
+	for _, s := range c.doc.Stores {
+		if s.URL != nil && slices.ContainsFunc(server.Limits, func(l plan.CallLimit) bool { return l.Store == s.Name }) {
+			server.Stores = append(server.Stores, c.store(s))
+		}
+	}
+}
+
+// checkBinds warns of a limit on tools that clients cannot call: what steps call is
+// part of the client's call, and no limit counts it.
+func (c *compilation) checkBinds(l *specs.CallLimit, about []guarded) {
+	if len(l.Tools) == 0 || len(about) == 0 || slices.ContainsFunc(about, func(g guarded) bool { return !g.internal }) {
+		return
+	}
+	c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "limit-on-steps", Message: fmt.Sprintf("rate_limit %q is about internal tools only, and holds for calls of clients: it never applies", l.Name),
+		Hint: "name the tools whose steps call them; how often an API is called is bounded by its limit", Range: l.Tools[0].Range})
+}
+
+// byteBudget reads a budget such as "20MB/h", which the front-end has checked.
+func byteBudget(t *specs.Text) *plan.ByteBudget {
+	if t == nil {
+		return nil
+	}
+	size, unit, _ := strings.Cut(t.Value, "/")
+	n, ok := bytesOf(size)
+	if !ok {
+		n = 1
+	}
+	return &plan.ByteBudget{Bytes: n, Per: map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[unit]}
+}
+
+// Defaults of a store. A server in the same network answers in a millisecond; a
+// call should not wait longer for a decision than for the work.
+const (
+	storeTimeout = 200 * time.Millisecond
+	storePrefix  = "mcpc:"
+)
+
+func (c *compilation) store(s *specs.Store) plan.Store {
+	none := noArguments(&c.diags, "a store")
+	lower := func(x *specs.Expr) *plan.Expr {
+		if x == nil {
+			return nil
+		}
+		out := lowerExpr(x, none)
+		return &out
+	}
+	out := plan.Store{Name: s.Name, URL: *lower(s.URL), Username: lower(s.Username), Password: lower(s.Password), TLS: clientTLS(s.TLS), Timeout: c.duration(s.Timeout, storeTimeout), Prefix: storePrefix}
+	if s.Prefix != nil {
+		out.Prefix = s.Prefix.Value
+	}
+	return out
 }
 
 // needsIdentity warns of what is about callers where nobody is known.
@@ -83,7 +144,7 @@ func (c *compilation) named(what string, patterns []specs.Text, of []guarded) []
 		var names []string
 		for _, g := range of {
 			names = append(names, g.name)
-			if glob(strings.ReplaceAll(p.Value, "*", "**"), g.name) {
+			if plan.Matches([]string{p.Value}, g.name) {
 				out = append(out, g)
 			}
 		}

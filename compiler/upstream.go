@@ -51,16 +51,14 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 		u.Cache = &plan.Cache{TTL: c.duration(k.TTL, 0), ETag: k.ETag, Shared: k.Scope != nil && k.Scope.Value == "all", StaleIfError: c.duration(k.Stale, 0)}
 	}
 	if b := api.Breaker; b != nil && b.Failures > 0 {
-		u.Breaker = &plan.Breaker{Failures: b.Failures, Window: c.duration(b.Window, 30*time.Second), Open: c.duration(b.Open, 30*time.Second), HalfOpen: max(1, b.HalfOpen)}
+		u.Breaker = &plan.Breaker{Failures: b.Failures, Window: c.duration(b.Window, 30*time.Second), Open: c.duration(b.Open, 30*time.Second), HalfOpen: max(1, b.HalfOpen), ByCaller: b.Scope.Str() == "caller"}
 	}
 	if b := api.Bulkhead; b != nil && b.Concurrency > 0 {
 		u.Bulkhead = &plan.Bulkhead{Concurrency: b.Concurrency, Queue: c.duration(b.Queue, 0)}
 	}
-	if t := api.TLS; t != nil {
-		u.TLS = &plan.ClientTLS{CA: t.CA.Str(), Cert: t.Cert.Str(), Key: t.Key.Str(), ServerName: t.ServerName.Str(), MinVersion: "1.2"}
-		if t.MinVersion != nil {
-			u.TLS.MinVersion = t.MinVersion.Value
-		}
+	u.TLS = clientTLS(api.TLS)
+	if e := api.Egress; e != nil {
+		u.Egress = &plan.Egress{Allow: values(e.Allow), Deny: values(e.Deny), Redirects: e.Redirects.Str()}
 	}
 	u.Coalesce = api.Coalesce != nil && api.Coalesce.Value
 	for _, h := range api.Headers {
@@ -68,6 +66,78 @@ func (c *compilation) upstream(api *specs.API) plan.Upstream {
 		u.Headers = append(u.Headers, plan.Param{Name: h.Name, Value: &v, Style: plan.Simple})
 	}
 	return u
+}
+
+// clientTLS lowers how encrypted connections are made; nil is by default.
+func clientTLS(t *specs.ClientTLS) *plan.ClientTLS {
+	if t == nil {
+		return nil
+	}
+	out := &plan.ClientTLS{CA: t.CA.Str(), Cert: t.Cert.Str(), Key: t.Key.Str(), ServerName: t.ServerName.Str(), MinVersion: "1.2"}
+	if t.MinVersion != nil {
+		out.MinVersion = t.MinVersion.Value
+	}
+	return out
+}
+
+// egressOf completes where connections to an upstream may go with the hosts that
+// its requests name, and says which of them are nobody's word but that of a
+// document or spec that was fetched, and from another host.
+func egressOf(u *plan.Upstream, source string, requests []string) *plan.Egress {
+	var hosts, foreign []string
+	for _, server := range requests {
+		if h := hostOf(server); h != "" && h != hostOf(u.BaseURL) && !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	slices.Sort(hosts)
+	if specs.IsURL(source) {
+		for _, h := range append([]string{hostOf(u.BaseURL)}, hosts...) {
+			if h != "" && h != hostOf(source) {
+				foreign = append(foreign, h)
+			}
+		}
+	}
+	if hosts == nil && foreign == nil {
+		return u.Egress
+	}
+	var e plan.Egress
+	if u.Egress != nil {
+		e = *u.Egress
+	}
+	e.Hosts, e.Public = hosts, foreign
+	return &e
+}
+
+// serversOf are the base URLs that requests to an upstream have of their own.
+func serversOf(server *plan.Server, upstream string) []string {
+	var out []string
+	add := func(r *plan.Request) {
+		if r.Upstream == upstream && r.Server != "" && !slices.Contains(out, r.Server) {
+			out = append(out, r.Server)
+		}
+	}
+	for i := range server.Tools {
+		add(&server.Tools[i].Request)
+	}
+	for i := range server.Resources {
+		add(&server.Resources[i].Call.Request)
+	}
+	for i := range server.Prompts {
+		if call := server.Prompts[i].Call; call != nil {
+			add(&call.Request)
+		}
+	}
+	return out
+}
+
+// hostOf is the host of a URL, or "".
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // rateLimit reads a rate such as "15/s", which the front-end has checked.

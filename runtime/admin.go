@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -44,8 +44,9 @@ func (s *Server) ServeAdmin(ctx context.Context, l net.Listener) error {
 }
 
 // AdminHandler answers operators: /metrics for Prometheus, /healthz whether the
-// process lives, /readyz whether it takes calls, /info what it is. Only a spec
-// with observe { admin } has metrics.
+// process lives, /readyz whether it takes calls, /info what it is and how its
+// upstreams are. Only a spec with observe { admin } has metrics and notes how
+// calls of upstreams end.
 func (s *Server) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	say := func(w http.ResponseWriter, status int, kind string, body []byte) {
@@ -57,7 +58,7 @@ func (s *Server) AdminHandler() http.Handler {
 	const text = "text/plain; charset=utf-8"
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, text, []byte("alive\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		switch o := s.bridge.observer; {
+		switch o := s.line.now.Load().bridge.observer; {
 		case s.front.Draining():
 			say(w, http.StatusServiceUnavailable, text, []byte("draining\n"))
 		case o != nil && !o.Ready():
@@ -67,7 +68,7 @@ func (s *Server) AdminHandler() http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		o := s.bridge.observer
+		o := s.line.now.Load().bridge.observer
 		if o == nil || o.Metrics == nil {
 			say(w, http.StatusNotFound, text, []byte("there are no metrics\n"))
 			return
@@ -77,16 +78,24 @@ func (s *Server) AdminHandler() http.Handler {
 			ready = 1
 		}
 		b := fmt.Appendf(nil, "# HELP mcpc_ready Whether calls are taken: 1, or 0 while draining or while the audit log cannot be written.\n# TYPE mcpc_ready gauge\nmcpc_ready %d\n", ready)
-		b = fmt.Appendf(b, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.inFlight.Load())
+		b = fmt.Appendf(b, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.line.inFlight.Load())
+		r := s.Reloads()
+		b = fmt.Appendf(b, "# HELP mcpc_reloads_total Times that a changed configuration was to be used.\n# TYPE mcpc_reloads_total counter\nmcpc_reloads_total{outcome=\"ok\"} %d\nmcpc_reloads_total{outcome=\"failed\"} %d\n", r.Done, r.Failed)
+		b = fmt.Appendf(b, "# HELP mcpc_loaded_timestamp_seconds When the configuration in use came into use.\n# TYPE mcpc_loaded_timestamp_seconds gauge\nmcpc_loaded_timestamp_seconds %d\n", r.Loaded.Unix())
+		if stores := s.line.now.Load().bridge.stores; len(stores) > 0 {
+			b = append(b, "# HELP mcpc_limit_store_up Whether a store of rate limits answered last; while it does not, on_error holds.\n# TYPE mcpc_limit_store_up gauge\n"...)
+			for _, k := range stores {
+				up := 0
+				if k.Up() {
+					up = 1
+				}
+				b = fmt.Appendf(b, "mcpc_limit_store_up{store=%q} %d\n", k.Name(), up)
+			}
+		}
 		say(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", o.Metrics.Append(b))
 	})
-	started := time.Now().UTC().Truncate(time.Second)
-	digest := sync.OnceValue(func() string {
-		sum := sha256.Sum256(plan.Encode(s.bridge.plan))
-		return hex.EncodeToString(sum[:])
-	})
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
-		b, err := json.MarshalIndent(s.info(started, digest()), "", "  ")
+		b, err := json.MarshalIndent(s.line.now.Load().info(), "", "  ")
 		if err != nil {
 			say(w, http.StatusInternalServerError, text, []byte("no information\n"))
 			return
@@ -104,10 +113,34 @@ type info struct {
 	// Config is a digest of the plan: two servers with the same one, built by the
 	// same version, do the same.
 	Config    string            `json:"config"`
+	Loaded    time.Time         `json:"loaded"` // when it came into use
+	Reloads   reloadInfo        `json:"reloads"`
 	Build     map[string]string `json:"build"`
 	Tools     int               `json:"tools"`
-	Upstreams []string          `json:"upstreams"`
+	InFlight  int64             `json:"in_flight"` // calls of clients
+	Upstreams []upstreamInfo    `json:"upstreams"`
 	Audit     *auditInfo        `json:"audit,omitempty"`
+}
+
+// reloadInfo tells of reloads. Failure is why the last one failed, if it did.
+type reloadInfo struct {
+	Done     int        `json:"done"`
+	Failed   int        `json:"failed"`
+	Failure  string     `json:"failure,omitempty"`
+	FailedAt *time.Time `json:"failed_at,omitempty"`
+}
+
+// upstreamInfo is how the calls of an upstream have gone. It has no addresses.
+type upstreamInfo struct {
+	Name        string            `json:"name"`
+	InFlight    int               `json:"in_flight"`
+	Calls       map[string]uint64 `json:"calls"` // by class of the status, or kind of the failure
+	Success     *time.Time        `json:"last_success,omitempty"`
+	Failure     *time.Time        `json:"last_failure,omitempty"`
+	FailureKind string            `json:"last_failure_kind,omitempty"`
+	Breaker     string            `json:"breaker,omitempty"`
+	// OpenBreakers counts the tenants and hosts whose breaker is not closed.
+	OpenBreakers int `json:"open_breakers,omitempty"`
 }
 
 // auditInfo is where the audit log ends. Kept elsewhere, it shows when lines are
@@ -117,11 +150,31 @@ type auditInfo struct {
 	Head  string `json:"head"`
 }
 
-func (s *Server) info(started time.Time, digest string) info {
-	p := s.bridge.plan
-	out := info{Name: p.Name, Version: p.Version, Started: started, Config: digest, Tools: len(p.Tools), Build: map[string]string{}, Upstreams: []string{}}
+// Config is a digest of the plan that is served now: two servers with the same
+// one, built by the same version, do the same.
+func (s *Server) Config() string { return s.line.now.Load().config() }
+
+func (s *Server) config() string {
+	s.digested.Do(func() {
+		sum := sha256.Sum256(plan.Encode(s.bridge.plan))
+		s.digest = hex.EncodeToString(sum[:])
+	})
+	return s.digest
+}
+
+func (s *Server) info() info {
+	p, r := s.bridge.plan, s.Reloads()
+	out := info{Name: p.Name, Version: p.Version, Started: s.line.started, Config: s.config(), Loaded: r.Loaded,
+		Reloads: reloadInfo{Done: r.Done, Failed: r.Failed, Failure: r.Failure, FailedAt: some(r.Failing)},
+		Tools:   len(p.Tools), InFlight: s.line.inFlight.Load(), Build: map[string]string{}, Upstreams: []upstreamInfo{}}
 	for i := range p.Upstreams {
-		out.Upstreams = append(out.Upstreams, p.Upstreams[i].Name)
+		u := upstreamInfo{Name: p.Upstreams[i].Name, Calls: map[string]uint64{}}
+		if h, ok := s.bridge.clients[u.Name].Health(); ok {
+			u.InFlight, u.Success, u.Failure, u.FailureKind = h.InFlight, some(h.Success), some(h.Failure), h.FailureKind
+			u.Breaker, u.OpenBreakers = h.Breaker, h.OpenBreakers
+			maps.Copy(u.Calls, h.Calls)
+		}
+		out.Upstreams = append(out.Upstreams, u)
 	}
 	if b, ok := debug.ReadBuildInfo(); ok {
 		out.Build["go"], out.Build["module"], out.Build["version"] = b.GoVersion, b.Main.Path, b.Main.Version
@@ -137,4 +190,13 @@ func (s *Server) info(started time.Time, digest string) info {
 		}
 	}
 	return out
+}
+
+// some is a time, or nil for none.
+func some(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
 }

@@ -7,8 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -27,21 +27,35 @@ type Bridge struct {
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
-	closed    sync.Once
+	stores    []*limit.Keeper   // of rate limits
+	limits    []*limit.Limit    // those of the plan, in its order
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
 // error says what is wrong with the plan or the options.
-func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
+func NewBridge(p *plan.Server, o Options) (*Bridge, error) { return newBridge(p, o, nil) }
+
+// newBridge is NewBridge for a bridge that takes over from another what is the
+// same for both; see [Server.Reload].
+func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error) {
 	b := &Bridge{
 		plan:    p,
 		options: o,
 		tools:   make(map[string]*tool, len(p.Tools)),
 		prompts: make(map[string]*prompt, len(p.Prompts)),
 		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
-		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile},
+		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile, memory: &memory{}},
 		log:     o.Logger,
 	}
+	if before != nil {
+		b.secrets.memory = before.secrets.memory
+		b.files.closed.Store(before.files.closed.Load())
+	}
+	defer func() {
+		if err != nil {
+			b.close(before)
+		}
+	}()
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -56,12 +70,11 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		if stderr == nil {
 			stderr = os.Stderr
 		}
-		var err error
-		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, Logger: b.log})
+		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, Logger: b.log, Before: before.observing()})
 		if err != nil {
 			return nil, err
 		}
-		if t := p.Observe.OTLP; t != nil {
+		if t := p.Observe.OTLP; t != nil && b.observer.Telemetry == nil {
 			if b.observer.Telemetry, err = b.telemetry(t); err != nil {
 				return nil, err
 			}
@@ -76,9 +89,13 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 		if base, ok := o.BaseURLs[u.Name]; ok {
 			moved := *u
 			moved.BaseURL = strings.TrimRight(base, "/")
+			if e := u.Egress; e != nil { // its hosts are the operator's now
+				moved.Egress = &plan.Egress{Allow: e.Allow, Deny: e.Deny, Redirects: e.Redirects}
+			}
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation, Telemetry: b.spans()})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
+			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, &b.secrets)})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -138,7 +155,7 @@ func NewBridge(p *plan.Server, o Options) (*Bridge, error) {
 	if err := b.linkSteps(); err != nil {
 		return nil, err
 	}
-	if err := b.guards(); err != nil {
+	if err := b.guards(before); err != nil {
 		return nil, err
 	}
 	for _, m := range p.Moved {

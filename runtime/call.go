@@ -52,13 +52,13 @@ func (s *Server) Call(ctx context.Context, who Principal, name string, arguments
 	ctx, start := b.begin(ctx, k)
 	var res *Result
 	switch {
-	case s.inFlight.Add(1) > s.maxCalls:
+	case s.line.inFlight.Add(1) > s.maxCalls:
 		res = result.Error("busy", fmt.Sprintf("The server is working on %d calls, which is as many as it takes at once; nothing was sent.", s.maxCalls),
 			"Call again.", result.RetryAfter(time.Second))
 	default:
 		res = b.guard(ctx, k, k.run)
 	}
-	s.inFlight.Add(-1)
+	s.line.inFlight.Add(-1)
 	b.end(ctx, k, res, start)
 	return res, nil
 }
@@ -90,8 +90,9 @@ func (b *Bridge) checked(ctx context.Context, k *Call) *Result {
 	if res != nil {
 		return res
 	}
-	defer done()
-	return b.send(ctx, k)
+	defer func() { done(sizeOf(res)) }()
+	res = b.send(ctx, k)
+	return res
 }
 
 // check decodes and checks the arguments of a call, and asks the policy. A result
@@ -101,7 +102,7 @@ func (b *Bridge) check(ctx context.Context, k *Call) *Result {
 	if err := k.tool.prepare(); err != nil {
 		return b.failure(ctx, k.tool, "plan", err)
 	}
-	k.judged, k.vars = k.Principal, nil
+	k.judged, k.scope = k.Principal, nil
 	if res := b.permitted(ctx, k, false); res != nil {
 		return res
 	}
@@ -134,7 +135,7 @@ func (b *Bridge) send(ctx context.Context, k *Call) *Result {
 		return b.refused(ctx, t, err)
 	}
 	defer k.lap(observe.Shape)
-	res := s.decoder.ResultOf(ctx, k.answer, k.args.Values)
+	res := s.decoder.Result(ctx, k.answer, k.args.Values)
 	stale(res, k.answer)
 	if !res.IsError {
 		b.observe(ctx, t, res)

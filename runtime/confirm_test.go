@@ -3,6 +3,8 @@ package runtime
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -138,6 +140,67 @@ func TestConfirmModern(t *testing.T) {
 	}
 }
 
+// What one caller agreed to is no agreement of another's, though he knows all of
+// it; who may not call is not asked; and nobody is over HTTP before 2026-07-28, where a
+// server without sessions has no way to.
+func TestConfirmIsTheCallers(t *testing.T) {
+	s, sent := asking(t)
+	p := *s.bridge.plan
+	key := func(name string) plan.APIKey {
+		hash := sha256.Sum256([]byte(name + "-key"))
+		return plan.APIKey{Name: name, Hash: hex.EncodeToString(hash[:])}
+	}
+	p.Identities = []plan.Identity{{Name: "machines", Keys: &plan.APIKeys{Header: "X-Api-Key", Keys: []plan.APIKey{key("alice"), key("bob"), key("carl")}}}}
+	carl := plan.Expr{Op: plan.OpCall, Name: "==", Args: []plan.Expr{pathOf("caller.subject"), constOf(`"carl"`)}}
+	p.Policy = &plan.Policy{Rules: []plan.PolicyRule{{Name: "all"}, {Name: "not carl", Deny: true, When: &carl}}}
+	s, err := New(&p, Options{Getenv: env("LIBRARY_TOKEN", "t"), ReadFile: noFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	post := func(who, version, body string) (a confirmAnswer) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": version, "Mcp-Method": "tools/call", "Mcp-Name": "cancel", "X-Api-Key": who + "-key"} {
+			r.Header.Set(k, v)
+		}
+		res, err := web.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if err := json.NewDecoder(res.Body).Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	const able, arguments = `{"elicitation":{}}`, `{"id":5,"why":"x"}`
+	state := post("alice", "2026-07-28", modern(able, arguments, "")).Result.RequestState
+	agreed := modern(able, arguments, `,"requestState":"`+state+`","inputResponses":{"confirm":{"action":"accept"}}`)
+	if a := post("bob", "2026-07-28", agreed); state == "" || !a.Result.IsError || !strings.Contains(a.Result.Content[0].Text, "another question") {
+		t.Errorf("bob with alice's agreement %q: %+v", state, a)
+	}
+	if a := post("carl", "2026-07-28", modern(able, arguments, "")); a.Result.RequestState != "" || !a.Result.IsError || !strings.Contains(a.Result.Content[0].Text, `"not carl"`) {
+		t.Errorf("carl is asked: %+v", a)
+	}
+	for _, version := range []string{"2025-03-26", "2025-11-25"} {
+		a := post("alice", version, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"cancel","arguments":`+arguments+`}}`)
+		if !a.Result.IsError || !strings.Contains(a.Result.Content[0].Text, "cannot ask") {
+			t.Errorf("%s: %+v", version, a)
+		}
+	}
+	if n := sent.Load(); n != 0 {
+		t.Errorf("%d requests without an agreement", n)
+	}
+	if a := post("alice", "2026-07-28", agreed); a.Result.IsError || sent.Load() != 1 {
+		t.Errorf("alice, who agreed: %d requests, %+v", sent.Load(), a)
+	}
+}
+
 // An older client on stdio is asked while its call waits.
 func TestConfirmLegacyStdio(t *testing.T) {
 	for action, want := range map[string]string{
@@ -228,6 +291,8 @@ type stdioLines struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Scanner
+
+	opened string // the answer to initialize
 }
 
 func stdioOf(t *testing.T, s *Server, capabilities string) *stdioLines {
@@ -247,9 +312,9 @@ func stdioOf(t *testing.T, s *Server, capabilities string) *stdioLines {
 		_, _ = io.Copy(io.Discard, outR)
 		<-done
 	})
-	l := &stdioLines{t, inW, bufio.NewScanner(outR)}
+	l := &stdioLines{t: t, in: inW, out: bufio.NewScanner(outR)}
 	l.write(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":` + capabilities + `,"clientInfo":{"name":"t","version":"1"}}}`)
-	l.read()
+	l.opened = l.read()
 	return l
 }
 

@@ -121,6 +121,9 @@ func (s *Server) ExplainPrompt(name string, arguments []byte) (*Explanation, err
 	return s.bridge.ExplainPrompt(name, arguments)
 }
 
+// ResourceScopes are the scopes that the resource of a URI wants of its reader.
+func (s *Server) ResourceScopes(uri string) []string { return s.bridge.resourceScopes(uri) }
+
 // ArgumentError says that arguments cannot be used, in words for who made them.
 type ArgumentError struct{ Message string }
 

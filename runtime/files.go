@@ -31,6 +31,13 @@ func (f *folders) open(names []string) error {
 
 func (f *folders) close() { f.closed.Store(true) }
 
+// release lets go of the folders.
+func (f *folders) release() {
+	for _, root := range f.roots {
+		_ = root.Close() // nothing was written
+	}
+}
+
 // read returns the content of the first file of that name. Its errors are for
 // the caller of a tool: they say nothing of what lies outside.
 func (f *folders) read(name string) ([]byte, error) {

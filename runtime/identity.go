@@ -21,14 +21,14 @@ const (
 	keyVariable   = "MCPC_KEY"
 )
 
-// local returns a context of the client on stdio. What is in the environment has
-// to be valid: a server that drops a credential would run with other rights than
-// its operator believes.
-func (s *Server) local(ctx context.Context) (context.Context, error) {
+// local is who the client on stdio is; nil is nobody known. What is in the
+// environment has to be valid: a server that drops a credential would run with
+// other rights than its operator believes.
+func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 	getenv := s.bridge.secrets.getenv
 	token, key := getenv(tokenVariable), getenv(keyVariable)
 	if s.gate == nil || token == "" && key == "" {
-		return ctx, nil
+		return nil, nil
 	}
 	r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
 	if token != "" {
@@ -50,28 +50,28 @@ func (s *Server) local(ctx context.Context) (context.Context, error) {
 	if refusal != nil {
 		return nil, errors.New("the credential in the environment is refused: " + refusal.Message)
 	}
-	return identity.With(ctx, caller), nil
+	return caller, nil
 }
 
 // certificate is how a server shows its certificate: read from its files when it
 // is needed, and again when a minute has passed, so that a renewed one is shown.
 // Clients are asked for theirs where somebody may come with one.
-func certificate(p *plan.Certificate, ask bool, read func(string) ([]byte, error)) (*tls.Config, error) {
+func certificate(p *plan.Certificate, ask bool, read func(string) ([]byte, error)) (*tls.Config, *shown, error) {
 	if p == nil {
 		if ask {
-			return nil, errors.New("clients can only show certificates to a server with TLS: listen needs tls")
+			return nil, nil, errors.New("clients can only show certificates to a server with TLS: listen needs tls")
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
 	c := &shown{plan: *p, read: read}
 	if _, err := c.get(nil); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
 	if ask {
 		config.ClientAuth = tls.RequestClientCert // what it proves, the identity decides
 	}
-	return config, nil
+	return config, c, nil
 }
 
 // shown is the certificate of a server.
@@ -83,6 +83,16 @@ type shown struct {
 	cert *tls.Certificate
 	text [][]byte
 	at   time.Time
+}
+
+// refresh has the files read at the next use.
+func (c *shown) refresh() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = time.Time{}
 }
 
 func (c *shown) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
@@ -42,9 +43,9 @@ type Call struct {
 	agreed bool
 	kind   observe.Kind // of what is called
 	seen   seen
-	counts bool           // a client made it: rate limits count it
-	judged Principal      // for whom the policy was asked
-	vars   map[string]any // what policies and limits know of it; nil: not made yet
+	counts bool      // a client made it: rate limits count it
+	judged Principal // for whom the policy was asked
+	scope  *expr.Env // what policies and limits know of it; nil: not made yet
 }
 
 // Handler answers calls of a tool. An error that is a [*ToolError] is shown to
@@ -127,16 +128,18 @@ func (s *Server) answer(ctx context.Context, k *Call) (*Result, error) {
 	if res != nil {
 		return res, nil
 	}
-	defer done()
+	defer func() { done(sizeOf(res)) }()
 	h := s.native[k.Tool]
 	if h == nil {
-		return b.send(ctx, k), nil
+		res = b.send(ctx, k)
+		return res, nil
 	}
 	k.native = true
 	if PrincipalOf(ctx) != k.Principal {
 		ctx = WithPrincipal(ctx, k.Principal)
 	}
-	res, err := h(ctx, k)
+	var err error
+	res, err = h(ctx, k)
 	if err == nil && res != nil && !res.IsError {
 		b.observe(ctx, k.tool, res)
 	}

@@ -103,8 +103,12 @@ func outcomeOf(res *Result) string {
 	return res.Code
 }
 
-// sizeOf is how many bytes a client gets of a result, as text or data.
+// sizeOf is how many bytes a client gets of a result, as text or data; 0 when there
+// is none.
 func sizeOf(res *Result) int {
+	if res == nil {
+		return 0
+	}
 	n := len(res.Structured)
 	for i := range res.Content {
 		n += len(res.Content[i].Text) + len(res.Content[i].Data)
@@ -192,23 +196,11 @@ func (b *Bridge) refusals() func(*observe.Refusal) {
 	return b.observer.Refused
 }
 
-// closeTimeout is how long a server that has ended goes on sending telemetry.
-const closeTimeout = 5 * time.Second
-
-// Close writes and sends what is left of what calls are recorded with, for at most
-// five seconds, and closes the log. [Server.Serve] and [Server.ServeStdio] do so at
-// their end; whoever serves in another way should. No call should be made after it.
-func (b *Bridge) Close() {
-	if b.observer == nil {
-		return
+// flush writes and sends what is left of what calls are recorded with.
+func (s *Server) flush() {
+	if o := s.line.now.Load().bridge.observer; o != nil {
+		o.Flush()
 	}
-	b.closed.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		if err := b.observer.Close(ctx); err != nil {
-			b.log.Warn("records of calls were not all sent", "error", b.observer.Redactor.Text(err.Error()))
-		}
-	})
 }
 
 // Close is [Bridge.Close].

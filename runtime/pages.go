@@ -200,12 +200,12 @@ func (b *Bridge) page(ctx context.Context, k *Call, at paging.Place) (*paging.Pa
 	defer k.lap(observe.Shape)
 	v, remarks, ok := s.decoder.Value(ctx, a, k.args.Values)
 	if !ok {
-		return nil, nil, s.decoder.ResultOf(ctx, a, k.args.Values)
+		return nil, nil, s.decoder.Result(ctx, a, k.args.Values)
 	}
 	page, err := g.Read(v, a.Header, at, &address, g.path)
 	if err != nil {
 		b.log.WarnContext(ctx, "an answer has no list to paginate", "tool", t.plan.Name, "items", strings.Join(g.Items, "."), "error", err)
-		return nil, nil, s.decoder.ResultOf(ctx, a, k.args.Values)
+		return nil, nil, s.decoder.Result(ctx, a, k.args.Values)
 	}
 	page.Remarks = remarks
 	return page, s, nil

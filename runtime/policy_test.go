@@ -224,10 +224,68 @@ func TestRateLimitedCalls(t *testing.T) {
 	}
 }
 
+// What a client gets is charged, whoever made it: the upstream, native code, or a
+// failure. What steps and native code get is not.
+func TestBudgetOfResults(t *testing.T) {
+	var sent atomic.Int64
+	p := library(upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		sent.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"title":"`+strings.Repeat("x", 1000)+`"}`)
+	}))
+	client := pathOf("caller.client")
+	p.Limits = []plan.CallLimit{{Name: "traffic", Key: &client, BytesIn: &plan.ByteBudget{Bytes: 50, Per: time.Hour}, BytesOut: &plan.ByteBudget{Bytes: 3000, Per: time.Hour}}}
+	b, err := NewBridge(p, Options{Getenv: env("LIBRARY_TOKEN", "t"), ReadFile: noFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s, err := b.Server(map[string]Handler{"add_book": func(ctx context.Context, _ *Call) (*Result, error) {
+		for range 5 {
+			if res, err := b.Call(ctx, PrincipalOf(ctx), "get_book", []byte(oneBook)); err != nil || res.IsError {
+				t.Errorf("native code is counted: %v %v", res, err)
+			}
+		}
+		return Text(strings.Repeat("y", 4000)), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range []struct {
+		client, tool, arguments, want string
+	}{
+		{"a", "get_book", oneBook, ""}, {"a", "get_book", oneBook, ""}, // 2 × 2046, and the text is twice in each
+		{"a", "get_book", oneBook, "too many bytes; nothing was sent"},
+		{"b", "add_book", newBook, ""},
+		{"b", "add_book", newBook, "results had too many bytes"},
+		{"c", "get_book", `{"id":` + strings.Repeat("1", 50) + `}`, "more bytes than the rate limit \"traffic\" ever allows"},
+		{"c", "get_book", oneBook, ""},
+	} {
+		res, err := s.Call(t.Context(), Principal{Client: step.client}, step.tool, []byte(step.arguments))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step.want == "" && res.IsError || step.want != "" && (res.Code != "rate-limited" || !strings.Contains(text(res), step.want)) {
+			t.Errorf("step %d: %s", i, text(res)[:min(200, len(text(res)))])
+		}
+	}
+	if sent.Load() != 8 {
+		t.Errorf("%d requests", sent.Load())
+	}
+}
+
 func TestBrokenGuards(t *testing.T) {
 	for name, change := range map[string]func(*plan.Server){
 		"rule":  func(p *plan.Server) { p.Policy = &plan.Policy{Rules: []plan.PolicyRule{{When: &plan.Expr{Op: "x"}}}} },
 		"limit": func(p *plan.Server) { p.Limits = []plan.CallLimit{{Every: time.Second}} },
+		"budget": func(p *plan.Server) {
+			p.Limits = []plan.CallLimit{{BytesOut: &plan.ByteBudget{Bytes: 1}}}
+		},
+		"no such store": func(p *plan.Server) { p.Limits = []plan.CallLimit{{Every: time.Second, Burst: 1, Store: "s"}} },
+		"a store that is not linked": func(p *plan.Server) {
+			p.Limits = []plan.CallLimit{{Every: time.Second, Burst: 1, Store: "s"}}
+			p.Stores = []plan.Store{{Name: "s", URL: constOf(`"redis://x.example"`)}}
+		},
 	} {
 		p := library("https://x.example")
 		change(p)
@@ -263,7 +321,7 @@ func BenchmarkGuards(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		k.vars = nil
+		k.scope = nil
 		if bridge.permitted(ctx, k, false) != nil || bridge.permitted(ctx, k, true) != nil {
 			b.Fatal("denied")
 		}
@@ -271,6 +329,6 @@ func BenchmarkGuards(b *testing.B) {
 		if res != nil {
 			b.Fatal(text(res))
 		}
-		done()
+		done(0)
 	}
 }

@@ -285,6 +285,7 @@ func (b *Bridge) fill(ctx context.Context, call *Call, p *prompt) (out []message
 		return nil, badArguments(sentence(err.Error()))
 	}
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
+	size := 0 // of what the client gets
 	if p.call != nil {
 		call.Arguments = given.JSON()
 		res := b.guard(ctx, call, b.checked)
@@ -312,9 +313,8 @@ func (b *Bridge) fill(ctx context.Context, call *Call, p *prompt) (out []message
 		if res != nil {
 			return nil, res
 		}
-		defer done()
+		defer func() { done(size) }()
 	}
-	size := 0
 	for _, m := range p.messages {
 		x := m.text
 		if x == nil {
@@ -393,9 +393,9 @@ func bodyOf(res *Result) any {
 	return res.Content[0].Text
 }
 
-// ResourceScopes are the scopes that a resource wants of its reader.
-func (c caller) ResourceScopes(uri string) []string {
-	if r, _ := c.bridge.resourceOf(uri); r != nil {
+// resourceScopes are the scopes that a resource wants of its reader.
+func (b *Bridge) resourceScopes(uri string) []string {
+	if r, _ := b.resourceOf(uri); r != nil {
 		return r.plan.Call.Scopes
 	}
 	return nil
@@ -403,11 +403,11 @@ func (c caller) ResourceScopes(uri string) []string {
 
 // ReadResource reads a resource for a client.
 func (c caller) ReadResource(ctx context.Context, who Principal, uri string, e transport.Era, b []byte) ([]byte, *transport.Error) {
-	if c.inFlight.Add(1) > c.maxCalls {
-		c.inFlight.Add(-1)
+	if c.line.inFlight.Add(1) > c.maxCalls {
+		c.line.inFlight.Add(-1)
 		return b, busy()
 	}
-	defer c.inFlight.Add(-1)
+	defer c.line.inFlight.Add(-1)
 	r, k, res := c.bridge.read(ctx, who, uri)
 	if r == nil {
 		return b, transport.NoResource(uri, e)
@@ -438,11 +438,11 @@ func (c caller) GetPrompt(ctx context.Context, who Principal, name string, argum
 	if p == nil {
 		return b, transport.NoPrompt(name)
 	}
-	if c.inFlight.Add(1) > c.maxCalls {
-		c.inFlight.Add(-1)
+	if c.line.inFlight.Add(1) > c.maxCalls {
+		c.line.inFlight.Add(-1)
 		return b, busy()
 	}
-	defer c.inFlight.Add(-1)
+	defer c.line.inFlight.Add(-1)
 	messages, bad := c.bridge.prompted(ctx, who, p, arguments)
 	if bad != nil {
 		return b, refusal(bad)

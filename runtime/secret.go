@@ -20,11 +20,17 @@ type secrets struct {
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
 
-	// What was used is remembered for one purpose: an upstream may repeat in an
-	// error what it was sent, and that must not get further.
-	mu   sync.RWMutex
-	used map[string]bool
-	hide *strings.Replacer // of all that was used; nil: to be made
+	*memory // of what was used
+}
+
+// memory is of the secrets that were used, for one purpose: an upstream may
+// repeat in an error what it was sent, and that must not get further. Servers
+// that follow one another share it: what one sent, another may be told.
+type memory struct {
+	mu    sync.RWMutex
+	used  map[string]bool
+	least int               // the length of the shortest; 0: there is none
+	hide  *strings.Replacer // of all that was used; nil: to be made
 }
 
 // value returns the secret of the first source that has one. An error says where
@@ -41,6 +47,9 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 				s.used = map[string]bool{}
 			}
 			s.used[v], s.hide = true, nil
+			if s.least == 0 || len(v) < s.least {
+				s.least = len(v)
+			}
 			s.mu.Unlock()
 		}
 	}
@@ -49,12 +58,12 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 
 // redact replaces in text every secret that was used.
 func (s *secrets) redact(text string) string {
-	if len(text) < upstream.MinRedact {
+	s.mu.RLock()
+	hide, least := s.hide, s.least
+	s.mu.RUnlock()
+	if least == 0 || len(text) < least { // names of callers, mostly
 		return text
 	}
-	s.mu.RLock()
-	hide := s.hide
-	s.mu.RUnlock()
 	if hide == nil {
 		s.mu.Lock()
 		if s.hide == nil {

@@ -106,11 +106,18 @@ type Options struct {
 	// that a composite tool makes are part of its one. Over
 	// HTTP one more is refused at once, with a result that says to call again
 	// in a second; stdio takes at most 64 of them and lets the rest wait, since
-	// its one client can be made to. Zero is 1024.
+	// its one client can be made to. Zero is what the plan says, mostly 1024.
 	MaxCalls int
 	// DrainTimeout is how long calls in flight may take when the server is told
 	// to end. Zero is ten seconds.
 	DrainTimeout time.Duration
+	// DrainDelay is how long a server over HTTP that was told to end goes on taking
+	// calls after /readyz says that it is not ready, so that whoever sends calls
+	// here can notice. Zero is not at all.
+	DrainDelay time.Duration
+	// Reloads says that the server may be given another plan by [Server.Reload].
+	// Clients are then told that lists can change, and hear of it when they do.
+	Reloads bool
 }
 
 // Server serves the tools of one plan to MCP clients. It is safe for concurrent
@@ -122,15 +129,14 @@ type Server struct {
 	front  *transport.Front
 	listed []plan.Tool // those that clients see
 	gate   *identity.Gate
+	cert   *shown // of the HTTP server; nil: plain HTTP
 
 	maxCalls int64
-	inFlight atomic.Int64 // calls
-}
+	line     *line // of servers, of which this is one
 
-// defaultMaxCalls is what [Options.MaxCalls] is when it is zero. A call in flight
-// holds two sockets and its bytes: this many fit into the usual limits of a
-// process.
-const defaultMaxCalls = 1024
+	digested sync.Once
+	digest   string // see Config
+}
 
 // tool is a plan's tool and what is made of it when it is first called. Nothing
 // is made before: a plan may have thousands of tools and a session uses few.
@@ -171,6 +177,15 @@ func New(p *plan.Server, o Options) (*Server, error) {
 // Server returns a server for the bridge's plan. Tools that native names are
 // answered by its handlers, all others are bridged.
 func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
+	s, err := b.server(native, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.line = newLine(s)
+	return s, nil
+}
+
+func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Server, error) {
 	for name := range native {
 		if b.tools[name] == nil {
 			return nil, fmt.Errorf("a handler for %w %q", ErrUnknownTool, name)
@@ -178,7 +193,7 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 	}
 	s := &Server{bridge: b, native: native, maxCalls: int64(b.options.MaxCalls)}
 	if s.maxCalls <= 0 {
-		s.maxCalls = defaultMaxCalls
+		s.maxCalls = int64(b.plan.Inbound.OrDefaults().Calls)
 	}
 	if len(b.options.Middleware) > 0 {
 		s.handle = s.answer
@@ -197,14 +212,15 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		scopes = append(scopes, b.plan.Prompts[i].Scopes...)
 	}
 	var err error
-	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log})
+	s.gate, err = identity.New(b.plan.Identities, scopes, identity.Options{Secret: b.secrets.value, ReadFile: b.secrets.readFile, Logger: b.log, Before: before})
 	if err != nil {
 		return nil, err
 	}
-	secured, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
+	secured, shownCert, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
 	if err != nil {
 		return nil, err
 	}
+	s.cert = shownCert
 	shown := *b.plan
 	if shown.Version == "" {
 		if shown.Version = b.options.Version; shown.Version == "" {
@@ -218,6 +234,8 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 		AllowedHosts:   b.options.AllowedHosts,
 		AllowedOrigins: b.options.AllowedOrigins,
 		Drain:          b.options.DrainTimeout,
+		Leave:          b.options.DrainDelay,
+		Changes:        b.options.Reloads,
 		MaxCalls:       int(s.maxCalls),
 		Gate:           s.gate,
 		TLS:            secured,
@@ -236,11 +254,13 @@ func (b *Bridge) Server(native map[string]Handler) (*Server, error) {
 // access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
 // known.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
-	ctx, err := s.local(ctx)
+	s.line.stdio.Store(true)
+	caller, err := s.local(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	s.front.SetCaller(caller)
+	defer s.flush()
 	return s.front.ServeLines(ctx, in, out)
 }
 
@@ -252,7 +272,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if len(s.bridge.options.Files) > 0 {
 		return errors.New("files can be named by a client on stdio only, not over HTTP")
 	}
-	defer s.Close()
+	defer s.flush()
 	return s.front.Serve(ctx, l)
 }
 
@@ -275,7 +295,9 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	// A client that vanished without a word is found out after a minute and a half.
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 4}}
+	l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {

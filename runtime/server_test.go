@@ -272,6 +272,7 @@ func TestObserveOutput(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	file := []byte("from-file\r\n")
 	s := &secrets{
+		memory: &memory{},
 		named:  map[string]string{"named": "from-options", "blank": ""},
 		getenv: env("B", "from-env", "N", "no"),
 		readFile: func(name string) ([]byte, error) {
@@ -541,6 +542,11 @@ func TestCollidingIDs(t *testing.T) {
 // One call too many is refused at once, and says when to call again; as soon as
 // another has ended there is room. Stdio waits for it.
 func TestMaxCalls(t *testing.T) {
+	t.Run("of the plan", func(t *testing.T) { testMaxCalls(t, 2, 0) })
+	t.Run("of the options, which win", func(t *testing.T) { testMaxCalls(t, 9, 2) })
+}
+
+func testMaxCalls(t *testing.T, inPlan, inOptions int) {
 	arrived, release := make(chan bool), make(chan bool)
 	base := upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		arrived <- true
@@ -548,7 +554,9 @@ func TestMaxCalls(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"id":7}`)
 	})
-	s := newServer(t, library(base), Options{MaxCalls: 2})
+	p := library(base)
+	p.Inbound = &plan.Inbound{Calls: inPlan}
+	s := newServer(t, p, Options{MaxCalls: inOptions})
 	call := func() *Result {
 		r, err := s.Call(t.Context(), Principal{}, "get_book", []byte(`{"id":7}`))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
@@ -91,6 +93,11 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 		})
 	}
 	if err != nil {
+		if kind == "file" && errors.Is(err, fs.ErrNotExist) {
+			r.mu.Lock()
+			r.note(Dependency{Kind: kind, Name: location})
+			r.mu.Unlock()
+		}
 		var pe *os.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err
@@ -175,6 +182,19 @@ func (r *Reader) fetch(ctx context.Context, location string, limit int64) ([]byt
 	c := http.Client{Timeout: 30 * time.Second}
 	if r.Client != nil {
 		c = *r.Client
+	} else {
+		at, err := url.Parse(location)
+		if err != nil {
+			return nil, errors.New("it is no URL")
+		}
+		guard, err := egress.New(nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		guard.Trust(at.Hostname()) // whoever names another host in a document is refused before
+		t := guard.Transport()
+		defer t.CloseIdleConnections()
+		c.Transport = t
 	}
 	c.CheckRedirect = sameHost
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)

@@ -23,6 +23,7 @@ type Document struct {
 	Observe    *Observe // nil: not written
 	Policy     *Policy  // nil: everybody may do everything
 	Limits     []*CallLimit
+	Stores     []*Store
 	Tests      []*Test // of the tools, in source order
 
 	// Incomplete says that tools are missing because of mistakes, which have been
@@ -58,8 +59,20 @@ type Server struct {
 	Instructions string // for the model
 	TLS          *ServerTLS
 	Listen       *Text // host:port of `listen "http"`, or nil
+	Inbound      *Inbound
 	NamePrefix   *Text // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
 	Range        diag.Range
+}
+
+// Inbound bounds what clients may send and take up. What is not written is zero.
+type Inbound struct {
+	Range diag.Range // of the whole setting
+
+	Body, Headers, Bodies                                    *Text // "4MB"
+	HeaderCount, Depth, Name, Batch                          int
+	Calls, Requests, Streams                                 int
+	Connections, ConnectionRequests, ConnectionStreams       int
+	HeaderTimeout, RequestTimeout, IdleTimeout, WriteTimeout *Text // "5s"
 }
 
 // API is one upstream service.
@@ -100,6 +113,7 @@ type API struct {
 	Bulkhead       *Bulkhead
 	Coalesce       *Flag
 	TLS            *ClientTLS
+	Egress         *Egress
 
 	// ExposeAll is set for a document given directly: every operation becomes a
 	// tool. Inside HCL only Expose and tools select.
@@ -152,6 +166,7 @@ type Breaker struct {
 	Failures     int
 	Window, Open *Text // Go durations; nil is 30 s
 	HalfOpen     int   // probes; 0 is 1
+	Scope        *Text // "tenant" or "caller"; nil is "tenant"
 }
 
 // Bulkhead bounds the requests that are under way at once.
@@ -236,6 +251,13 @@ type Extension struct {
 type SchemeUse struct {
 	Scheme string
 	Scopes []string
+}
+
+// Egress says where connections to an API may go. Entries are addresses,
+// networks and hosts.
+type Egress struct {
+	Allow, Deny []Text
+	Redirects   *Text // "same_host", "allowed" or "none"
 }
 
 // ClientTLS is how an encrypted connection to an API is made. Paths are ready to

@@ -23,6 +23,7 @@ func (a *app) call() *cobra.Command {
 	var asJSON, yes bool
 	var out string
 	var files []string
+	var as callerFlag
 	cmd := &cobra.Command{
 		Use:   "call TARGET TOOL [K=V …]",
 		Short: "call one tool and print its result",
@@ -38,6 +39,9 @@ func (a *app) call() *cobra.Command {
   K.SUB=V                 a member of an object; a repeated K adds to an array
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
+  --as WHAT=VALUE         on behalf of whom: subject, client, tenant, identity, scope
+                          or claim.NAME, JSON, or @FILE, as in mcpc explain; without
+                          it nobody is known. No credential comes with it
   --files DIR             a folder whose files arguments may name, as file:NAME
   --out FILE              write the result's image, sound or binary there
   --yes                   agree to what the tool asks a person (confirm); on a
@@ -69,6 +73,15 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			if err != nil {
 				return err
 			}
+			who, err := as.caller()
+			if err != nil {
+				return err
+			}
+			if who == nil {
+				who = &runtime.Caller{}
+			} else if !who.Has(tool.Scopes) {
+				return &exit{exitUpstream, fmt.Errorf("the call is denied; nothing was sent. %s", runtime.Decision{Scopes: tool.Scopes})}
+			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			o := a.runtimeOptions()
 			o.Logger, o.Files = log, files
@@ -76,13 +89,13 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 			if err != nil {
 				return failed(err)
 			}
-			ctx := cmd.Context()
+			ctx := runtime.WithCaller(cmd.Context(), who)
 			if yes || a.interactive() {
 				ctx = runtime.WithConfirmation(ctx, func(_ context.Context, question string) (bool, error) {
 					return yes || a.agree(question), nil
 				})
 			}
-			r, err := s.Call(ctx, runtime.Principal{}, tool.Name, arguments)
+			r, err := s.Call(ctx, who.Principal, tool.Name, arguments)
 			if err != nil {
 				return failed(err)
 			}
@@ -102,7 +115,8 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 	f.BoolVar(&asJSON, "json", false, "")
 	f.BoolVar(&yes, "yes", false, "")
 	f.StringVar(&out, "out", "", "")
-	cmd.Flags().StringArrayVar(&files, "files", nil, "")
+	f.StringArrayVar(&files, "files", nil, "")
+	as.flag(cmd)
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd

@@ -19,7 +19,8 @@ func (a *app) diff() *cobra.Command {
 		Use:   "diff OLD NEW",
 		Short: "what clients and models see differently",
 		Long: `Compare the tools of two versions of a server: what is gone, new, stricter or
-worded otherwise, and what it costs a model to read.
+worded otherwise, who may call it (scopes, confirm, rules of the policy), and what
+it costs a model to read.
 
   mcpc diff old.yaml new.yaml
   mcpc diff mcpc.lock.json orders.hcl        since the lock file was written
@@ -29,7 +30,7 @@ OLD and NEW are TARGETs or lock files, which mcpc lock writes.
   --json                  print the changes as one JSON object
 
 The exit code is 4 when a change is breaking: a call that worked may fail, or an
-answer lack what was promised.
+answer lack what was promised. A condition that is another is taken for breaking.
 
 ` + commonHelp,
 		Args:              wants("OLD", "NEW"),

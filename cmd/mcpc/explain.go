@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpc-dev/mcpc/compiler/surface"
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -22,7 +23,8 @@ func (a *app) explain() *cobra.Command {
 	var t target
 	var given arguments
 	var asJSON bool
-	var files, as []string
+	var files []string
+	var as callerFlag
 	cmd := &cobra.Command{
 		Use:   "explain TARGET tool|resource|prompt NAME [K=V …]",
 		Short: "the exact HTTP request of a call, not sent",
@@ -39,9 +41,10 @@ wins.
   K=V, K:=JSON, K.SUB=V   arguments, as in mcpc call
   --json-args JSON        all arguments; @FILE reads a file, - standard input;
                           --args for short
-  --as WHAT=VALUE         say how the policy decides on a call by this caller:
-                          subject, client, tenant, identity, scope (repeated), or
-                          claim.NAME (text); --as nobody is a caller not known
+  --as WHAT=VALUE         say whether this caller may: subject, client, tenant,
+                          identity, scope (repeated), or claim.NAME (text); as JSON,
+                          --as '{"subject":"alice","scopes":["a"],"claims":{…}}', or
+                          @FILE with that; --as nobody is a caller not known
   --files DIR             a folder whose files arguments may name, as file:NAME
   --json                  print tool, method, url, header, body, parts, missing
                           and settings; with --as, allowed, rule and reason
@@ -68,57 +71,42 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 			if err != nil {
 				return failed(err)
 			}
-			var e *runtime.Explanation
-			tool := &plan.Tool{}
-			var decision *runtime.Decision
-			who, err := callerOf(as)
+			who, err := as.caller()
 			if err != nil {
 				return err
 			}
-			if who != nil && args[1] != "tool" {
-				return usagef("--as is about calls of tools")
-			}
-			if who != nil && compiled.Plan.Policy == nil {
-				return usagef("--as has nothing to decide: %s has no policy", args[0])
-			}
-			if args[1] == "resource" {
-				e, err = s.ExplainResource(args[2])
-			} else {
-				find, explain := findTool, s.Explain
-				if args[1] == "prompt" {
-					find, explain = findPrompt, s.ExplainPrompt
-				}
-				if tool, err = find(compiled.Plan, args[2], args[0]); err != nil {
-					return err
-				}
-				var arguments []byte
-				if arguments, err = given.read(a, tool, args[3:]); err != nil {
-					return err
-				}
-				if e, err = explain(args[2], arguments); err == nil && who != nil {
-					var d runtime.Decision
-					d, err = s.Decide(who, args[2], arguments)
-					decision = &d
-				}
-			}
-			if errors.Is(err, runtime.ErrUnknownResource) || errors.Is(err, runtime.ErrUnknownPrompt) {
-				return usagef("%w; mcpc list %s names what there is", err, args[0])
-			}
-			if refused, ok := errors.AsType[*runtime.ArgumentError](err); ok {
-				return &exit{exitToolError, refused}
-			}
+			it, err := a.thing(s, compiled.Plan, args, &given)
 			if err != nil {
-				return failed(err)
+				return err
 			}
-			if decision != nil {
-				if asJSON {
-					return a.printJSON(decided(decision))
+			if who != nil && compiled.Plan.Policy == nil && len(it.scopes) == 0 {
+				return usagef("--as has nothing to decide: %s has no policy, and this wants no scopes", args[0])
+			}
+			if who == nil && it.request == nil {
+				return usagef("the prompt %s makes no request; --as says who may use it", args[2])
+			}
+			var e *runtime.Explanation
+			if it.request != nil {
+				if e, err = it.request(); err != nil {
+					return explainError(err, args[0])
 				}
-				if err := a.write(decisionText(decision)); err != nil {
+			}
+			if who != nil {
+				d, err := it.decide(who)
+				if err != nil {
+					return explainError(err, args[0])
+				}
+				if asJSON {
+					return a.printJSON(decided(&d))
+				}
+				if err := a.write(decisionText(&d)); err != nil {
 					return err
 				}
 			}
+			tool := it.tool
 			switch {
+			case e == nil: // a prompt without a request
+				return nil
 			case len(e.Steps) > 0 && asJSON:
 				return a.printJSON(explainedSteps(compiled.Plan, tool))
 			case len(e.Steps) > 0:
@@ -131,46 +119,69 @@ Arguments that the tool refuses are an error with exit code 6, as in mcpc call.
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "")
 	cmd.Flags().StringArrayVar(&files, "files", nil, "")
-	cmd.Flags().StringArrayVar(&as, "as", nil, "")
+	as.flag(cmd)
 	given.flags(cmd)
 	t.flags(cmd)
 	return cmd
 }
 
-// callerOf is the caller that --as describes; nil without --as.
-func callerOf(as []string) (*runtime.Caller, error) {
-	if len(as) == 0 {
-		return nil, nil
+// explainedThing is what explain explains: a tool, a resource or a prompt.
+type explainedThing struct {
+	tool    *plan.Tool // its request; empty of a prompt without one
+	scopes  []string   // that it wants of its caller
+	request func() (*runtime.Explanation, error)
+	decide  func(*runtime.Caller) (runtime.Decision, error)
+}
+
+// thing finds what the words of a command line name.
+func (a *app) thing(s *runtime.Server, p *plan.Server, args []string, given *arguments) (*explainedThing, error) {
+	kind, name := args[1], args[2]
+	if kind == "resource" {
+		return &explainedThing{
+			tool:    &plan.Tool{},
+			scopes:  s.ResourceScopes(name),
+			request: func() (*runtime.Explanation, error) { return s.ExplainResource(name) },
+			decide:  func(who *runtime.Caller) (runtime.Decision, error) { return s.DecideResource(who, name) },
+		}, nil
 	}
-	who := &runtime.Caller{}
-	for _, one := range as {
-		if one == "nobody" {
-			continue
+	it := &explainedThing{}
+	var input *plan.Tool // what arguments are for
+	var arguments []byte
+	switch kind {
+	case "tool":
+		tool, err := findTool(p, name, args[0])
+		if err != nil {
+			return nil, err
 		}
-		what, value, ok := strings.Cut(one, "=")
-		claim, isClaim := strings.CutPrefix(what, "claim.")
-		switch {
-		case ok && what == "subject":
-			who.Principal.Subject = value
-		case ok && what == "client":
-			who.Principal.Client = value
-		case ok && what == "tenant":
-			who.Principal.Tenant = value
-		case ok && what == "identity":
-			who.Identity = value
-		case ok && what == "scope":
-			who.Scopes = append(who.Scopes, value)
-		case ok && isClaim && claim != "":
-			if who.Claims == nil {
-				who.Claims = map[string]any{}
-			}
-			who.Claims[claim] = value
-		default:
-			return nil, usagef("--as takes subject=, client=, tenant=, identity=, scope= or claim.NAME=, or nobody; not %q", one)
+		it.tool, it.scopes, input = tool, tool.Scopes, tool
+		it.request = func() (*runtime.Explanation, error) { return s.Explain(name, arguments) }
+		it.decide = func(who *runtime.Caller) (runtime.Decision, error) { return s.Decide(who, name, arguments) }
+	default:
+		prompt, err := findPrompt(p, name, args[0])
+		if err != nil {
+			return nil, err
 		}
+		it.tool, it.scopes, input = &plan.Tool{}, prompt.Scopes, &plan.Tool{Input: prompt.Input}
+		if prompt.Call != nil {
+			it.tool = prompt.Call
+			it.request = func() (*runtime.Explanation, error) { return s.ExplainPrompt(name, arguments) }
+		}
+		it.decide = func(who *runtime.Caller) (runtime.Decision, error) { return s.DecidePrompt(who, name, arguments) }
 	}
-	slices.Sort(who.Scopes)
-	return who, nil
+	var err error
+	arguments, err = given.read(a, input, args[3:])
+	return it, err
+}
+
+// explainError is the exit for what cannot be explained.
+func explainError(err error, target string) error {
+	if errors.Is(err, runtime.ErrUnknownResource) || errors.Is(err, runtime.ErrUnknownPrompt) {
+		return usagef("%w; mcpc list %s names what there is", err, target)
+	}
+	if refused, ok := errors.AsType[*runtime.ArgumentError](err); ok {
+		return &exit{exitToolError, refused}
+	}
+	return failed(err)
 }
 
 type decidedJSON struct {
@@ -288,18 +299,18 @@ func explainedSteps(p *plan.Server, t *plan.Tool) any {
 			}
 		}
 		for j := range s.Args {
-			e.Args[s.Args[j].Name] = expression(&s.Args[j].Value)
+			e.Args[s.Args[j].Name] = surface.Source(&s.Args[j].Value)
 		}
 		if s.ForEach != nil {
-			e.ForEach = expression(s.ForEach)
+			e.ForEach = surface.Source(s.ForEach)
 		}
 		if s.When != nil {
-			e.When = expression(s.When)
+			e.When = surface.Source(s.When)
 		}
 		out.Steps = append(out.Steps, e)
 	}
 	if t.Result != nil {
-		out.Output = expression(t.Result)
+		out.Output = surface.Source(t.Result)
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpc-dev/mcpc/compiler/surface"
 	"github.com/mcpc-dev/mcpc/runtime/command"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -120,6 +121,7 @@ func (a *app) inspectServer(p *plan.Server) error {
 			"base URL", cmp.Or(u.BaseURL, "none; give one with --base-url"),
 			"limits", fmt.Sprintf("%s a call, %s to connect, %s an answer", duration(u.Timeout), duration(u.ConnectTimeout), size(u.MaxResponse)),
 			"retries", retries(u.Retry),
+			"egress", egressOf(u.Egress),
 			"headers", paramList(u.Headers),
 			"credentials", strings.Join(credentialList(u), "\n"),
 		)
@@ -206,7 +208,7 @@ func (a *app) inspectTool(p *plan.Server, t *plan.Tool) error {
 			}
 		}
 		if i < len(t.Choices) {
-			list = append(list, "when", expression(&t.Choices[i].When))
+			list = append(list, "when", surface.Source(&t.Choices[i].When))
 		} else if i > 0 {
 			list = append(list, "when", "otherwise")
 		}
@@ -321,7 +323,7 @@ func paramList(list []plan.Param) string {
 		s := p.Name
 		switch {
 		case p.Value != nil:
-			s += " = " + expression(p.Value)
+			s += " = " + surface.Source(p.Value)
 		case p.Arg != p.Name:
 			s += " = argument " + p.Arg
 		}
@@ -354,7 +356,7 @@ func body(b *plan.Body) string {
 	}
 	s := b.Media + " from argument " + b.Arg
 	if b.Value != nil {
-		s = b.Media + " = " + expression(b.Value)
+		s = b.Media + " = " + surface.Source(b.Value)
 	}
 	if b.Required {
 		s += " (required)"
@@ -378,7 +380,7 @@ func body(b *plan.Body) string {
 func rules(list []plan.Rule) string {
 	lines := make([]string, len(list))
 	for i := range list {
-		lines[i] = expression(&list[i].Condition) + ", or " + expression(&list[i].Message)
+		lines[i] = surface.Source(&list[i].Condition) + ", or " + surface.Source(&list[i].Message)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -389,14 +391,14 @@ func stepLines(t *plan.Tool) (lines []string) {
 		s := &t.Steps[i]
 		var args []string
 		for j := range s.Args {
-			args = append(args, s.Args[j].Name+" = "+expression(&s.Args[j].Value))
+			args = append(args, s.Args[j].Name+" = "+surface.Source(&s.Args[j].Value))
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s(%s)", s.Name, s.Tool, strings.Join(args, ", ")))
 		if s.ForEach != nil {
-			lines = append(lines, fmt.Sprintf("  for each of %s, at most %d, %d at a time", expression(s.ForEach), s.Max, s.Parallel))
+			lines = append(lines, fmt.Sprintf("  for each of %s, at most %d, %d at a time", surface.Source(s.ForEach), s.Max, s.Parallel))
 		}
 		if s.When != nil {
-			lines = append(lines, "  when "+expression(s.When))
+			lines = append(lines, "  when "+surface.Source(s.When))
 		}
 		if s.OnError != plan.OnErrorFail {
 			lines = append(lines, "  on error "+string(s.OnError))
@@ -406,7 +408,7 @@ func stepLines(t *plan.Tool) (lines []string) {
 		}
 	}
 	if t.Result != nil {
-		lines = append(lines, "output: "+expression(t.Result))
+		lines = append(lines, "output: "+surface.Source(t.Result))
 	}
 	return lines
 }
@@ -416,77 +418,7 @@ func confirmation(e *plan.Expr) string {
 	if e == nil {
 		return ""
 	}
-	return expression(e)
-}
-
-// expression writes an expression as the author might have.
-func expression(e *plan.Expr) string {
-	args := make([]string, len(e.Args))
-	for i := range e.Args {
-		args[i] = expression(&e.Args[i])
-	}
-	switch e.Op {
-	case plan.OpConst:
-		return e.Const
-	case plan.OpArg:
-		return "args." + e.Name
-	case plan.OpVar:
-		return e.Name
-	case plan.OpGet:
-		return args[0] + "." + e.Name
-	case plan.OpIndex:
-		return args[0] + "[" + args[1] + "]"
-	case plan.OpTemplate:
-		var b strings.Builder
-		for i := range e.Args {
-			var s string
-			if e.Args[i].Op == plan.OpConst && json.Unmarshal([]byte(e.Args[i].Const), &s) == nil {
-				b.WriteString(s)
-				continue
-			}
-			b.WriteString("${" + args[i] + "}")
-		}
-		return `"` + b.String() + `"`
-	case plan.OpCall:
-		switch {
-		case e.Name == "[*]":
-			return args[0] + "[*]"
-		case len(args) == 2 && !strings.ContainsAny(e.Name, "abcdefghijklmnopqrstuvwxyz"):
-			return "(" + args[0] + " " + e.Name + " " + args[1] + ")"
-		case e.Name == "neg":
-			return "-" + args[0]
-		case e.Name == "!":
-			return "!" + args[0]
-		}
-		return e.Name + "(" + strings.Join(args, ", ") + ")"
-	case plan.OpCond:
-		return "(" + args[0] + " ? " + args[1] + " : " + args[2] + ")"
-	case plan.OpObject:
-		var members []string
-		for i := 0; i+1 < len(args); i += 2 {
-			members = append(members, args[i]+": "+args[i+1])
-		}
-		return "{" + strings.Join(members, ", ") + "}"
-	case plan.OpFor:
-		return "[for " + e.Name + " in " + args[0] + " : " + args[2] + condition(args[1]) + "]"
-	case plan.OpForObject:
-		return "{ for " + e.Name + " in " + args[0] + " : " + args[3] + " => " + args[2] + condition(args[1]) + " }"
-	case plan.OpForGroups:
-		return "{ for " + e.Name + " in " + args[0] + " : " + args[3] + " => " + args[2] + "..." + condition(args[1]) + " }"
-	case plan.OpList:
-		return "[" + strings.Join(args, ", ") + "]"
-	case plan.OpSecret:
-		return "(secret)"
-	}
-	return string(e.Op)
-}
-
-// condition is that of a for expression, where it has one.
-func condition(test string) string {
-	if test == "true" {
-		return ""
-	}
-	return " if " + test
+	return surface.Source(e)
 }
 
 func credentialList(u *plan.Upstream) (lines []string) {
@@ -598,4 +530,27 @@ func indent(s, margin string) string {
 		return ""
 	}
 	return margin + strings.ReplaceAll(s, "\n", "\n"+margin) + "\n"
+}
+
+// egressOf says where calls may go besides the host of the base URL.
+func egressOf(e *plan.Egress) string {
+	if e == nil {
+		return ""
+	}
+	var lines []string
+	for _, l := range []struct {
+		what string
+		list []string
+	}{{"also calls ", e.Hosts}, {"may call ", e.Allow}, {"never calls ", e.Deny}, {"public addresses only, because a fetched text names them: ", e.Public}} {
+		if len(l.list) > 0 {
+			lines = append(lines, l.what+strings.Join(l.list, ", "))
+		}
+	}
+	switch e.Redirects {
+	case "allowed":
+		lines = append(lines, "follows redirects of reads to what it may call")
+	case "none":
+		lines = append(lines, "follows no redirects")
+	}
+	return strings.Join(lines, "\n")
 }

@@ -24,7 +24,7 @@ func (a *app) lock() *cobra.Command {
 		Use:   "lock TARGET",
 		Short: "write down what clients see",
 		Long: `Write down the tools of TARGET as clients and models see them: names,
-descriptions, hints, schemas. Commit the file; a change of the surface is then a
+descriptions, hints, schemas, and who may call them. Commit the file; a change of the surface is then a
 change somebody has looked at.
 
   mcpc lock orders.hcl                      writes ` + lockName + `

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	_ "github.com/mcpc-dev/mcpc/runtime/redisstore" // any spec may have a store
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
 
@@ -132,7 +133,7 @@ func (a *app) root() *cobra.Command {
 			return found.Help()
 		},
 	})
-	root.AddCommand(a.init(), a.serve(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.audit(), a.tail(), a.version(), a.completion(root))
+	root.AddCommand(a.init(), a.serve(), a.doctor(), a.validate(), a.lint(), a.list(), a.inspect(), a.call(), a.explain(), a.test(), a.generate(), a.importVerb(), a.fmt(), a.diff(), a.lock(), a.lsp(), a.key(), a.audit(), a.tail(), a.version(), a.completion(root))
 	return root
 }
 
@@ -207,6 +208,7 @@ See what is there
 Run it
   serve     TARGET                       serve MCP on stdio or over HTTP
   call      TARGET TOOL [k=v …]          call one tool and print its result
+  doctor    TARGET                       whether all that it needs is there: services, tokens, files
 
 Make it yours
   init      [DIR]                        a new project, for the kind of service you have

@@ -30,7 +30,7 @@ import (
 var update = flag.Bool("update", false, "write what is observed into the archives and scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mcpc": main})
+	testscript.Main(m, map[string]func(){"mcpc": main, "mcpc-probed": probed})
 }
 
 // archives is the corpus of behaviours.
@@ -123,7 +123,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // upstream FILE starts an HTTP service whose address is then in $UPSTREAM. Each
 // line of the file is METHOD PATH STATUS MEDIA-TYPE BODY; a body may be a Go
-// string, and {authorization} in it is the header that came.
+// string; {authorization} in it is the header that came, {upstream} the address.
 func startUpstream(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: upstream FILE")
@@ -153,7 +153,7 @@ func startUpstream(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		w.Header().Set("Content-Type", a.media)
 		w.WriteHeader(status)
-		io.WriteString(w, strings.ReplaceAll(a.body, "{authorization}", r.Header.Get("Authorization")))
+		io.WriteString(w, strings.NewReplacer("{authorization}", r.Header.Get("Authorization"), "{upstream}", "http://"+r.Host).Replace(a.body))
 	}))
 	ts.Defer(s.Close)
 	ts.Setenv("UPSTREAM", s.URL)

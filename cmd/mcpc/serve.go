@@ -1,22 +1,28 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpc-dev/mcpc/cmd/mcpc/internal/watch"
 	"github.com/mcpc-dev/mcpc/compiler"
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/command"
 	_ "github.com/mcpc-dev/mcpc/runtime/otlp" // specs may ask for it
 	"github.com/mcpc-dev/mcpc/runtime/plan"
+	"github.com/mcpc-dev/mcpc/specs"
 )
 
 func (a *app) serve() *cobra.Command {
 	var t target
 	var http, level, format, locked string
 	var hosts, origins, files []string
+	var fixed bool
+	var delay, drain time.Duration
 	cmd := &cobra.Command{
 		Use:   "serve TARGET",
 		Short: "serve MCP on stdio or over HTTP",
@@ -33,12 +39,22 @@ func (a *app) serve() *cobra.Command {
   --files DIR             a folder whose files arguments may name, as file:NAME,
                           where a tool sends a file; several add up; not over HTTP
   --locked FILE           serve only what the lock file says (see mcpc help lock)
+  --no-watch              do not look at the files of TARGET while serving
+  --drain-delay TIME      how long calls are still taken when it is told to end and
+                          /readyz says so already, e.g. 5s; not on stdio
+  --drain-timeout TIME    for calls in flight after that (10s)
   --log-level LEVEL       debug, info (the default), warn or error
   --log-format FORMAT     text (the default) or json
 
 On stdio, stdout belongs to the protocol. Logs and everything else go to stderr.
 SIGINT and SIGTERM end it after the calls in flight are finished; the exit code
 is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
+
+A changed file of TARGET is in use a moment later, without a restart: the spec,
+what it includes, its documents and bodies. SIGHUP reads everything again, URLs,
+the environment and certificates included. Calls in flight are finished as they began, and clients hear
+of changed lists. What cannot be served changes nothing and is said on stderr.
+Addresses to listen on need a restart.
 
 ` + commonHelp,
 		Args:              wants("TARGET"),
@@ -64,6 +80,8 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 			o := a.runtimeOptions()
 			o.Stderr, o.Unobserved = a.stderr, false
 			o.Logger, o.AllowedHosts, o.AllowedOrigins, o.Files = log, hosts, origins, files
+			o.Reloads, o.DrainDelay, o.DrainTimeout = true, delay, drain
+			given := http
 			if http == "" {
 				http = compiled.Plan.Listen
 			}
@@ -74,8 +92,18 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 			if err != nil {
 				return failed(err)
 			}
+			r := &reloader{app: a, server: s, options: o, location: args[0], target: &t, locked: locked, address: given, log: log, quiet: format == "json", good: compiled.Dependencies}
+			if locked != "" {
+				r.good = append(r.good, specs.Dependency{Kind: "file", Name: locked, Digest: watch.AsItIs})
+			}
+			reloading, stop := context.WithCancel(cmd.Context())
+			defer stop()
+			r.listen(reloading)
 			if err := command.Serve(cmd.Context(), s, http, a.stdin, a.stdout, func(where string) {
 				fmt.Fprintln(a.stderr, a.greeting(compiled, args[0], where))
+				go r.run(reloading, !fixed)
+				command.Notify(a.getenv, "READY=1")
+				context.AfterFunc(reloading, func() { command.Notify(a.getenv, "STOPPING=1") })
 			}); err != nil {
 				return failed(err)
 			}
@@ -88,6 +116,9 @@ is then 0. Over HTTP there are /healthz and /readyz beside /mcp.
 	f.StringArrayVar(&origins, "allow-origin", nil, "")
 	f.StringArrayVar(&files, "files", nil, "")
 	f.StringVar(&locked, "locked", "", "")
+	f.BoolVar(&fixed, "no-watch", false, "")
+	f.DurationVar(&delay, "drain-delay", 0, "")
+	f.DurationVar(&drain, "drain-timeout", 0, "")
 	f.StringVar(&level, "log-level", "info", "")
 	f.StringVar(&format, "log-format", "text", "")
 	completeWords(cmd, "log-level", "debug", "info", "warn", "error")

@@ -169,14 +169,7 @@ func (a *app) printer(format string) diag.Printer {
 
 // color reports whether stderr is a terminal whose owner likes colours
 // (https://no-color.org).
-func (a *app) color() bool {
-	f, ok := a.stderr.(*os.File)
-	if !ok || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func (a *app) color() bool { return a.colorOf(a.stderr) }
 
 func skipped(p *plan.Server) (n int) {
 	for _, c := range p.Coverage {
@@ -255,27 +248,25 @@ func findPart(p *plan.Server, name, location string) (*plan.Tool, error) {
 	}
 	t, err := findTool(p, name, location)
 	if err != nil {
-		if call, perr := findPrompt(p, name, location); perr == nil {
-			return call, nil
+		if prompt, perr := findPrompt(p, name, location); perr == nil && prompt.Call != nil {
+			return prompt.Call, nil
 		}
 	}
 	return t, err
 }
 
-// findPrompt returns the call that a prompt makes.
-func findPrompt(p *plan.Server, name, location string) (*plan.Tool, error) {
+// findPrompt returns a prompt.
+func findPrompt(p *plan.Server, name, location string) (*plan.Prompt, error) {
 	var names []string
 	for i := range p.Prompts {
-		if m := &p.Prompts[i]; m.Call != nil {
-			if m.Name == name {
-				return m.Call, nil
-			}
-			names = append(names, m.Name)
+		if p.Prompts[i].Name == name {
+			return &p.Prompts[i], nil
 		}
+		names = append(names, p.Prompts[i].Name)
 	}
 	near := didYouMean(name, names)
 	if near == "" {
 		near = fmt.Sprintf("; mcpc list %s names the prompts", location)
 	}
-	return nil, usagef("no prompt %q makes a request%s", name, near)
+	return nil, usagef("no prompt %q%s", name, near)
 }

@@ -81,11 +81,11 @@ func (s *Surface) parts() []Tool {
 	list := slices.Clone(s.Tools)
 	for i := range s.Resources {
 		r := &s.Resources[i]
-		list = append(list, Tool{Name: "resource " + r.URI, Title: r.Title, Description: r.Description, Input: r.Input, Output: mediaOutput(r.MIME)})
+		list = append(list, Tool{Name: "resource " + r.URI, Title: r.Title, Description: r.Description, Input: r.Input, Output: mediaOutput(r.MIME), Access: r.Access})
 	}
 	for i := range s.Prompts {
 		p := &s.Prompts[i]
-		list = append(list, Tool{Name: "prompt " + p.Name, Title: p.Title, Description: p.Description, Input: p.Input})
+		list = append(list, Tool{Name: "prompt " + p.Name, Title: p.Title, Description: p.Description, Input: p.Input, Access: p.Access})
 	}
 	return list
 }
@@ -152,6 +152,7 @@ func (t *Tool) changes(after *Tool) (list []Change) {
 		}
 		add(impact, "hints", "is "+not+h.name+" now")
 	}
+	t.Access.changes(after.Access, add)
 	if t.Title != after.Title {
 		add(Wording, "title", "changed")
 	}
@@ -309,9 +310,6 @@ func (c *comparison) values(place string, a, z map[string]any) {
 	case after == nil:
 		c.note(place, "is not limited to "+strings.Join(clipped(before), ", ")+" any more", wider)
 		return
-	}
-	missing := func(list, from []string) []string {
-		return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(from, v) })
 	}
 	if lost := missing(before, after); len(lost) > 0 {
 		c.note(place, "cannot be "+strings.Join(clipped(lost), " or ")+" any more", narrower)

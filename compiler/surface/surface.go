@@ -1,6 +1,6 @@
 // Package surface compares what clients and models see of two versions of a
 // server: names, descriptions, hints and schemas of its tools, its resources and
-// its prompts. Lock files hold such a surface.
+// its prompts, and who may use them. Lock files hold such a surface.
 package surface
 
 import (
@@ -33,6 +33,7 @@ type Resource struct {
 	Description string      `json:"description,omitempty"`
 	MIME        string      `json:"mimeType,omitempty"`
 	Input       plan.Schema `json:"input"` // of its variables
+	Access      *Access     `json:"access,omitempty"`
 }
 
 // Prompt is a prompt of a [Surface].
@@ -41,6 +42,7 @@ type Prompt struct {
 	Title       string      `json:"title,omitempty"`
 	Description string      `json:"description,omitempty"`
 	Input       plan.Schema `json:"input"`
+	Access      *Access     `json:"access,omitempty"`
 }
 
 // Tool is one tool of a [Surface].
@@ -51,6 +53,7 @@ type Tool struct {
 	Hints       plan.Hints  `json:"hints"`
 	Input       plan.Schema `json:"input"`
 	Output      plan.Schema `json:"output"`
+	Access      *Access     `json:"access,omitempty"` // nil: everybody may call it at once
 }
 
 const format = 1
@@ -63,7 +66,8 @@ func Of(p *plan.Server) *Surface {
 		if t.Internal {
 			continue
 		}
-		s.Tools = append(s.Tools, Tool{t.Name, t.Title, t.Description, t.Hints, t.Input, t.Output})
+		s.Tools = append(s.Tools, Tool{t.Name, t.Title, t.Description, t.Hints, t.Input, t.Output,
+			accessOf(p, t.Name, t.Scopes, t.Confirm, func(r *plan.PolicyRule) []string { return r.Tools })})
 	}
 	for _, m := range p.Moved {
 		if s.Moved == nil {
@@ -73,11 +77,13 @@ func Of(p *plan.Server) *Surface {
 	}
 	for i := range p.Resources {
 		r := &p.Resources[i]
-		s.Resources = append(s.Resources, Resource{r.URI, r.Name, r.Title, r.Description, r.MIME, r.Call.Input})
+		s.Resources = append(s.Resources, Resource{r.URI, r.Name, r.Title, r.Description, r.MIME, r.Call.Input,
+			accessOf(p, r.URI, r.Call.Scopes, nil, func(r *plan.PolicyRule) []string { return r.Resources })})
 	}
 	for i := range p.Prompts {
 		m := &p.Prompts[i]
-		s.Prompts = append(s.Prompts, Prompt{m.Name, m.Title, m.Description, m.Input})
+		s.Prompts = append(s.Prompts, Prompt{m.Name, m.Title, m.Description, m.Input,
+			accessOf(p, m.Name, m.Scopes, nil, func(r *plan.PolicyRule) []string { return r.Prompts })})
 	}
 	return s
 }

@@ -100,11 +100,52 @@ func TestTools(t *testing.T) {
 	}
 }
 
+// Who may call is part of what a caller sees.
+func TestAccess(t *testing.T) {
+	spend := plan.Expr{Op: plan.OpCall, Name: "<", Args: []plan.Expr{{Op: plan.OpArg, Name: "amount"}, {Op: plan.OpConst, Const: "100"}}}
+	more := plan.Expr{Op: plan.OpCall, Name: "<", Args: []plan.Expr{{Op: plan.OpArg, Name: "amount"}, {Op: plan.OpConst, Const: "200"}}}
+	ask := func(s string) *plan.Expr { return &plan.Expr{Op: plan.OpConst, Const: s} }
+	rules := func(list ...plan.PolicyRule) *plan.Policy { return &plan.Policy{Rules: list} }
+	for _, c := range []struct {
+		name          string
+		before, after plan.Server
+		want          []string
+	}{
+		{"scopes", plan.Server{Tools: []plan.Tool{{Name: "a", Scopes: []string{"x", "y"}}}}, plan.Server{Tools: []plan.Tool{{Name: "a", Scopes: []string{"z", "x"}}}},
+			[]string{"breaking a scopes: needs z now", "additive a scopes: does not need y any more"}},
+		{"a person is asked", plan.Server{Tools: []plan.Tool{{Name: "a"}, {Name: "b", Confirm: ask(`"Sure?"`)}, {Name: "c", Confirm: ask(`"Sure?"`)}}}, plan.Server{Tools: []plan.Tool{{Name: "a", Confirm: ask(`"Sure?"`)}, {Name: "b"}, {Name: "c", Confirm: ask(`"Really?"`)}}},
+			[]string{"breaking a confirm: a person is asked now", "additive b confirm: nobody is asked any more", "wording c confirm: the question changed"}},
+		{"a policy comes", plan.Server{Tools: []plan.Tool{{Name: "a"}, {Name: "b"}}}, plan.Server{Tools: []plan.Tool{{Name: "a"}, {Name: "b"}}, Policy: rules(plan.PolicyRule{Name: "r", Tools: []string{"a*"}})},
+			[]string{"breaking a policy: there is one now: what no rule allows is denied", "breaking b policy: there is one now, and no rule allows it", `additive a rule "r": is new: it allows it`}},
+		{"a policy goes", plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "r"})}, plan.Server{Tools: []plan.Tool{{Name: "a"}}},
+			[]string{"additive a policy: there is none any more: everybody may use it"}},
+		{"rules", plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "old"}, plan.PolicyRule{Name: "ban", Deny: true}, plan.PolicyRule{Name: "kept", When: &spend})},
+			plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "kept", When: &more}, plan.PolicyRule{Name: "new"}, plan.PolicyRule{Name: "old", Deny: true})},
+			[]string{`breaking a rule "old": is gone: it allows it no more`, `breaking a rule "kept": its condition is (args.amount < 200) instead of (args.amount < 100)`, `breaking a rule "old": is new: it denies it`,
+				`additive a rule "ban": is gone: it denies it no more`, `additive a rule "new": is new: it allows it`}},
+		{"who and when", plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "r", Scopes: []string{"x"}, When: &spend}, plan.PolicyRule{Name: "d", Deny: true, Scopes: []string{"x"}}, plan.PolicyRule{Name: "s", Scopes: []string{"x"}})},
+			plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "r", Scopes: []string{"x", "y"}}, plan.PolicyRule{Name: "d", Deny: true, When: &spend}, plan.PolicyRule{Name: "s", Scopes: []string{"y"}})},
+			[]string{`breaking a rule "r": is about callers with x and y instead of callers with x`, `breaking a rule "d": is about all callers instead of callers with x`, `breaking a rule "s": is about callers with y instead of callers with x`,
+				`additive a rule "r": has no condition any more`, `additive a rule "d": has a condition now: (args.amount < 100)`}},
+		{"resources and prompts", plan.Server{Resources: []plan.Resource{{URI: "r://1"}}, Prompts: []plan.Prompt{{Name: "p"}}}, plan.Server{Resources: []plan.Resource{{URI: "r://1", Call: plan.Tool{Scopes: []string{"x"}}}}, Prompts: []plan.Prompt{{Name: "p"}}, Policy: rules(plan.PolicyRule{Name: "r", Resources: []string{"*"}})},
+			[]string{"breaking resource r://1 scopes: needs x now", "breaking resource r://1 policy: there is one now: what no rule allows is denied", "breaking prompt p policy: there is one now, and no rule allows it", `additive resource r://1 rule "r": is new: it allows it`}},
+		{"the order of rules", plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "r"}, plan.PolicyRule{Name: "s"})}, plan.Server{Tools: []plan.Tool{{Name: "a"}}, Policy: rules(plan.PolicyRule{Name: "s"}, plan.PolicyRule{Name: "r"})}, nil},
+	} {
+		var got []string
+		for _, x := range Of(&c.before).Changes(Of(&c.after)) {
+			got = append(got, fmt.Sprintf("%s %s %s: %s", x.Impact, x.Tool, x.Place, x.Message))
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s:\n%q\nwant\n%q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestLockFile(t *testing.T) {
 	s := Of(&plan.Server{Name: "s<1>", Tools: []plan.Tool{
 		{Name: "a", Description: "<b>&", Input: `{"maximum":9007199254740993,"pattern":"<"}`, Hints: plan.Hints{ReadOnly: true}},
-		{Name: "b", Input: `{}`, Output: `{"type":"object"}`},
-	}})
+		{Name: "b", Input: `{}`, Output: `{"type":"object"}`, Scopes: []string{"x"}},
+	}, Policy: &plan.Policy{Rules: []plan.PolicyRule{{Name: "all"}}}})
 	text, err := s.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -64,6 +63,8 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 	f.Func("allow-host", "", list(&o.AllowedHosts))
 	f.Func("allow-origin", "", list(&o.AllowedOrigins))
 	f.Func("files", "", list(&o.Files))
+	f.DurationVar(&o.DrainDelay, "drain-delay", 0, "")
+	f.DurationVar(&o.DrainTimeout, "drain-timeout", 0, "")
 	f.StringVar(&level, "log-level", "info", "")
 	f.StringVar(&format, "log-format", "text", "")
 	// Looked at later: package flag repeats a value that it is told is wrong.
@@ -113,7 +114,20 @@ func run(ctx context.Context, sys process, args []string, p *plan.Server, serve 
 		}
 		fmt.Fprintln(sys.stderr, line)
 	}
-	if err := Serve(ctx, s, address, sys.stdin, sys.stdout, greet); err != nil {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	OnHangup(serving, func() {
+		Notify(sys.getenv, Reloading()...)
+		s.Refresh()
+		o.Logger.Info("files of certificates and authorities are read again")
+		Notify(sys.getenv, "READY=1")
+	})
+	greeted := func(where string) {
+		greet(where)
+		Notify(sys.getenv, "READY=1")
+		context.AfterFunc(serving, func() { Notify(sys.getenv, "STOPPING=1") })
+	}
+	if err := Serve(ctx, s, address, sys.stdin, sys.stdout, greeted); err != nil {
 		return fail(exitFailure, err)
 	}
 	return 0
@@ -130,11 +144,15 @@ const usage = `%s as an MCP server, on stdio or over HTTP.
                           not over HTTP
   --base-url URL          where the service is; UPSTREAM=URL when there are several
   --auth NAME=SOURCE      where a secret is: env:NAME or file:PATH
+  --drain-delay TIME      how long calls are still taken when it is told to end and
+                          /readyz says so already, e.g. 5s; not on stdio
+  --drain-timeout TIME    for calls in flight after that (10s)
   --log-level LEVEL       debug, info (the default), warn or error
   --log-format FORMAT     text (the default) or json
 
 On stdio, stdout belongs to the protocol. Logs and everything else go to stderr.
-SIGINT and SIGTERM end it after the calls in flight are finished.
+SIGINT and SIGTERM end it after the calls in flight are finished. SIGHUP has it
+read the files of certificates again; its tools are part of the program.
 `
 
 // Serve serves at an HTTP address, or on stdio when there is none, until ctx or
@@ -199,15 +217,6 @@ func Logger(w io.Writer, level, format string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, o)), nil
 	}
 	return nil, fmt.Errorf("--log-format is text or json, not %q", format)
-}
-
-// TuneMemory lets the collector run less often than Go's default, unless GOGC
-// says otherwise: what lives is the plan, a few megabytes, and a busy server
-// would collect every few hundred calls.
-func TuneMemory(getenv func(string) string) {
-	if getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 // baseURL reads the flag --base-url.

@@ -194,7 +194,7 @@ func TestUsage(t *testing.T) {
 // Every flag is in the usage text, and the text has no other.
 func TestUsageNamesTheFlags(t *testing.T) {
 	help := try(t, library(), "", nil, "-help").stderr
-	for _, flag := range []string{"http", "allow-host", "allow-origin", "files", "base-url", "auth", "log-level", "log-format"} {
+	for _, flag := range []string{"http", "allow-host", "allow-origin", "files", "base-url", "auth", "drain-delay", "drain-timeout", "log-level", "log-format"} {
 		if !strings.Contains(help, "\n  --"+flag+" ") {
 			t.Errorf("--%s is not in the text", flag)
 		}
@@ -203,7 +203,7 @@ func TestUsageNamesTheFlags(t *testing.T) {
 			t.Errorf("--%s: %s", flag, o.stderr)
 		}
 	}
-	if n := strings.Count(help, "\n  --"); n != 8 {
+	if n := strings.Count(help, "\n  --"); n != 10 {
 		t.Errorf("%d flags in the text:\n%s", n, help)
 	}
 }

@@ -43,6 +43,14 @@ func secret(s *plan.Secret, o runtime.Options) Secret {
 	return info
 }
 
+// SecretNames are the names of the secrets in an expression.
+func SecretNames(e *plan.Expr) (names []string) {
+	for _, s := range secretsIn(e) {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // Secrets are all secrets of a plan, in the order of their first use.
 func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 	note := func(e *plan.Expr) {
@@ -69,6 +77,11 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 	if o := p.Observe; o != nil && o.OTLP != nil {
 		for i := range o.OTLP.Headers {
 			note(&o.OTLP.Headers[i].Value)
+		}
+	}
+	for i := range p.Stores {
+		for _, e := range p.Stores[i].Exprs() {
+			note(e)
 		}
 	}
 	for i := range p.Tools {
@@ -103,7 +116,7 @@ func secretsIn(e *plan.Expr) (list []*plan.Secret) {
 }
 
 // MissingSecrets says where secrets are expected without which some tool would
-// be called without credentials.
+// be called without credentials, or a store of rate limits could not be asked.
 func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 	missing := map[string][]string{} // by upstream and credential
 	for i := range p.Upstreams {
@@ -135,6 +148,15 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 			}
 			if !atHand {
 				sources = append(sources, first...)
+			}
+		}
+	}
+	for i := range p.Stores {
+		for _, e := range p.Stores[i].Exprs() {
+			for _, s := range secretsIn(e) {
+				if info := secret(s, o); !info.Set {
+					sources = append(sources, info.Source())
+				}
 			}
 		}
 	}

@@ -195,18 +195,28 @@ func (w withHeaders) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.RoundTripper.RoundTrip(r)
 }
 
+// Flush implements [observe.Telemetry].
+func (t *telemetry) Flush(ctx context.Context) error {
+	return t.both(func() error { return t.traces.ForceFlush(ctx) }, func() error { return t.metrics.ForceFlush(ctx) })
+}
+
 // Shutdown implements [observe.Telemetry].
 func (t *telemetry) Shutdown(ctx context.Context) error {
+	return t.both(func() error { return t.traces.Shutdown(ctx) }, func() error { return t.metrics.Shutdown(ctx) })
+}
+
+// both does something to traces and metrics at the same time.
+func (t *telemetry) both(traces, metrics func() error) error {
 	var wg sync.WaitGroup
-	var traces, metrics error
+	var terr, merr error
 	if t.traces != nil {
-		wg.Go(func() { traces = t.traces.Shutdown(ctx) })
+		wg.Go(func() { terr = traces() })
 	}
 	if t.metrics != nil {
-		wg.Go(func() { metrics = t.metrics.Shutdown(ctx) })
+		wg.Go(func() { merr = metrics() })
 	}
 	wg.Wait()
-	return errors.Join(traces, metrics)
+	return errors.Join(terr, merr)
 }
 
 // teller says once that a signal cannot be sent, and that it can again.

@@ -311,7 +311,7 @@ func TestSecrets(t *testing.T) {
 		}
 		form := rapid.IntRange(0, len(forms(""))-1).Draw(rt, "argument")
 		for _, tool := range []string{"bearer", "basic", "query", "cookie"} {
-			for _, known := range []string{token, password, session, key} {
+			for _, known := range []string{rapid.SampledFrom([]string{token, password, session, key}).Draw(rt, "known")} {
 				note := forms(known)[form]
 				post(`{"jsonrpc":"2.0","id":`+quoted(known)+`,"method":"tools/call","params":{"name":"`+tool+`","arguments":{"id":"7","note":`+quoted(note+" "+number)+`,"pin":`+quoted(pin)+`,"apiKey":`+quoted(named)+`,"iban":`+quoted(iban)+`}}}`, caller)
 				post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":`+quoted(known)+`}}`, caller)
@@ -340,7 +340,7 @@ func TestSecrets(t *testing.T) {
 			log += string(b)
 		}
 		fmt.Fprintf(&out, "operator: %s\ntelemetry: %s\n", operator.String(), sent.String())
-		if strings.Count(log, "(secret)") < 20 || sent.String() == "" {
+		if strings.Count(log, "(secret)") < 10 || sent.String() == "" {
 			rt.Fatalf("nothing was planted: %s", log)
 		}
 		for line := range strings.Lines(out.String()) {

@@ -25,10 +25,12 @@ type Server struct {
 	Instructions string       // for the model
 	Listen       string       // host:port the spec asks for; "" is stdio
 	TLS          *Certificate // of the HTTP server; nil: plain HTTP
+	Inbound      *Inbound     // what clients may send and take up; nil: the runtime's defaults
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
 	Observe      *Observe     // what is recorded of calls; nil: nothing
 	Policy       *Policy      // what callers may do; nil: everything
 	Limits       []CallLimit  // how often; a call has to pass all that are about it
+	Stores       []Store      // for what several servers share
 	Upstreams    []Upstream
 	Tools        []Tool // in listing order
 	Moved        []Moved
@@ -78,7 +80,8 @@ type Upstream struct {
 	Breaker        *Breaker
 	Bulkhead       *Bulkhead
 	TLS            *ClientTLS
-	Coalesce       bool // concurrent identical GET requests of a caller are made once
+	Egress         *Egress // nil: the host of BaseURL, whose word is the author's or the operator's
+	Coalesce       bool    // concurrent identical GET requests of a caller are made once
 }
 
 // Retry says when a request is sent again. Only GET, HEAD and OPTIONS are
@@ -108,12 +111,14 @@ type Cache struct {
 
 // Breaker stops calling an upstream after Failures attempts failed within
 // Window, for the time Open; then HalfOpen probes must succeed. Only failures of
-// the transport and statuses from 500 on count.
+// the transport and statuses from 500 on count. Each tenant has one of each host
+// of the upstream, or each caller where ByCaller says so.
 type Breaker struct {
 	Failures int
 	Window   time.Duration
 	Open     time.Duration
 	HalfOpen int
+	ByCaller bool
 }
 
 // Bulkhead bounds the requests that are under way at an upstream at once. One
@@ -121,6 +126,17 @@ type Breaker struct {
 type Bulkhead struct {
 	Concurrency int
 	Queue       time.Duration
+}
+
+// Egress says where connections to an upstream may go besides the host of its
+// base URL. Entries of Allow and Deny are addresses, networks ("10.2.0.0/16") and
+// hosts ("files.example.com", "*.example.com").
+type Egress struct {
+	Allow     []string // besides what is allowed anyway
+	Deny      []string // whatever else is said
+	Redirects string   // "" or "same_host": to the host itself; "allowed": to hosts in Allow, too, without credentials; "none"
+	Hosts     []string // other hosts that requests name
+	Public    []string // of those and the base URL's, what only a fetched document names: they have to lead to public addresses
 }
 
 // ClientTLS is how encrypted connections to an upstream are made. Files are in

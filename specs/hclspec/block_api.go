@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
 )
@@ -47,18 +49,38 @@ func (t *apiTarget) bulkhead() *specs.Bulkhead {
 	return t.api.Bulkhead
 }
 
+func (t *apiTarget) egress() *specs.Egress {
+	if t.api.Egress == nil {
+		t.api.Egress = &specs.Egress{}
+	}
+	return t.api.Egress
+}
+
+// checkDenied checks an entry that egress denies.
+func checkDenied(s string) (problem, advice string) {
+	if _, err := egress.Parse(s); err != nil {
+		what, how, _ := strings.Cut(err.Error(), "; ")
+		return "holds an entry that cannot be: " + what, how
+	}
+	return "", ""
+}
+
+// checkAllowed checks an entry that egress allows.
+func checkAllowed(s string) (problem, advice string) {
+	if problem, advice = checkDenied(s); problem != "" {
+		return problem, advice
+	}
+	if e, err := egress.Parse(s); err == nil && e.Never() {
+		return fmt.Sprintf("cannot hold the network %q: link-local and metadata addresses are allowed one by one", s), `write the address: "169.254.169.254"`
+	}
+	return "", ""
+}
+
 func (t *apiTarget) tls() *specs.ClientTLS {
 	if t.api.TLS == nil {
 		t.api.TLS = &specs.ClientTLS{}
 	}
 	return t.api.TLS
-}
-
-// tlsFile is the setter of a file of tls.
-func tlsFile(set func(t *specs.ClientTLS, path *specs.Text)) func(*parser, any, *setting) {
-	return func(p *parser, target any, s *setting) {
-		set(target.(*apiTarget).tls(), &specs.Text{Value: p.resolve(s.text.Value), Range: s.text.Range})
-	}
 }
 
 // atLeastOne is the setter of a number that cannot be 0.
@@ -74,6 +96,15 @@ func atLeastOne(set func(t *apiTarget, n int)) func(*parser, any, *setting) {
 
 // rate is a number of requests in a unit of time.
 var rate = regexp.MustCompile(`^([1-9][0-9]{0,6})/(s|m|h)$`)
+
+// checkByteRate accepts a number of bytes in a unit of time.
+func checkByteRate(s string) (problem, advice string) {
+	size, unit, _ := strings.Cut(s, "/")
+	if !validSize(size) || !slices.Contains([]string{"s", "m", "h", "d"}, unit) {
+		return fmt.Sprintf("cannot be %q", s), `write bytes per second, minute, hour or day: "500KB/s", "20MB/h", "1GB/d"`
+	}
+	return "", ""
+}
 
 func checkRate(s string) (problem, advice string) {
 	if !rate.MatchString(s) {
@@ -146,34 +177,38 @@ func apiBlock() *block {
 						set: into(func(t *apiTarget, s *setting) { t.breaker().Open = s.text })},
 					{name: "half_open", kind: integerKind, standard: "`1`", doc: "calls that must succeed then before all go through again", example: "half_open = 2",
 						set: atLeastOne(func(t *apiTarget, n int) { t.breaker().HalfOpen = n })},
+					{name: "scope", kind: textKind, words: []string{"tenant", "caller"}, standard: "`\"tenant\"`", doc: "who shares it: all callers of a tenant, or nobody. Calls of other tenants, and to other hosts of the API, are not held up in any case", example: `scope = "caller"`,
+						set: into(func(t *apiTarget, s *setting) { t.breaker().Scope = s.text })},
 				}},
-			{name: "tls", kind: settingsKind, doc: "how encrypted connections to the API are made. Files are read when a connection is made, their paths relative to the spec; changed client certificates are used from then on", example: `tls = { ca = "internal-ca.pem", cert = "client.pem", key = "client.key" }`,
+			tlsSetting("the API", "erp.internal.example", func(target any) *specs.ClientTLS { return target.(*apiTarget).tls() }),
+			{name: "egress", kind: settingsKind, doc: "where calls of the API may go. Without it: to the host of the base URL, and of servers that operations of the document have. Addresses are checked when a connection is made. A host the author or the operator wrote may lead to private addresses, and to loopback if it is `localhost`, has no dot or is the address itself; a host that only a document fetched from elsewhere names has to lead to public ones. Link-local and metadata addresses are called only where the address itself is written", example: `egress = { allow = ["files.example.com", "10.2.0.0/16"], redirects = "allowed" }`,
 				set: func(p *parser, target any, s *setting) {
+					if p.remote {
+						p.refuseRemote(s.rng) // what may be reached from here is decided here
+						return
+					}
 					setMembers(p, target, s)
-					t := target.(*apiTarget).tls()
-					if t.Range = s.rng; (t.Cert == nil) != (t.Key == nil) {
-						p.add(diag.Diagnostic{Code: "missing-attribute", Message: "tls has one of cert and key", Hint: `a client certificate takes both: cert = "client.pem", key = "client.key"`, Range: s.rng})
+					e := target.(*apiTarget).egress()
+					if e.Redirects != nil && e.Redirects.Value == "allowed" && len(e.Allow) == 0 {
+						p.add(diag.Diagnostic{Code: "missing-attribute", Message: "redirects lead to allowed hosts, and allow names none", Hint: `name them: allow = ["files.example.com"]`, Range: e.Redirects.Range})
+					}
+					for _, d := range e.Deny {
+						for _, a := range e.Allow {
+							if a.Value == d.Value {
+								p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("%q is both allowed and denied", d.Value), Hint: "remove one of them; what is denied is denied whatever else is said", Range: d.Range})
+							}
+						}
 					}
 				},
 				members: []attr{
-					{name: "ca", kind: textKind, standard: "the system's", doc: "file of the authorities that are trusted, instead of the system's (PEM)", example: `ca = "internal-ca.pem"`,
-						set: tlsFile(func(t *specs.ClientTLS, path *specs.Text) { t.CA = path })},
-					{name: "cert", kind: textKind, doc: "file of the certificate this server shows (PEM)", example: `cert = "client.pem"`,
-						set: tlsFile(func(t *specs.ClientTLS, path *specs.Text) { t.Cert = path })},
-					{name: "key", kind: textKind, doc: "file of its private key (PEM)", example: `key = "client.key"`,
-						set: tlsFile(func(t *specs.ClientTLS, path *specs.Text) { t.Key = path })},
-					{name: "server_name", kind: textKind, standard: "the host", doc: "the name the API's certificate has to have", example: `server_name = "erp.internal.example"`,
-						check: func(s string) (problem, advice string) {
-							if s == "" || strings.ContainsAny(s, "/:* ") {
-								return fmt.Sprintf("cannot be %q", s), `write a host name: "erp.internal.example"`
-							}
-							return "", ""
-						},
-						set: into(func(t *apiTarget, s *setting) { t.tls().ServerName = s.text })},
-					{name: "min_version", kind: textKind, standard: "`\"1.2\"`", words: []string{"1.2", "1.3"}, doc: "the oldest version of TLS", example: `min_version = "1.3"`,
-						set: into(func(t *apiTarget, s *setting) { t.tls().MinVersion = s.text })},
+					{name: "allow", kind: textsKind, doc: "addresses, networks and hosts (`*.example.com` for all below) that may be called besides; a host that is listed may lead anywhere but to link-local and metadata addresses", example: `allow = ["127.0.0.1", "10.2.0.0/16"]`, check: checkAllowed,
+						set: into(func(t *apiTarget, s *setting) { t.egress().Allow = s.texts })},
+					{name: "deny", kind: textsKind, doc: "those that are never called, whatever else is said", example: `deny = ["10.2.9.0/24"]`, check: checkDenied,
+						set: into(func(t *apiTarget, s *setting) { t.egress().Deny = s.texts })},
+					{name: "redirects", kind: textKind, words: []string{"same_host", "allowed", "none"}, standard: "`\"same_host\"`", doc: "which redirects are followed: those to the host itself, also those of reading requests to allowed hosts (without credentials, cookies and the headers of the API and its tools), or none", example: `redirects = "allowed"`,
+						set: into(func(t *apiTarget, s *setting) { t.egress().Redirects = s.text })},
 				}},
-			{name: "bulkhead", kind: settingsKind, doc: "how many requests the API has to answer at once; one more waits for `queue` and is then refused", example: `bulkhead = { concurrency = 20, queue = "1s" }`, set: setMembers,
+			{name: "bulkhead", kind: settingsKind, doc: "how many requests the API has to answer at once; one more waits for `queue` and is then refused, at once when ten wait already for each that is under way", example: `bulkhead = { concurrency = 20, queue = "1s" }`, set: setMembers,
 				members: []attr{
 					{name: "concurrency", kind: integerKind, required: true, doc: "requests under way at once", example: "concurrency = 20",
 						set: atLeastOne(func(t *apiTarget, n int) { t.bulkhead().Concurrency = n })},

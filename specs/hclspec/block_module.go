@@ -225,6 +225,9 @@ func (p *parser) instance(t *moduleTarget, use moduleUse, path, prefix string, s
 	for _, l := range sub.doc.Limits {
 		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no rate_limit block", Hint: "how often clients may call is said by the spec that uses the module", Range: l.Range})
 	}
+	for _, s := range sub.doc.Stores {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "a module has no store block", Hint: "what servers share is said by the spec that uses the module", Range: s.Range})
+	}
 	p.adopt(sub, use.prefix)
 }
 

@@ -107,8 +107,10 @@ policy {
 func rateLimitBlock() *block {
 	return &block{
 		name: "rate_limit", label: "name", labelDoc: "for refusals",
-		doc: "How often, and how many at once, clients may call. A call has to pass all limits that are about it; one that is refused has the code `rate-limited`, and says when to call again. Calls that steps and native code make are part of the client's one. " +
-			"Limits are those of one process, and keep up to 131,072 keys each; what is idle is forgotten. How often an API is called is bounded by its own `limit`.",
+		doc: "How often, how many at once, and with how many bytes clients may call. A call has to pass all limits that are about it; one that is refused has the code `rate-limited`, and says when to call again. Calls that steps and native code make are part of the client's one. " +
+			"How often an API is called is bounded by its own `limit`.\n\n" +
+			"Limits are those of one process, which keeps up to 131,072 keys of each; what is idle is forgotten. With `store` they are those of all servers that use it: of the same `server` name, the same limit, and the same key. Keys that hold something of `caller` or `args` are kept apart for each tenant.\n\n" +
+			"The number of bytes of a result is known when the call is done. It is charged then, and calls are refused until the budget has recovered; calls that are under way are finished.",
 		example: `rate_limit "per-client" {
   key   = caller.client
   rate  = "5/s"
@@ -120,6 +122,15 @@ rate_limit "exports" {
   key         = [caller.tenant, tool.name]
   concurrency = 2
   queue       = "5s"
+}
+
+store "shared" { url = "rediss://limits.example:6380" }
+
+rate_limit "traffic" {
+  key       = caller.tenant
+  bytes_in  = "20MB/h"
+  bytes_out = "500MB/h"
+  store     = store.shared
 }`,
 		attrs: []attr{
 			{name: "tools", kind: textsKind, standard: "everything, resources and prompts too", doc: "names of tools it is about; `*` is any text", example: `tools = ["export_*"]`, check: checkToolPattern,
@@ -132,10 +143,18 @@ rate_limit "exports" {
 				set: into(func(l *specs.CallLimit, s *setting) { l.Burst = s.number })},
 			{name: "cost", kind: exprKind, phase: policyPhase, shown: true, standard: "`1`", doc: "how many calls one counts as; what is no number, or negative, counts as 1", example: "cost = tool.destructive ? 5 : 1",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Cost = s.expr })},
-			{name: "concurrency", kind: integerKind, standard: "any number", doc: "calls that may run at once", example: "concurrency = 5",
+			{name: "bytes_in", kind: textKind, standard: "any number", doc: "bytes of arguments a second, minute, hour or day; so many may come at once, and they are gained again evenly in that time", example: `bytes_in = "20MB/h"`, check: checkByteRate,
+				set: into(func(l *specs.CallLimit, s *setting) { l.BytesIn = s.text })},
+			{name: "bytes_out", kind: textKind, standard: "any number", doc: "bytes of results, text and structured content, the same way", example: `bytes_out = "500MB/h"`, check: checkByteRate,
+				set: into(func(l *specs.CallLimit, s *setting) { l.BytesOut = s.text })},
+			{name: "concurrency", kind: integerKind, standard: "any number", doc: "calls that may run at once. In a store each is a lease that the server renews; the calls of a server that dies count for 15 seconds more", example: "concurrency = 5",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Concurrency = s.number })},
-			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused; it is in flight meanwhile", example: `queue = "2s"`,
+			{name: "queue", kind: durationKind, standard: "not at all", doc: "how long a call waits for its turn before it is refused; it is in flight meanwhile. For a place in a store, whoever asks first when one is free has it", example: `queue = "2s"`,
 				set: into(func(l *specs.CallLimit, s *setting) { l.Queue = s.text })},
+			{name: "store", kind: storeKind, standard: "this process", doc: "who keeps it, for all servers that use the store", example: "store = store.shared",
+				set: into(func(l *specs.CallLimit, s *setting) { l.Store = s.text })},
+			{name: "on_error", kind: textKind, words: []string{"local", "deny", "allow"}, standard: "`\"local\"`", doc: "what holds while the store cannot be asked: each server keeps the limit by itself, as without a store; calls are refused; or all go through", example: `on_error = "deny"`,
+				set: into(func(l *specs.CallLimit, s *setting) { l.OnError = s.text })},
 		},
 		open: func(p *parser, h *head, _ any) any {
 			name := h.label().Value
@@ -158,9 +177,16 @@ const maxBurst = 1_000_000
 
 func (p *parser) checkCallLimit(h *head, l *specs.CallLimit) {
 	_, rate := h.seen["rate"]
-	_, concurrency := h.seen["concurrency"]
-	if !rate && !concurrency && !h.broken {
-		p.add(diag.Diagnostic{Code: "missing-attribute", Message: h.title() + " limits nothing", Hint: `add rate = "5/s", concurrency = 5 or both`, Range: h.rng})
+	limits := rate
+	for _, name := range []string{"concurrency", "bytes_in", "bytes_out"} {
+		_, ok := h.seen[name]
+		limits = limits || ok
+	}
+	if !limits && !h.broken {
+		p.add(diag.Diagnostic{Code: "missing-attribute", Message: h.title() + " limits nothing", Hint: `add rate = "5/s", concurrency = 5 or bytes_out = "500MB/h"`, Range: h.rng})
+	}
+	if at, ok := h.seen["on_error"]; ok && h.seen["store"] == (diag.Range{}) {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: "on_error is about a store, and there is none", Hint: "add store = store.NAME", Range: at})
 	}
 	for _, name := range []string{"burst", "cost"} {
 		if at, ok := h.seen[name]; ok && !rate {

@@ -37,6 +37,7 @@ func serverBlock() *block {
 					return "", ""
 				},
 				set: into(func(s *specs.Server, v *setting) { s.NamePrefix = v.text })},
+			inboundRow(),
 		},
 		inner: []*block{{
 			name: "listen", label: "transport", labels: []string{"http"}, once: true,

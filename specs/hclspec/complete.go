@@ -333,8 +333,8 @@ func (c *completer) expression() {
 			}
 		}
 		return
-	case apiKind, toolKind:
-		root := map[kind]string{apiKind: "api", toolKind: "tool"}[c.row.kind]
+	case apiKind, toolKind, storeKind:
+		root := map[kind]string{apiKind: "api", toolKind: "tool", storeKind: "store"}[c.row.kind]
 		for _, d := range c.all(root) {
 			c.add(Completion{Label: root + "." + d.name, Kind: CompleteReference, Doc: c.declaredDoc(d)})
 		}

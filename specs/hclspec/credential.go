@@ -158,7 +158,7 @@ func (p *parser) namedRef(e hclsyntax.Expression, row *attr, kind string) *specs
 			}
 		}
 	}
-	p.add(diag.Diagnostic{Code: "invalid-reference", Message: fmt.Sprintf("%s takes a reference to %s", row.name, map[string]string{"api": "an api", "tool": "a tool"}[kind]), Hint: "write " + row.example, Range: r})
+	p.add(diag.Diagnostic{Code: "invalid-reference", Message: fmt.Sprintf("%s takes a reference to %s", row.name, map[string]string{"api": "an api", "tool": "a tool", "store": "a store"}[kind]), Hint: "write " + row.example, Range: r})
 	return nil
 }
 

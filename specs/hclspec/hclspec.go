@@ -234,6 +234,7 @@ func (p *parser) document(files []*file) {
 		}
 	}
 	p.linkAuth()
+	p.linkStores()
 	for _, f := range files {
 		for _, a := range attributesOf(f.body) {
 			hint := didYouMean(a.Name, blockNames(p.language), "blocks are ")

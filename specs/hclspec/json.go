@@ -123,7 +123,7 @@ func (b *block) child(name string) *block {
 // isSyntax reports whether the value of a setting is syntax rather than a
 // value; in JSON it is written as text.
 func (k kind) isSyntax() bool {
-	return k == typeKind || k == typesKind || k == credentialKind || k == operationKind || k == apiKind || k == toolKind
+	return k == typeKind || k == typesKind || k == credentialKind || k == operationKind || k == apiKind || k == toolKind || k == storeKind
 }
 
 // blocks adds the blocks of one kind: the keys of nested objects are labels,

@@ -167,7 +167,7 @@ func (v *View) wordMeaning(m *Meaning, i int) {
 
 // referenceMeaning is that of the last name of a reference.
 func (v *View) referenceMeaning(m *Meaning, in *outlineBlock, chain []string) {
-	kinds := map[string]string{"var": "variable", "local": "locals", "api": "api", "tool": "tool"}
+	kinds := map[string]string{"var": "variable", "local": "locals", "api": "api", "tool": "tool", "store": "store"}
 	switch {
 	case len(chain) == 1:
 		m.Doc = rootDoc(chain[0])

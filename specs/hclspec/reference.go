@@ -137,7 +137,7 @@ func codesOf(c *block) []string {
 			add(true, "unknown-type")
 		case credentialKind:
 			add(true, "unknown-credential")
-		case operationKind, apiKind, toolKind:
+		case operationKind, apiKind, toolKind, storeKind:
 			add(true, "invalid-reference")
 		case statusesKind:
 			add(true, "invalid-value", "wrong-type")

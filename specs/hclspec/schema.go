@@ -90,12 +90,13 @@ const (
 	settingsKind               // object of fixed members, each with a row of its own
 	xmlKind                    // XML in which ${…} is escaped
 	partsKind                  // object whose values are computed and may be parts
+	storeKind                  // store.name
 )
 
 func (k kind) String() string {
 	return [...]string{"text", "true or false", "whole number", "number", "duration", "size", "list of text", "list of status codes",
 		"object of text", "value", "list of values", "expression", "object of expressions", "type", "credential", "operation", "api", "tool", "text", "expression",
-		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions"}[k]
+		"path", "list of paths", "object of types", "jq program", "text, may be secret", "settings", "XML", "object of expressions", "store"}[k]
 }
 
 // head is what is known of a block before its body.
@@ -370,6 +371,9 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		return s.op != nil
 	case apiKind:
 		s.text = p.apiRef(e, row)
+		return s.text != nil
+	case storeKind:
+		s.text = p.namedRef(e, row, "store")
 		return s.text != nil
 	case toolKind:
 		if s.tool = p.toolRef(e, row); s.tool != nil {

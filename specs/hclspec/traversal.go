@@ -49,6 +49,8 @@ func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *sc
 		return p.fail(sc, "wrong-phase", r, "tool is no value", "refer to a tool with call = tool.NAME, and to what it answered with step.NAME")
 	case "auth":
 		return p.fail(sc, "wrong-phase", r, "auth is no value", "refer to an auth block with auth = auth.NAME, in an api")
+	case "store":
+		return p.fail(sc, "wrong-phase", r, "store is no value", "refer to a store with store = store.NAME, in a rate_limit")
 	case "api":
 		return p.fail(sc, "wrong-phase", r, "api is no value", `refer to an operation with operation = api.NAME["id"], to an API with api = api.NAME`)
 	}

@@ -134,12 +134,18 @@ locals {
 api "d" {
   base_url = "https://d.example"
   auth     = bearer(env("SECRET"))
+  egress   = { allow = ["127.0.0.1"] }
 }
 api "e" { openapi = "/etc/passwd" }
 api "f" { openapi = "../f.yaml" }
 observe {
   log   = { file = "/etc/calls.log" }
   audit = { file = "audit.log" }
+}
+store "g" { url = "redis://127.0.0.1" }
+rate_limit "h" {
+  rate  = "5/s"
+  store = store.g
 }
 `
 	read := &specs.Reader{Client: serve(spec)}
@@ -148,8 +154,8 @@ observe {
 		loaded = append(loaded, s.Location)
 		return nil, nil
 	})
-	if len(list) != 7 {
-		t.Errorf("want 7 refusals:\n%s", show(list))
+	if len(list) != 9 {
+		t.Errorf("want 9 refusals:\n%s", show(list))
 	}
 	for _, d := range list {
 		if d.Code != "remote-spec" {

@@ -26,6 +26,14 @@ func TestHostileDocuments(t *testing.T) {
 		fmt.Fprintf(&b, "components: {schemas: {A: {enum: *a%d}}}\n", n-1)
 		return b.String()
 	}
+	merges := func(n int) string {
+		var b strings.Builder
+		b.WriteString("x-a0: &a0 {k: v}\n")
+		for i := 1; i < n; i++ {
+			fmt.Fprintf(&b, "x-a%d: &a%d {<<: [%s], k%d: {a: *a%d, b: *a%d}}\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d,", i-1), 9), ","), i, i-1, i-1)
+		}
+		return b.String()
+	}
 	chain := func(n int) string {
 		var b strings.Builder
 		b.WriteString("components:\n  schemas:\n    A: {$ref: '#/components/schemas/S0'}\n")
@@ -57,6 +65,9 @@ func TestHostileDocuments(t *testing.T) {
 		"long YAML line":      head + "x: [" + strings.Repeat("'ü',", 300_000) + "a]\n",
 		"aliases of aliases":  head + bomb(40),
 		"recursive alias":     head + "x: &x [*x, *x]\n",
+		"merges of merges":    head + merges(40),
+		"circle of $ref":      head + "components: {schemas: {A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/components/schemas/A'}}}\n",
+		"$ref to itself":      head + "components: {schemas: {A: {properties: {a: {$ref: '#/components/schemas/A/properties/a'}}}}}\n",
 		"circle of allOf":     head + chain(20_000),
 		"one item many paths": many(20_000),
 		"many duplicate keys": jsonHead + strings.Repeat(`"x":1,`, 100_000) + `"y":1}`,

@@ -128,7 +128,7 @@ func (b *bench) firstList(name string, args ...string) (start, error) {
 	if !bytes.Contains(line, []byte(`"inputSchema"`)) {
 		return start{}, fmt.Errorf("tools/list answered %.300s", line)
 	}
-	peak, err := p.peak()
+	peak, err := p.memory("VmHWM:")
 	return start{took, len(line), peak}, err
 }
 

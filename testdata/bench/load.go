@@ -20,11 +20,39 @@ type contender struct {
 	name    string
 	process *process
 	request func(id string) (*http.Request, error)
+	few     int64 // different ids it is asked for; 0: each once
 
-	calls     int
-	busy      time.Duration // wall time of its slices
-	cpuBefore time.Duration
-	latency   []time.Duration
+	calls   int
+	busy    time.Duration // wall time of its slices
+	spent   time.Duration // CPU time of the process in its slices
+	latency []time.Duration
+	perCall []float64 // CPU time of a call, by slice, in µs
+}
+
+func newClient() *http.Client {
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 256, DisableCompression: true}}
+}
+
+// inTurn calls all contenders from n goroutines, in slices, after connections, code
+// paths and caches are warm.
+func inTurn(client *http.Client, contenders []*contender, n, rounds int, slice time.Duration) error {
+	for _, c := range contenders {
+		if err := c.slice(client, n, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	for _, c := range contenders {
+		c.calls, c.busy, c.spent, c.latency, c.perCall = 0, 0, 0, nil, nil
+	}
+	for round := range rounds {
+		// Each goes first, second, third … equally often.
+		for i := range contenders {
+			if err := contenders[(i+round)%len(contenders)].slice(client, n, slice); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // load calls all contenders in turn, slice by slice.
@@ -92,39 +120,19 @@ func (b *bench) load() error {
 		{name: "by hand 2026-07-28", process: hand, request: func(id string) (*http.Request, error) { return modernCall(hand.url, id) }},
 		{name: "generated 2026-07-28", process: native, request: func(id string) (*http.Request, error) { return modernCall(native.url, id) }},
 	}
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, DisableCompression: true}}
+	client := newClient()
 	defer client.CloseIdleConnections()
 
 	fmt.Fprintf(b.out, "Calls: 1 KB of JSON from the same upstream, %d slices of %v each, in turn\n\n", b.rounds, b.slice)
 	w := tabwriter.NewWriter(b.out, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "at once\tserver\tcalls/s\tratio\tp50 µs\tratio\tp99 µs\tratio\tCPU µs\tratio\t\n")
 	for _, n := range []int{1, 16, 64} {
-		for _, c := range contenders { // connections, code paths and caches are warm
-			if err := c.slice(client, n, 2*b.slice); err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
-		}
-		for _, c := range contenders {
-			c.calls, c.busy, c.latency = 0, 0, nil
-			if c.cpuBefore, err = c.process.cpu(); err != nil {
-				return err
-			}
-		}
-		for round := range b.rounds {
-			// Each goes first, second, third … equally often.
-			for i := range contenders {
-				c := contenders[(i+round)%len(contenders)]
-				if err := c.slice(client, n, b.slice); err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
-				}
-			}
+		if err := inTurn(client, contenders, n, b.rounds, b.slice); err != nil {
+			return err
 		}
 		var base, interpreted figures
 		for i, c := range contenders {
-			f, err := c.figures()
-			if err != nil {
-				return err
-			}
+			f := c.figures()
 			if i == 0 {
 				base = f
 			}
@@ -151,7 +159,7 @@ func (b *bench) load() error {
 		return err
 	}
 	for _, c := range contenders {
-		mb, err := c.process.peak()
+		mb, err := c.process.memory("VmHWM:")
 		if err != nil {
 			return err
 		}
@@ -163,11 +171,7 @@ func (b *bench) load() error {
 // figures are what one contender did at one concurrency; times in µs per call.
 type figures struct{ rate, p50, p99, cpu float64 }
 
-func (c *contender) figures() (figures, error) {
-	cpu, err := c.process.cpu()
-	if err != nil {
-		return figures{}, err
-	}
+func (c *contender) figures() figures {
 	slices.Sort(c.latency)
 	at := func(q float64) float64 {
 		return float64(c.latency[int(q*float64(len(c.latency)-1))].Nanoseconds()) / 1000
@@ -176,8 +180,8 @@ func (c *contender) figures() (figures, error) {
 		rate: float64(c.calls) / c.busy.Seconds(),
 		p50:  at(0.5),
 		p99:  at(0.99),
-		cpu:  float64((cpu - c.cpuBefore).Microseconds()) / float64(c.calls),
-	}, nil
+		cpu:  float64(c.spent.Nanoseconds()) / 1000 / float64(c.calls),
+	}
 }
 
 var next atomic.Int64
@@ -185,30 +189,52 @@ var next atomic.Int64
 // slice calls a server from n goroutines for a while. Every answer must hold
 // what belongs to its request.
 func (c *contender) slice(client *http.Client, n int, length time.Duration) error {
+	before, err := c.process.cpu()
+	if err != nil {
+		return err
+	}
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	var failure error
-	begin := time.Now()
+	calls, begin := 0, time.Now()
 	for range n {
 		wait.Go(func() {
 			var took []time.Duration
 			var failed error
 			for failed == nil && time.Since(begin) < length {
-				id := fmt.Sprintf("item-%d", next.Add(1))
 				start := time.Now()
-				failed = c.call(client, id)
+				failed = c.call(client, c.id())
 				took = append(took, time.Since(start))
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			c.latency = append(c.latency, took...)
-			c.calls += len(took)
+			calls += len(took)
 			failure = errors.Join(failure, failed)
 		})
 	}
 	wait.Wait()
 	c.busy += time.Since(begin)
-	return failure
+	if failure != nil {
+		return fmt.Errorf("%s: %w", c.name, failure)
+	}
+	after, err := c.process.cpu()
+	if err != nil {
+		return err
+	}
+	c.calls += calls
+	c.spent += after - before
+	c.perCall = append(c.perCall, float64((after-before).Nanoseconds())/1000/float64(calls))
+	return nil
+}
+
+// id names what is asked for: something new each time, or one of few.
+func (c *contender) id() string {
+	n := next.Add(1)
+	if c.few > 0 {
+		n %= c.few
+	}
+	return fmt.Sprintf("item-%d", n)
 }
 
 func (c *contender) call(client *http.Client, id string) error {

@@ -1,10 +1,11 @@
 // Command bench measures mcpc against what a thin layer costs anyway: calls
 // through `mcpc serve` beside the same calls through httputil.ReverseProxy, in
-// one interleaved run, so that a busy machine disturbs both alike. Then how
-// long a cold start takes, what a long list costs, and how much memory.
+// one interleaved run, so that a busy machine disturbs both alike. Then what each
+// feature adds to a call, how long a cold start takes, what a long list costs, and
+// how much memory clients take that do nothing.
 //
 // Compare ratios, not absolutes. Everything is on 127.0.0.1 and bounded: about
-// a minute and a half in all.
+// four minutes in all; -only cost is two of them.
 package main
 
 import (
@@ -16,6 +17,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -31,6 +34,9 @@ func run(stdout, stderr io.Writer, args []string) int {
 	binary := flags.String("mcpc", "", "an mcpc to measure; empty: build this checkout's")
 	rounds := flags.Int("rounds", 16, "slices per server and concurrency")
 	slice := flags.Duration("slice", 250*time.Millisecond, "length of a slice")
+	only := flags.String("only", "", "one part: "+strings.Join(partNames(), ", "))
+	feature := flags.String("feature", "", "of the part cost, measure only features with this in their name, each alone and with none")
+	memory := flags.Int("idle", 10_000, "clients that are connected and do nothing, of the part idle")
 	if flags.Parse(args) != nil {
 		return 2
 	}
@@ -46,8 +52,8 @@ func run(stdout, stderr io.Writer, args []string) int {
 	case "proxy":
 		err = serveProxy(ctx, stdout, *upstream)
 	default:
-		b := &bench{ctx: ctx, out: stdout, corpus: *corpus, mcpc: *binary, rounds: *rounds, slice: *slice}
-		err = b.all()
+		b := &bench{ctx: ctx, out: stdout, corpus: *corpus, mcpc: *binary, rounds: *rounds, slice: *slice, idle: *memory, feature: *feature}
+		err = b.all(*only)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
@@ -58,14 +64,16 @@ func run(stdout, stderr io.Writer, args []string) int {
 
 // bench is one run.
 type bench struct {
-	ctx    context.Context
-	out    io.Writer
-	corpus string
-	mcpc   string
-	rounds int
-	slice  time.Duration
-	dir    string // for everything written
-	rows   []row
+	ctx     context.Context
+	out     io.Writer
+	corpus  string
+	mcpc    string
+	rounds  int
+	slice   time.Duration
+	idle    int
+	feature string
+	dir     string // for everything written
+	rows    []row
 }
 
 // row is a figure with its target.
@@ -88,7 +96,31 @@ func (b *bench) target(what string, got float64, unit string, target float64) {
 	b.rows = append(b.rows, row{what, got, unit, target, false})
 }
 
-func (b *bench) all() error {
+// parts are what is measured, in this order.
+var parts = []struct {
+	name string
+	run  func(*bench) error
+}{
+	{"load", (*bench).load},
+	{"cost", (*bench).cost},
+	{"cold", (*bench).cold},
+	{"list", (*bench).list},
+	{"generation", (*bench).generation},
+	{"idle", (*bench).idleClients},
+}
+
+func partNames() (names []string) {
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// all measures all parts, or only one.
+func (b *bench) all(only string) error {
+	if only != "" && !slices.Contains(partNames(), only) {
+		return fmt.Errorf("there is no part %q: %s", only, strings.Join(partNames(), ", "))
+	}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "bench-"); err != nil {
 		return err
@@ -102,9 +134,12 @@ func (b *bench) all() error {
 			return fmt.Errorf("build mcpc: %w\n%s", err, out)
 		}
 	}
-	for _, part := range []func() error{b.load, b.cold, b.list, b.generation} {
-		if err := part(); err != nil {
-			return err
+	for _, part := range parts {
+		if only != "" && part.name != only {
+			continue
+		}
+		if err := part.run(b); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
 	fmt.Fprintf(b.out, "\nTargets\n\n")

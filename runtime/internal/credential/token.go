@@ -84,6 +84,7 @@ func (e *Error) Error() string { return e.Message }
 // held is a token, or why there is none.
 type held struct {
 	token string
+	scope string // that the server says it has; "" mostly
 	err   *Error
 	until time.Time
 }
@@ -143,6 +144,24 @@ func (t *Tokens) Token(ctx context.Context, a Ask) (token string, fresh bool, er
 	case <-ctx.Done():
 		return "", false, ctx.Err()
 	}
+}
+
+// Granted is what a token request came to.
+type Granted struct {
+	// Scopes are those of the token; nil when the server did not say: then it has
+	// those that were asked for (RFC 6749, section 5.1).
+	Scopes []string
+	Life   time.Duration // until it is replaced
+}
+
+// Try asks for a token that nobody uses, whatever is kept. The error is an
+// [*Error].
+func (t *Tokens) Try(ctx context.Context, a Ask) (Granted, error) {
+	h := t.ask(ctx, a)
+	if h.err != nil {
+		return Granted{}, h.err
+	}
+	return Granted{strings.Fields(h.scope), time.Until(h.until)}, nil
 }
 
 // Forget drops a token that an upstream refused, unless it was replaced already.
@@ -211,11 +230,11 @@ func (t *Tokens) ask(ctx context.Context, a Ask) held {
 	if res.StatusCode != http.StatusOK {
 		return fail(refusal(res.StatusCode, body))
 	}
-	token, life, problem := read(body)
+	token, scope, life, problem := read(body)
 	if problem != "" {
 		return fail(&Error{Message: problem})
 	}
-	return held{token: token, until: t.now().Add(life - min(maxSkew, life/4))}
+	return held{token: token, scope: scope, until: t.now().Add(life - min(maxSkew, life/4))}
 }
 
 // request makes a token request (RFC 6749, section 4.4; RFC 8693, section 2.1).
@@ -311,21 +330,22 @@ func refusal(status int, body []byte) *Error {
 }
 
 // read reads a token answer (RFC 6749, section 5.1).
-func read(body []byte) (token string, life time.Duration, problem string) {
+func read(body []byte) (token, scope string, life time.Duration, problem string) {
 	var answer struct {
 		Token string `json:"access_token"`
 		Type  string `json:"token_type"`
 		Life  any    `json:"expires_in"` // some write it as text
+		Scope any    `json:"scope"`      // and this as a list
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	switch err := d.Decode(&answer); {
 	case err != nil:
-		return "", 0, "the authorization server's answer is no JSON object"
+		return "", "", 0, "the authorization server's answer is no JSON object"
 	case answer.Token == "" || len(answer.Token) > maxToken || strings.ContainsFunc(answer.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", 0, "the authorization server's answer holds no token that can be sent"
+		return "", "", 0, "the authorization server's answer holds no token that can be sent"
 	case answer.Type != "" && !strings.EqualFold(answer.Type, "bearer"):
-		return "", 0, "the authorization server gave a token of a kind that cannot be sent; it has to be a bearer token"
+		return "", "", 0, "the authorization server gave a token of a kind that cannot be sent; it has to be a bearer token"
 	}
 	life = defaultLife
 	if answer.Life != nil {
@@ -334,5 +354,6 @@ func read(body []byte) (token string, life time.Duration, problem string) {
 			life = time.Duration(min(n, maxLife.Seconds()) * float64(time.Second))
 		}
 	}
-	return answer.Token, life, ""
+	scope, _ = answer.Scope.(string)
+	return answer.Token, scope, life, ""
 }

@@ -533,6 +533,9 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 	for i, a := range e.Args {
 		what[i] = describe(a)
 	}
+	if e.Name == "==" || e.Name == "!=" { // most conditions: without a list of the operands
+		return equal(sub[0], sub[1], e.Name == "=="), nil
+	}
 	shown := e.Name
 	if escapers()[shown] != nil {
 		shown = "the XML" // nobody wrote a call
@@ -560,6 +563,20 @@ func call(e plan.Expr, sub []Func) (Func, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", shown, err)
 	}, nil
+}
+
+func equal(left, right Func, same bool) Func {
+	return func(env *Env) (any, error) {
+		a, err := left(env)
+		if err != nil {
+			return nil, err
+		}
+		b, err := right(env)
+		if err != nil {
+			return nil, err
+		}
+		return function.Equal(a, b) == same, env.spend(1)
+	}
 }
 
 func logic(op string, left, right Func) Func {

@@ -8,6 +8,8 @@
 package identity
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -19,9 +21,11 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -37,6 +41,8 @@ type Caller struct {
 	Expires   time.Time // of the credential; zero is never
 
 	token string
+	once  sync.Once
+	facts map[string]any // see Facts
 }
 
 // NewCaller is a caller who was identified elsewhere, by an access token.
@@ -91,13 +97,17 @@ type Options struct {
 	ReadFile func(string) ([]byte, error) // nil is os.ReadFile
 	Logger   *slog.Logger
 	Now      func() time.Time
+	// Before is the gate of a server that this one's follows: of issuers that are
+	// the same, keys and verified tokens are kept. Its secrets must be from the same
+	// places. May be nil.
+	Before *Gate
 }
 
 // Gate identifies callers. It is safe for concurrent use.
 type Gate struct {
 	oauth    []*issuer
 	keys     []keyring
-	certs    []certificates
+	certs    []*certificates
 	resource string // this server, as clients name it; "" when there is no OAuth
 	scopes   []string
 	log      *slog.Logger
@@ -128,9 +138,12 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 	for _, i := range list {
 		switch {
 		case i.OAuth != nil:
-			s, err := newIssuer(i.Name, *i.OAuth, o, g.now, g.log)
-			if err != nil {
-				return nil, fmt.Errorf("identity %s: %w", i.Name, err)
+			s := o.Before.issuer(i)
+			if s == nil {
+				var err error
+				if s, err = newIssuer(i.Name, *i.OAuth, o, g.now, g.log); err != nil {
+					return nil, fmt.Errorf("identity %s: %w", i.Name, err)
+				}
 			}
 			g.oauth = append(g.oauth, s)
 			if g.resource == "" {
@@ -155,7 +168,7 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 			if !pool.AppendCertsFromPEM(text) {
 				return nil, fmt.Errorf("identity %s: %s holds no certificate in PEM form", i.Name, i.Client.CA)
 			}
-			g.certs = append(g.certs, certificates{i.Name, *i.Client, pool})
+			g.certs = append(g.certs, &certificates{name: i.Name, ClientCertificates: *i.Client, read: read, pool: pool, text: text, looked: time.Now()})
 		default:
 			return nil, fmt.Errorf("identity %s has no kind", i.Name)
 		}
@@ -163,6 +176,18 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 	slices.Sort(g.scopes)
 	g.scopes = slices.Compact(g.scopes)
 	return g, nil
+}
+
+// issuer is the one of a gate that may be nil that verifies as the plan says.
+func (g *Gate) issuer(p plan.Identity) *issuer {
+	if g != nil {
+		for _, s := range g.oauth {
+			if s.name == p.Name && reflect.DeepEqual(s.asked, *p.OAuth) {
+				return s
+			}
+		}
+	}
+	return nil
 }
 
 // Identify finds out who sent a request. Of several credentials each must be
@@ -324,7 +349,8 @@ func (g *Gate) WantsCertificates() bool { return g != nil && len(g.certs) > 0 }
 type keyring struct {
 	name string
 	plan.APIKeys
-	hashes [][sha256.Size]byte
+	hashes  [][sha256.Size]byte
+	callers []*Caller // who comes with which key
 }
 
 func newKeyring(name string, p plan.APIKeys) (keyring, error) {
@@ -338,6 +364,11 @@ func newKeyring(name string, p plan.APIKeys) (keyring, error) {
 			return k, fmt.Errorf("the hash of key %s is no SHA-256", key.Name)
 		}
 		k.hashes = append(k.hashes, [sha256.Size]byte(b))
+		c := &Caller{Identity: name, Scopes: slices.Sorted(slices.Values(key.Scopes)), Principal: principal.Principal{Tenant: key.Tenant, Subject: cmp.Or(key.Subject, key.Name), Client: key.Client}}
+		if key.Expires != 0 {
+			c.Expires = time.Unix(key.Expires, 0)
+		}
+		k.callers = append(k.callers, c)
 	}
 	return k, nil
 }
@@ -357,15 +388,9 @@ func (k *keyring) find(values []string, now time.Time) *Caller {
 	if at < 0 {
 		return nil
 	}
-	key := &k.Keys[at]
-	c := &Caller{Identity: k.name, Scopes: slices.Sorted(slices.Values(key.Scopes)), Principal: principal.Principal{Tenant: key.Tenant, Subject: key.Subject, Client: key.Client}}
-	if c.Principal.Subject == "" {
-		c.Principal.Subject = key.Name
-	}
-	if key.Expires != 0 {
-		if c.Expires = time.Unix(key.Expires, 0); !now.Before(c.Expires) {
-			return nil
-		}
+	c := k.callers[at]
+	if !c.Expires.IsZero() && !now.Before(c.Expires) {
+		return nil
 	}
 	return c
 }
@@ -374,7 +399,47 @@ func (k *keyring) find(values []string, now time.Time) *Caller {
 type certificates struct {
 	name string
 	plan.ClientCertificates
-	pool *x509.CertPool
+	read func(string) ([]byte, error)
+
+	mu     sync.Mutex
+	pool   *x509.CertPool
+	text   []byte // of the file that pool is made of
+	looked time.Time
+}
+
+// lookEvery is how often the file of the authorities is looked at again.
+const lookEvery = time.Minute
+
+// roots are the authorities. A file that cannot be read, or holds none, may be
+// half-written: those in use stay.
+func (c *certificates) roots() *x509.CertPool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) < lookEvery {
+		return c.pool
+	}
+	c.looked = time.Now()
+	text, err := c.read(c.CA)
+	if err != nil || bytes.Equal(text, c.text) {
+		return c.pool
+	}
+	if pool := x509.NewCertPool(); pool.AppendCertsFromPEM(text) {
+		c.pool, c.text = pool, text
+	}
+	return c.pool
+}
+
+// Refresh has files that are kept for a while looked at at the next use. g may be
+// nil.
+func (g *Gate) Refresh() {
+	if g == nil {
+		return
+	}
+	for _, c := range g.certs {
+		c.mu.Lock()
+		c.looked = time.Time{}
+		c.mu.Unlock()
+	}
 }
 
 func (c *certificates) find(chain []*x509.Certificate, now time.Time) *Caller {
@@ -383,7 +448,7 @@ func (c *certificates) find(chain []*x509.Certificate, now time.Time) *Caller {
 	for _, cert := range chain[1:] {
 		between.AddCert(cert)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: c.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: c.roots(), Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return nil
 	}
 	names := append(slices.Clone(leaf.DNSNames), leaf.EmailAddresses...)

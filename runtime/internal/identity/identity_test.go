@@ -346,6 +346,10 @@ func TestForeignMetadata(t *testing.T) {
 		"other issuer": func(d map[string]any) { d["issuer"] = "https://evil.example" },
 		"no keys":      func(d map[string]any) { delete(d, "jwks_uri") },
 		"file":         func(d map[string]any) { d["jwks_uri"] = "file:///etc/passwd" },
+		// The keys are there, and would be got: what nobody named has to be public.
+		"this machine": func(d map[string]any) {
+			d["jwks_uri"] = strings.Replace(d["jwks_uri"].(string), "127.0.0.1", "localhost", 1)
+		},
 	} {
 		i := newIDP(t)
 		i.add(t, "k", "ES256")

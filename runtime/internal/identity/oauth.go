@@ -19,6 +19,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -50,6 +51,7 @@ func (u *unavailable) Unwrap() error { return u.cause }
 type issuer struct {
 	name string
 	plan.OAuth
+	asked  plan.OAuth // as it was before the defaults
 	keys   *keySet
 	parser *jwt.Parser
 	client *http.Client
@@ -70,6 +72,7 @@ func newIssuer(name string, p plan.OAuth, o Options, now func() time.Time, log *
 	if p.Issuer == "" || len(p.Audience) == 0 || slices.Contains(p.Audience, "") || slices.Contains(p.Audience, "*") {
 		return nil, errors.New("it needs an issuer and an audience")
 	}
+	asked := p
 	if len(p.Algorithms) == 0 {
 		p.Algorithms = DefaultAlgorithms()
 	}
@@ -81,9 +84,25 @@ func newIssuer(name string, p plan.OAuth, o Options, now func() time.Time, log *
 	if p.Subject == "" {
 		p.Subject = "sub"
 	}
-	s := &issuer{name: name, OAuth: p, client: o.Client, secret: o.Secret, now: now, verified: map[[sha256.Size]byte]remembered{}}
+	s := &issuer{name: name, OAuth: p, asked: asked, client: o.Client, secret: o.Secret, now: now, verified: map[[sha256.Size]byte]remembered{}}
 	if s.client == nil {
-		s.client = &http.Client{Timeout: fetchTimeout, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		guard, err := egress.New(nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		// What the operator named may be inside a company; where its metadata leads
+		// has to be public.
+		guard.Others()
+		named := []string{p.Issuer, p.JWKS}
+		if p.Introspection != nil {
+			named = append(named, p.Introspection.URL)
+		}
+		for _, text := range named {
+			if u, err := url.Parse(text); err == nil && u.Host != "" {
+				guard.Trust(u.Hostname())
+			}
+		}
+		s.client = &http.Client{Transport: guard.Transport(), Timeout: fetchTimeout, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			return http.ErrUseLastResponse // what is asked is asked where the operator said
 		}}
 	}

@@ -1,10 +1,15 @@
-// Package limit bounds how often and how many at once calls are made, each key
-// for itself.
+// Package limit bounds how often, how many at once and with how many bytes calls
+// are made, each key for itself.
 //
 // A rate is GCRA, a bucket of tokens in one number: the time from which on the
 // bucket is full again. A key whose time has passed, and that has no calls
 // running, is as one that was never seen, so it is forgotten; nothing else has to
-// be kept of anybody.
+// be kept of anybody. Bytes are counted the same way, a bucket for those that come
+// in and one for those that go out; the latter are known when a call has ended, so
+// that bucket can owe.
+//
+// A limit is kept here (this file) or by a store that several servers share
+// (shared.go); the numbers are the same.
 package limit
 
 import (
@@ -13,6 +18,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -32,11 +38,34 @@ const (
 	sweepEvery = time.Minute
 )
 
+// Measure is what a limit counts. Each has a bucket of its own.
+type Measure uint8
+
+// What is counted.
+const (
+	Calls    Measure = iota
+	BytesIn          // of arguments
+	BytesOut         // of results
+	measures
+)
+
+// forever is longer than any limit lasts, and can still be added up.
+const forever = math.MaxInt64 / 4
+
 // Limit is a plan's limit. It is safe for concurrent use.
 type Limit struct {
-	plan  *plan.CallLimit
-	key   expr.Func // nil: one key
-	cost  expr.Func // nil: 1
+	plan *plan.CallLimit
+	key  expr.Func // nil: one key
+	cost expr.Func // nil: 1
+	// apart says that the key is made of what callers say: that of one tenant is
+	// not that of another, then, whatever it is.
+	apart bool
+	// rooms are how much the buckets hold, in time; 0 is not counted.
+	rooms [measures]time.Duration
+
+	keeper *Keeper // nil: the limit is kept here
+	base   string  // of its keys in the store
+
 	seeds [2]maphash.Seed
 	shard [shards]shard
 	start time.Time // time is counted from here
@@ -55,15 +84,19 @@ type key [2]uint64
 
 // state is what is known of a key.
 type state struct {
-	full    time.Duration // when the bucket is full again
+	full    [measures]time.Duration // when the buckets are full again
 	running int
 	waiting []chan struct{} // for their turn, the first one first
 	holds   int             // calls that look at it; it is not to be forgotten
 }
 
-// New makes a limit of a plan's.
-func New(p *plan.CallLimit) (*Limit, error) {
-	l := &Limit{plan: p, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now()}
+// Keeper is that of the store; nil when the limit is kept here.
+func (l *Limit) Keeper() *Keeper { return l.keeper }
+
+// New makes a limit of a plan's. keeper is that of its store, and nil without one;
+// server is the name of the server, which is part of the keys there.
+func New(p *plan.CallLimit, server string, keeper *Keeper) (*Limit, error) {
+	l := &Limit{plan: p, keeper: keeper, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now()}
 	for _, x := range []struct {
 		what string
 		expr *plan.Expr
@@ -80,36 +113,127 @@ func New(p *plan.CallLimit) (*Limit, error) {
 	if p.Every < 0 || p.Every > 0 && p.Burst < 1 {
 		return nil, fmt.Errorf("rate limit %s: a rate needs a burst of at least 1", p.Name)
 	}
+	l.apart = ofCaller(p.Key)
+	l.rooms[Calls] = time.Duration(p.Burst) * p.Every
+	for m, b := range map[Measure]*plan.ByteBudget{BytesIn: p.BytesIn, BytesOut: p.BytesOut} {
+		if b == nil {
+			continue
+		}
+		if b.Bytes < 1 || b.Per <= 0 {
+			return nil, fmt.Errorf("rate limit %s: a budget of %d bytes in %v", p.Name, b.Bytes, b.Per)
+		}
+		l.rooms[m] = b.Per
+	}
+	if keeper != nil {
+		l.base = keeper.base(server, p.Name)
+	}
 	return l, nil
+}
+
+// ofCaller tells whether an expression holds something that callers say.
+func ofCaller(x *plan.Expr) bool {
+	return x != nil && (x.Op == plan.OpArg || x.Op == plan.OpVar && x.Name == "caller" || slices.ContainsFunc(x.Args, func(a plan.Expr) bool { return ofCaller(&a) }))
+}
+
+// Ask is a call that asks a limit.
+type Ask struct {
+	Tenant string
+	Env    *expr.Env // for the key and the cost
+	Bytes  int       // of the arguments
 }
 
 // Refusal says that a call would exceed a limit.
 type Refusal struct {
 	Limit string
+	Of    Measure // what there is too much of
 	// After is when to call again; 0: never, because the call costs more than the
 	// limit ever has.
 	After time.Duration
+	// Unknown says that the limit could not be asked, and that nothing may be done
+	// then.
+	Unknown bool
 	// Err is why the call did not wait any longer: its context has ended.
 	Err error
 }
 
-// Pass is a call that a limit has let through.
+// Pass is a call that a limit has let through. The zero value is one that was not
+// counted.
 type Pass struct {
 	limit *Limit
+	paid  [measures]time.Duration
 	shard *shard
 	state *state
-	cost  time.Duration
+	key   string // in the store; "" when the limit is kept here
+	lease *lease // of the call's place there
+}
+
+// due is what a call owes a bucket, in time.
+type due struct {
+	cost time.Duration // is taken
+	need time.Duration // has to be there
+}
+
+// dues are what a call owes.
+type dues [measures]due
+
+// costs are what of it is taken.
+func (d *dues) costs() (c [measures]time.Duration) {
+	for m := range d {
+		c[m] = d[m].cost
+	}
+	return c
+}
+
+// owe is what a call owes. never is what it takes more of than there ever is.
+func (l *Limit) owe(a Ask) (d dues, never Measure, ok bool) {
+	if l.plan.Every > 0 {
+		cost := l.price(a.Env)
+		d[Calls] = due{cost, cost}
+	}
+	if b := l.plan.BytesIn; b != nil {
+		cost := timeOf(a.Bytes, b)
+		d[BytesIn] = due{cost, cost}
+	}
+	if b := l.plan.BytesOut; b != nil {
+		d[BytesOut] = due{0, timeOf(1, b)}
+	}
+	for m := range d {
+		if l.rooms[m] > 0 && d[m].need > l.rooms[m] {
+			return d, Measure(m), false
+		}
+	}
+	return d, 0, true
+}
+
+// timeOf is in what time a budget gains so many bytes.
+func timeOf(n int, b *plan.ByteBudget) time.Duration {
+	if n <= 0 {
+		return 0
+	}
+	d := float64(n) * float64(b.Per) / float64(b.Bytes)
+	return time.Duration(min(max(d, 1), forever))
 }
 
 // Take lets a call through, or refuses it. It waits for the call's turn for as
-// long as the plan says. What is let through must be given back by [Pass.Done].
-func (l *Limit) Take(ctx context.Context, env *expr.Env) (Pass, *Refusal) {
-	cost := l.price(env)
-	if l.plan.Every > 0 && cost > time.Duration(l.plan.Burst)*l.plan.Every {
-		return Pass{}, &Refusal{Limit: l.plan.Name}
+// long as the plan says. What is let through must be given back by [Pass.Done] or
+// [Pass.Undo].
+func (l *Limit) Take(ctx context.Context, a Ask) (Pass, *Refusal) {
+	d, never, ok := l.owe(a)
+	if !ok {
+		return Pass{}, &Refusal{Limit: l.plan.Name, Of: never}
 	}
-	k := l.keyOf(env)
-	p := Pass{limit: l, shard: &l.shard[k[0]%shards], cost: cost}
+	var buf [128]byte
+	text := l.keyOf(buf[:0], a)
+	if l.keeper != nil {
+		if p, r, asked := l.share(ctx, d, a.Tenant, text); asked {
+			return p, r
+		}
+	}
+	var k key
+	if l.key != nil {
+		k = key{maphash.Bytes(l.seeds[0], text), maphash.Bytes(l.seeds[1], text)}
+	}
+	p := Pass{limit: l, shard: &l.shard[k[0]%shards], paid: d.costs()}
 	began := time.Since(l.start)
 
 	p.shard.mu.Lock()
@@ -130,37 +254,60 @@ func (l *Limit) Take(ctx context.Context, env *expr.Env) (Pass, *Refusal) {
 			p.state.running++
 		}
 	}
-	if l.plan.Every == 0 {
-		p.shard.mu.Unlock()
-		return p, nil
-	}
 	now := time.Since(l.start)
-	full := max(p.state.full, now) + cost
-	delay := full - now - time.Duration(l.plan.Burst)*l.plan.Every // until there is enough in the bucket
+	var delay time.Duration // until there is enough in all buckets
+	var of Measure
+	full := p.state.full
+	for m, room := range l.rooms {
+		if room == 0 {
+			continue
+		}
+		t := max(full[m], now)
+		if w := t + d[m].need - now - room; w > delay {
+			delay, of = w, Measure(m)
+		}
+		full[m] = t + d[m].cost
+	}
 	if left := l.plan.Queue - (now - began); delay > max(left, 0) {
 		p.leave()
 		p.shard.mu.Unlock()
-		return Pass{}, &Refusal{Limit: l.plan.Name, After: delay}
+		return Pass{}, &Refusal{Limit: l.plan.Name, Of: of, After: delay}
 	}
 	p.state.full = full
 	p.shard.mu.Unlock()
+	return p.await(ctx, delay, of)
+}
+
+// await waits until what a pass has taken is there.
+func (p Pass) await(ctx context.Context, delay time.Duration, of Measure) (Pass, *Refusal) {
 	if delay <= 0 {
 		return p, nil
 	}
-	timer := time.NewTimer(delay)
+	if !sleep(ctx, delay) {
+		p.Undo()
+		return Pass{}, &Refusal{Limit: p.limit.plan.Name, Of: of, After: delay, Err: ctx.Err()}
+	}
+	return p, nil
+}
+
+// sleep waits, and tells whether it was for so long.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return p, nil
+		return true
 	case <-ctx.Done():
-		p.Undo()
-		return Pass{}, &Refusal{Limit: l.plan.Name, After: delay, Err: ctx.Err()}
+		return false
 	}
 }
 
+// noPlace is when to call again where too many are running: nobody knows.
+const noPlace = time.Second
+
 // wait waits for the turn of a call where others are running.
 func (p *Pass) wait(ctx context.Context, turn chan struct{}) *Refusal {
-	r := &Refusal{Limit: p.limit.plan.Name, After: time.Second}
+	r := &Refusal{Limit: p.limit.plan.Name, After: noPlace}
 	if p.limit.plan.Queue > 0 {
 		timer := time.NewTimer(p.limit.plan.Queue)
 		defer timer.Stop()
@@ -203,34 +350,62 @@ func (p *Pass) leave() {
 	p.state.running--
 }
 
-// Done ends a call.
-func (p *Pass) Done() {
-	p.shard.mu.Lock()
-	p.leave()
-	p.shard.mu.Unlock()
+// Done ends a call whose result has so many bytes.
+func (p *Pass) Done(bytes int) {
+	if p.limit == nil {
+		return
+	}
+	var d [measures]time.Duration
+	if b := p.limit.plan.BytesOut; b != nil {
+		d[BytesOut] = timeOf(bytes, b)
+	}
+	p.settle(d)
 }
 
 // Undo ends a call that was not made: it costs nothing.
 func (p *Pass) Undo() {
+	if p.limit == nil {
+		return
+	}
+	var d [measures]time.Duration
+	for m := range d {
+		d[m] = -p.paid[m]
+	}
+	p.settle(d)
+}
+
+// settle ends a call, for what it costs besides what it has paid.
+func (p *Pass) settle(more [measures]time.Duration) {
+	if p.key != "" {
+		p.limit.settleShared(p, more)
+		return
+	}
 	p.shard.mu.Lock()
-	if p.limit.plan.Every > 0 {
-		p.state.full -= p.cost
+	now := time.Since(p.limit.start)
+	for m, d := range more {
+		if d > 0 {
+			p.state.full[m] = min(max(p.state.full[m], now)+d, forever)
+		} else {
+			p.state.full[m] += d
+		}
 	}
 	p.leave()
 	p.shard.mu.Unlock()
 }
 
-// keyOf is the key of a call. Calls for which it cannot be made share one.
-func (l *Limit) keyOf(env *expr.Env) key {
+// keyOf appends the key of a call. Calls for which it cannot be made share one.
+func (l *Limit) keyOf(text []byte, a Ask) []byte {
 	if l.key == nil {
-		return key{}
+		return text
 	}
-	var buf [128]byte
-	text := buf[:0]
-	if v, err := l.key(env); err == nil {
+	if l.apart && a.Tenant != "" {
+		// JSON has no NUL in it: where the tenant ends cannot be made up.
+		text = append(append(text, a.Tenant...), 0)
+	}
+	if v, err := l.key(a.Env); err == nil {
 		text = function.AppendJSON(text, v)
 	}
-	return key{maphash.Bytes(l.seeds[0], text), maphash.Bytes(l.seeds[1], text)}
+	return text
 }
 
 // price is what a call costs, in time of the rate. A cost that is no number is 1.
@@ -245,10 +420,10 @@ func (l *Limit) price(env *expr.Env) time.Duration {
 			}
 		}
 	}
-	if d := cost * float64(l.plan.Every); d < math.MaxInt64/4 {
+	if d := cost * float64(l.plan.Every); d < forever {
 		return time.Duration(d)
 	}
-	return math.MaxInt64 / 4
+	return forever
 }
 
 // get finds or makes the state of a key. The shard is locked.
@@ -270,12 +445,15 @@ func (s *shard) get(k key, now time.Duration) *state {
 	return st
 }
 
+// owes is when all buckets of a key are full again.
+func (s *state) owes() time.Duration { return slices.Max(s.full[:]) }
+
 // forget drops the keys that are idle. The others move to a new map: one from
 // which much was deleted stays as large as it was.
 func (s *shard) forget(now time.Duration) {
 	live := map[key]*state{}
 	for k, st := range s.keys {
-		if st.full > now || st.holds > 0 {
+		if st.owes() > now || st.holds > 0 {
 			live[k] = st
 		}
 	}
@@ -288,7 +466,7 @@ func (s *shard) forgetOne() {
 	var found *state
 	n := 0
 	for k, st := range s.keys {
-		if st.holds == 0 && (found == nil || st.full < found.full) {
+		if st.holds == 0 && (found == nil || st.owes() < found.owes()) {
 			least, found = k, st
 		}
 		if n++; n == 8 && found != nil {

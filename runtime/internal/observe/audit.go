@@ -34,6 +34,9 @@ type Audit struct {
 	dirty  bool // a sync is due
 	closed bool
 	broken atomic.Bool
+
+	shared string // its key among those of the process; "" when it is not
+	users  int    // guarded by audits
 }
 
 const (
@@ -51,7 +54,7 @@ var audits struct {
 }
 
 // SharedAudit opens an audit log, or returns the one of this process that writes
-// the file: a chain has one end.
+// the file: a chain has one end. It is to be released.
 func SharedAudit(path string) (*Audit, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -60,6 +63,7 @@ func SharedAudit(path string) (*Audit, error) {
 	audits.Lock()
 	defer audits.Unlock()
 	if a := audits.byPath[abs]; a != nil {
+		a.users++
 		return a, nil
 	}
 	a, err := OpenAudit(abs)
@@ -69,8 +73,20 @@ func SharedAudit(path string) (*Audit, error) {
 	if audits.byPath == nil {
 		audits.byPath = map[string]*Audit{}
 	}
+	a.shared, a.users = abs, 1
 	audits.byPath[abs] = a
 	return a, nil
+}
+
+// Release closes a shared audit log when nobody has it any more.
+func (a *Audit) Release() error {
+	audits.Lock()
+	defer audits.Unlock()
+	if a.users--; a.users > 0 {
+		return nil
+	}
+	delete(audits.byPath, a.shared)
+	return a.Close()
 }
 
 // OpenAudit opens an audit log to go on where it ends. An error is a file that

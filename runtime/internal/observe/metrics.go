@@ -60,6 +60,9 @@ func NewMetrics() *Metrics {
 	return &Metrics{calls: map[callKey]uint64{}, durations: map[named]*histogram{}, refusals: map[string]uint64{}, upstreams: map[upstreamKey]uint64{}, outcomes: map[string]bool{}}
 }
 
+// classes are those of HTTP statuses, by their first digit.
+var classes = [...]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
 func (m *Metrics) count(r *Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -84,7 +87,7 @@ func (m *Metrics) count(r *Record) {
 	if r.Upstream != "" && r.Attempts > 0 && !r.Cached {
 		class := "none"
 		if r.Status >= 100 && r.Status < 600 {
-			class = fmt.Sprintf("%dxx", r.Status/100)
+			class = classes[r.Status/100]
 		}
 		m.upstreams[upstreamKey{r.Upstream, class}]++
 	}

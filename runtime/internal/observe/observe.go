@@ -2,10 +2,10 @@ package observe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +18,9 @@ type Options struct {
 	Stderr io.Writer           // for a log without a file
 	Known  func(string) string // replaces the values of secrets in a text
 	Logger *slog.Logger        // hears that something cannot be written
+	// Before is the observer of a server that this one's follows. Its counts go on,
+	// and where the plan is the same it is the observer. May be nil.
+	Before *Observer
 }
 
 // Observer records calls as a plan says. It is safe for concurrent use.
@@ -26,6 +29,9 @@ type Observer struct {
 	Metrics  *Metrics // nil: nobody reads them
 	// Telemetry is nil where nothing is sent to a collector.
 	Telemetry Telemetry
+
+	plan  plan.Observe
+	users atomic.Int64 // servers that have it
 
 	level     int
 	text      bool
@@ -43,15 +49,30 @@ var levels = map[string]int{"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 // New returns an observer. An error is a file that cannot be written, or a
 // mistake in the plan.
-func New(p *plan.Observe, o Options) (*Observer, error) {
+func New(p *plan.Observe, o Options) (_ *Observer, err error) {
+	if o.Before != nil && reflect.DeepEqual(o.Before.plan, *p) {
+		o.Before.users.Add(1)
+		return o.Before, nil
+	}
 	red, err := NewRedactor(p.Names, p.Patterns, o.Known)
 	if err != nil {
 		return nil, err
 	}
-	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger}
+	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger, plan: *p}
 	ob.refusals.after = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
+	ob.users.Store(1)
+	defer func() {
+		if err != nil {
+			ob.Release()
+		}
+	}()
 	if p.Admin != "" {
-		ob.Metrics = NewMetrics()
+		if o.Before != nil {
+			ob.Metrics = o.Before.Metrics
+		}
+		if ob.Metrics == nil {
+			ob.Metrics = NewMetrics()
+		}
 	}
 	if l := p.Log; l != nil {
 		ob.level, ob.text = levels[l.Level], l.Text
@@ -68,6 +89,53 @@ func New(p *plan.Observe, o Options) (*Observer, error) {
 		}
 	}
 	return ob, nil
+}
+
+// Release says that a server does not need the observer any more. After the last
+// of them what is left is written and sent, and its files are closed.
+func (o *Observer) Release() {
+	if o.users.Add(-1) != 0 {
+		return
+	}
+	o.Flush()
+	if o.Telemetry != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		if err := o.Telemetry.Shutdown(ctx); err != nil {
+			o.log.Warn("telemetry was not all sent", "error", o.Redactor.Text(err.Error()))
+		}
+	}
+	o.mu.Lock()
+	f, ok := o.out.(*file)
+	o.mu.Unlock()
+	if ok {
+		if err := f.Close(); err != nil {
+			o.log.Error("the log of calls cannot be closed", "error", err)
+		}
+	}
+	if o.audit != nil {
+		if err := o.audit.Release(); err != nil {
+			o.log.Error("the audit log cannot be closed", "error", err)
+		}
+	}
+}
+
+// flushTimeout is how long a server that ends goes on sending telemetry.
+const flushTimeout = 5 * time.Second
+
+// Flush writes and sends what is left of what was observed, for at most five
+// seconds.
+func (o *Observer) Flush() {
+	if o.out != nil || o.audit != nil {
+		o.refusalsCounted()
+	}
+	if o.Telemetry != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		if err := o.Telemetry.Flush(ctx); err != nil {
+			o.log.Warn("telemetry was not all sent", "error", o.Redactor.Text(err.Error()))
+		}
+	}
 }
 
 // Logs tells whether the observer has a log, which then has all calls.
@@ -136,22 +204,4 @@ func (o *Observer) write(level string, members func([]byte) []byte) {
 	} else if err == nil && o.failing.Load() {
 		o.failing.Store(false)
 	}
-}
-
-// Close writes and sends what is left, until ctx ends, and closes the log. An
-// audit log stays open: it is the process's.
-func (o *Observer) Close(ctx context.Context) error {
-	if o.out != nil || o.audit != nil {
-		o.refusalsCounted()
-	}
-	var err error
-	if o.Telemetry != nil {
-		err = o.Telemetry.Shutdown(ctx)
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if f, ok := o.out.(*file); ok {
-		err = errors.Join(err, f.Close())
-	}
-	return err
 }

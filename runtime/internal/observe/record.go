@@ -122,7 +122,11 @@ func (r *Record) appendMembers(b []byte, red *Redactor, arguments bool) []byte {
 		b = append(b, `,"native":true`...)
 	}
 	text("upstream", r.Upstream)
-	text("outcome", red.Text(r.Outcome))
+	if r.Outcome == OK {
+		text("outcome", OK)
+	} else {
+		text("outcome", red.Text(r.Outcome)) // native code chooses codes, too
+	}
 	if r.Status != 0 {
 		number("status", int64(r.Status))
 	}

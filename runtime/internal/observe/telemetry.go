@@ -40,7 +40,9 @@ type Telemetry interface {
 	Refused(reason string)
 	// Session tells of a connection on stdio that has ended.
 	Session(d time.Duration, version string)
-	// Shutdown sends what is left, until ctx ends.
+	// Flush sends what is left, until ctx ends.
+	Flush(ctx context.Context) error
+	// Shutdown does so for good.
 	Shutdown(ctx context.Context) error
 }
 

@@ -7,10 +7,8 @@
 package policy
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
@@ -109,41 +107,13 @@ func (p *Policy) target(name string, t *plan.Tool, patterns func(*plan.PolicyRul
 	for _, deny := range []bool{true, false} {
 		for i := range p.rules {
 			r := &p.rules[i]
-			all := r.Tools == nil && r.Resources == nil && r.Prompts == nil
-			if r.Deny == deny && (all || Matches(patterns(r.PolicyRule), name)) {
+			if r.Deny == deny && (r.All() || plan.Matches(patterns(r.PolicyRule), name)) {
 				out.rules = append(out.rules, r)
 				out.args = out.args || r.args
 			}
 		}
 	}
 	return out
-}
-
-// Matches tells whether a name fits one of the patterns, in which * is any text.
-func Matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool { return fits(p, name) })
-}
-
-func fits(pattern, name string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == name
-	}
-	name, ok := strings.CutPrefix(name, first)
-	if !ok {
-		return false
-	}
-	for {
-		part, more, star := strings.Cut(rest, "*")
-		if !star {
-			return strings.HasSuffix(name, part)
-		}
-		i := strings.Index(name, part)
-		if i < 0 {
-			return false
-		}
-		name, rest = name[i+len(part):], more
-	}
 }
 
 // NeedsArgs tells whether arguments can change the decision.
@@ -154,13 +124,20 @@ type Decision struct {
 	Allowed bool
 	Rule    string // that decided; "" when none holds
 	Err     error  // why the rule's condition has no value
+	// Scopes are those that whoever calls needs in any case, when he lacks one: no
+	// rule was asked then.
+	Scopes []string
 }
 
 // String says it in one sentence.
 func (d Decision) String() string {
 	switch {
+	case len(d.Scopes) > 0:
+		return fmt.Sprintf("A caller needs the scopes %s.", strings.Join(d.Scopes, " "))
 	case d.Err != nil:
 		return fmt.Sprintf("The policy rule %q cannot be decided, which denies.", d.Rule)
+	case d.Allowed && d.Rule == "":
+		return "There is no policy."
 	case d.Allowed:
 		return fmt.Sprintf("The policy rule %q allows it.", d.Rule)
 	case d.Rule == "":
@@ -219,77 +196,12 @@ func (t *Target) Env(who *identity.Caller, args map[string]any) *expr.Env {
 }
 
 // Vars are what expressions on a call know besides args: caller and tool. Facts
-// are of [Facts]. They are one call's: the caller is written out when it is first
-// needed.
+// are of [Facts].
 func Vars(who *identity.Caller, facts map[string]any) map[string]any {
-	var caller map[string]any
-	return map[string]any{
-		"tool": facts,
-		"caller": func() (any, error) {
-			if caller == nil {
-				caller = callerOf(who)
-			}
-			return caller, nil
-		},
-	}
+	return map[string]any{"tool": facts, "caller": who.Facts()}
 }
 
 // Facts are what expressions know as tool.
 func Facts(name string, h plan.Hints) map[string]any {
 	return map[string]any{"name": name, "read_only": h.ReadOnly, "destructive": h.Destructive, "idempotent": h.Idempotent, "open_world": h.OpenWorld}
-}
-
-// callerOf is what expressions know as caller. What is not known is null.
-func callerOf(who *identity.Caller) map[string]any {
-	if who == nil {
-		who = &identity.Caller{}
-	}
-	text := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
-	}
-	scopes := make([]any, len(who.Scopes))
-	for i, s := range who.Scopes {
-		scopes[i] = s
-	}
-	claims := make(map[string]any, len(who.Claims))
-	for k, v := range who.Claims {
-		claims[k] = value(v)
-	}
-	return map[string]any{
-		"subject": text(who.Principal.Subject), "client": text(who.Principal.Client), "tenant": text(who.Principal.Tenant),
-		"identity": text(who.Identity), "scopes": scopes, "claims": claims,
-	}
-}
-
-// value is a claim as expressions have values. A JWT was verified with its
-// numbers as float64: those are written as the shortest number that they are.
-func value(v any) any {
-	switch v := v.(type) {
-	case float64:
-		return json.Number(strconv.FormatFloat(v, 'f', -1, 64))
-	case []string:
-		out := make([]any, len(v))
-		for i, s := range v {
-			out[i] = s
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = value(e)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = value(e)
-		}
-		return out
-	case nil, bool, string, json.Number:
-		return v
-	}
-	return nil
 }

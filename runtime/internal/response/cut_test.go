@@ -77,7 +77,7 @@ func TestTruncatedAnswers(t *testing.T) {
 			p.Request.Query = []plan.Param{{Name: "limit", Arg: "limit"}, {Name: "sort", Arg: "sort"}, {Name: "page[number]", Arg: "page"}, {Name: "$top", Value: &plan.Expr{}}}
 			a := answer(200, c.media, c.body)
 			a.Truncated = true
-			r := compile(t, p).Result(a)
+			r := resultOf(compile(t, p), a)
 			if got := show(r); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -88,7 +88,7 @@ func TestTruncatedAnswers(t *testing.T) {
 		a := answer(200, "text/event-stream", "data: 1\n\ndata: 2\n\n")
 		a.Truncated, a.TimedOut = true, true
 		want := "1\n\n2\n--\nThis answer is incomplete: the upstream was still sending when the time for the call was up. Ask for less at once, if the tool's arguments allow it."
-		if got := show(compile(t, tool("")).Result(a)); got != want {
+		if got := show(resultOf(compile(t, tool("")), a)); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	})
@@ -102,13 +102,13 @@ func TestConvertedIsBounded(t *testing.T) {
 	for i := range 30000 {
 		fmt.Fprintln(&b, i)
 	}
-	r := compile(t, tool(object)).Result(answer(200, "text/csv", b.String()))
+	r := resultOf(compile(t, tool(object)), answer(200, "text/csv", b.String()))
 	checkValid(t, r)
 	if n := len(r.Content[0].Text); n > maxConverted+2 || n < maxConverted/2 || len(r.Content) != 2 {
 		t.Errorf("%d bytes, %d blocks", n, len(r.Content))
 	}
 	x := "<r>" + strings.Repeat("<"+name+" a='1'/>", 20000) + "</r>"
-	r = compile(t, tool(object)).Result(answer(200, "application/xml", x))
+	r = resultOf(compile(t, tool(object)), answer(200, "application/xml", x))
 	checkValid(t, r)
 	if n := len(r.Content[0].Text); n > maxConverted {
 		t.Errorf("%d bytes", n)
@@ -153,7 +153,7 @@ func FuzzResult(f *testing.F) {
 		for _, d := range []*Decoder{promised, wrapped, free} {
 			a := answer(200+status%400, media, string(text))
 			a.Truncated = cut
-			r := d.Result(a)
+			r := resultOf(d, a)
 			checkValid(t, r)
 			if d.declared && !r.IsError && r.Structured == nil && shallow(text) {
 				t.Error("structured content was promised")

@@ -99,7 +99,7 @@ func TestReadings(t *testing.T) {
 			p := tool("")
 			p.Response = c.r
 			d := compile(t, p)
-			r := d.Result(answer(200, "", c.body))
+			r := resultOf(d, answer(200, "", c.body))
 			want, text := strings.CutPrefix(c.want, "?")
 			if !text && want[0] == '{' {
 				want += "\n== " + want
@@ -122,7 +122,7 @@ func TestCharsetOrder(t *testing.T) {
 	} {
 		p := tool("")
 		p.Response.Charset = c.charset
-		r := compile(t, p).Result(answer(200, c.media, text))
+		r := resultOf(compile(t, p), answer(200, c.media, text))
 		if got := r.Content[0].Text; got != `{"a":"`+c.want+`"}` {
 			t.Errorf("%q, %q: %s", c.charset, c.media, got)
 		}
@@ -166,7 +166,7 @@ func TestFaults(t *testing.T) {
 				p.Request.Method = "POST"
 				p.Hints = plan.Hints{}
 			}
-			r := compile(t, p).Result(answer(c.status, c.media, c.body))
+			r := resultOf(compile(t, p), answer(c.status, c.media, c.body))
 			if !r.IsError || r.Code != "soap-fault" {
 				t.Errorf("error %v, code %q", r.IsError, r.Code)
 			}
@@ -182,13 +182,13 @@ func TestFaults(t *testing.T) {
 		p := tool("")
 		p.Response.XML = &plan.XMLReading{SOAP: true}
 		a := answer(500, "text/xml", fault11("Server", "<detail>"+strings.Repeat("<a>x</a>", 5000)+"</detail>"))
-		text := compile(t, p).Result(a).Content[0].Text
+		text := resultOf(compile(t, p), a).Content[0].Text
 		if len(text) > maxExcerpt {
 			t.Errorf("%d bytes: %.300s", len(text), text)
 		}
 	})
 	t.Run("only where SOAP is spoken", func(t *testing.T) {
-		r := compile(t, tool("")).Result(answer(200, "text/xml", fault11("Client", "")))
+		r := resultOf(compile(t, tool("")), answer(200, "text/xml", fault11("Client", "")))
 		if r.IsError {
 			t.Error("a document that nobody said is SOAP is an error")
 		}
@@ -206,13 +206,13 @@ func TestRelatedParts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := tool("")
 			p.Response.XML = &plan.XMLReading{SOAP: true}
-			r := compile(t, p).Result(answer(200, c.media, c.body))
+			r := resultOf(compile(t, p), answer(200, c.media, c.body))
 			if got, want := show(r), c.want+"\n--\n<resource application/pdf mcpc://u/things/a%20b %PDF>\n== "+c.want; got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
-	r := compile(t, tool("")).Result(answer(200, "multipart/related; boundary=x", part("Content-Type: text/html", "<p>a")+file+"--x--"))
+	r := resultOf(compile(t, tool("")), answer(200, "multipart/related; boundary=x", part("Content-Type: text/html", "<p>a")+file+"--x--"))
 	if got := r.Content[0].Text; !strings.HasPrefix(got, "2 parts:") {
 		t.Errorf("a root that is a page: %s", got)
 	}
@@ -220,7 +220,7 @@ func TestRelatedParts(t *testing.T) {
 
 func TestCSVIsBounded(t *testing.T) {
 	for _, text := range []string{"a\n" + strings.Repeat("x", maxValue+1), strings.Repeat(",", maxFields+1)} {
-		r := compile(t, tool("")).Result(answer(200, "text/csv", text))
+		r := resultOf(compile(t, tool("")), answer(200, "text/csv", text))
 		if len(r.Content) != 2 || r.Content[0].Text != text {
 			t.Errorf("%d contents, %.100s", len(r.Content), r.Content[len(r.Content)-1].Text)
 		}
@@ -244,7 +244,7 @@ func FuzzCSV(f *testing.F) {
 		d := compile(t, p)
 		a := answer(200, "", string(text))
 		a.Truncated = cut
-		checkValid(t, d.Result(a))
+		checkValid(t, resultOf(d, a))
 		v, err := d.value(kindCSV, d.body(a))
 		if err != nil || cut || header || comma != "," || quote != `"` {
 			return

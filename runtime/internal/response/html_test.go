@@ -22,7 +22,7 @@ func TestHTMLIsBounded(t *testing.T) {
 		"one cell over a lot": "<table><tr><td colspan=999999999 rowspan=999999999>1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := compile(t, tool("")).Result(answer(200, "text/html", "<html><body>"+page))
+			r := resultOf(compile(t, tool("")), answer(200, "text/html", "<html><body>"+page))
 			if got := len(r.Content[0].Text); got > 2*len(page)+1000 {
 				t.Errorf("%d bytes became %d", len(page), got)
 			}

@@ -13,7 +13,7 @@ import (
 // Value is the JSON that an answer holds or is decoded to, for who has to look
 // into it before it becomes a result ([Decoder.Shape]), and what is to be said
 // about the decoding. It is false for errors, for what was cut off, and for
-// answers that hold no values: [Decoder.ResultOf] says what these are.
+// answers that hold no values: [Decoder.Result] says what these are.
 func (d *Decoder) Value(ctx context.Context, a *upstream.Answer, arguments map[string]any) (v jsontext.Value, remarks []string, ok bool) {
 	if a.Status >= 300 || a.Method == http.MethodHead || len(a.Body) == 0 || a.Truncated || d.readFault(a) != nil {
 		return nil, nil, false

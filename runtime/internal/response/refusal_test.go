@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 			if c.answer != nil {
 				c.answer(a)
 			}
-			r := compile(t, p).Result(a)
+			r := resultOf(compile(t, p), a)
 			if got := r.Content[0].Text; got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 
 func TestRefusalIsBounded(t *testing.T) {
 	for _, media := range []string{"text/plain", "application/json", "text/html", "text/xml", ""} {
-		r := compile(t, tool("")).Result(answer(400, media, strings.Repeat(`{"é":`, 1<<20)))
+		r := resultOf(compile(t, tool("")), answer(400, media, strings.Repeat(`{"é":`, 1<<20)))
 		if n := len(r.Content[0].Text); n > maxExcerpt+400 || n < maxExcerpt {
 			t.Errorf("%q: %d bytes", media, n)
 		}
@@ -97,7 +97,7 @@ func TestRefusalIsBounded(t *testing.T) {
 func TestRetryDate(t *testing.T) {
 	a := answer(503, "", "")
 	a.Header.Set("Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
-	r := compile(t, tool("")).Result(a)
+	r := resultOf(compile(t, tool("")), a)
 	if r.Retry < result.RetryAfter(58*time.Minute) || r.Retry > result.RetryAfter(time.Hour) {
 		t.Errorf("%v", time.Duration(r.Retry))
 	}

@@ -165,15 +165,9 @@ func narrows(name string) bool {
 	}, name)
 }
 
-// Result makes the result of an answer, success or not, of a call that has no
-// arguments.
-func (d *Decoder) Result(a *upstream.Answer) *result.Result {
-	return d.ResultOf(context.Background(), a, nil)
-}
-
-// ResultOf makes the result of an answer, success or not. arguments are those of
+// Result makes the result of an answer, success or not. arguments are those of
 // the call, for what is said of the answer. ctx ends what takes long.
-func (d *Decoder) ResultOf(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
+func (d *Decoder) Result(ctx context.Context, a *upstream.Answer, arguments map[string]any) *result.Result {
 	b := d.body(a)
 	b.ctx, b.args = ctx, arguments
 	if f := d.readFault(a); f != nil {

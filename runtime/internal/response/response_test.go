@@ -1,6 +1,7 @@
 package response
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,11 @@ func compile(t testing.TB, p plan.Tool) *Decoder {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// resultOf is the result of an answer to a call without arguments.
+func resultOf(d *Decoder, a *upstream.Answer) *result.Result {
+	return d.Result(context.Background(), a, nil)
 }
 
 // answer is an answer with a status, a Content-Type ("" is none) and a body.
@@ -180,7 +186,7 @@ func TestKinds(t *testing.T) {
 			if c.change != nil {
 				c.change(&p)
 			}
-			r := compile(t, p).Result(answer(200, c.media, c.body))
+			r := resultOf(compile(t, p), answer(200, c.media, c.body))
 			if got := show(r); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -226,7 +232,7 @@ func TestWithoutBody(t *testing.T) {
 			for k, v := range c.header {
 				a.Header[k] = v
 			}
-			r := compile(t, p).Result(a)
+			r := resultOf(compile(t, p), a)
 			if got := show(r); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -256,7 +262,7 @@ func BenchmarkJSON(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(c.body)))
 			for b.Loop() {
-				d.Result(a)
+				resultOf(d, a)
 			}
 		})
 	}

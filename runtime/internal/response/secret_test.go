@@ -62,7 +62,7 @@ func TestNoCredentialInErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := d.Result(a).Content[0].Text
+		text := resultOf(d, a).Content[0].Text
 		if strings.Contains(text, "s3cr3t") || !strings.Contains(text, "(secret)") && !strings.Contains(as, "edge") || !strings.Contains(text, "403 Forbidden") {
 			t.Errorf("%s: %s", as, text)
 		}

@@ -86,7 +86,7 @@ func TestShaping(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := tool(c.out)
 			p.Response = c.r
-			r := compile(t, p).Result(answer(200, "application/json", c.body))
+			r := resultOf(compile(t, p), answer(200, "application/json", c.body))
 			if got := show(r); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -104,7 +104,7 @@ func TestDropHolds(t *testing.T) {
 		"text/xml": "<r secret='1'><secret>1</secret></r>", "text/csv": "a,secret\n1,2\n", "application/x-www-form-urlencoded": "a=1&secret=2", "text/plain": "{\"secret\":1}",
 	} {
 		t.Run(media, func(t *testing.T) {
-			r := compile(t, hide).Result(answer(200, media, body))
+			r := resultOf(compile(t, hide), answer(200, media, body))
 			if got := show(r); strings.Contains(got, `"secret"`) || strings.Contains(got, "secret>") {
 				t.Error(got)
 			}
@@ -117,7 +117,7 @@ func TestDropHolds(t *testing.T) {
 		"escaped": `{"s\u0065cret":1}`, "in lists": `[[[{"secret":1}]]]`, "Latin-1": "{\"secret\":\"\xe9\"}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := compile(t, hide).Result(answer(200, "application/json", body))
+			r := resultOf(compile(t, hide), answer(200, "application/json", body))
 			if got := show(r); strings.Contains(got, "secret") || strings.Contains(got, "s\\u0065cret") {
 				t.Error(got)
 			}
@@ -130,7 +130,7 @@ func TestDropHolds(t *testing.T) {
 func TestRenamedDeep(t *testing.T) {
 	p := tool("")
 	p.Response.Select = &plan.Selection{Root: []string{"r"}, List: true, Rename: []plan.NamePair{{From: "b", To: "a"}}}
-	r := compile(t, p).Result(answer(200, "application/json", `{"r":`+strings.Repeat(`{"a":1,"b":`, 600)+"1"+strings.Repeat("}", 601)))
+	r := resultOf(compile(t, p), answer(200, "application/json", `{"r":`+strings.Repeat(`{"a":1,"b":`, 600)+"1"+strings.Repeat("}", 601)))
 	checkValid(t, r)
 	if len(r.Content) == 0 {
 		t.Error("nothing is said")
@@ -146,7 +146,7 @@ func TestCutAnswersAreShaped(t *testing.T) {
 	const rest = " To get the rest, call again with other values of page."
 	want := `[{"id":1}]` + "\n--\nThis answer is incomplete: the upstream's is larger than 1 MiB, the most that is read." + rest +
 		"\n--\nShown are the first 1 of at least 2 elements." + rest + "\n== " + `{"result":[{"id":1}]}`
-	if got := show(compile(t, p).Result(a)); got != want {
+	if got := show(resultOf(compile(t, p), a)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -187,7 +187,7 @@ func TestErrorRules(t *testing.T) {
 			p.Response.Errors = []plan.ErrorRule{c.rule}
 			a := answer(200, c.media, c.body)
 			a.Header.Set("X-Result", "bad")
-			r := compile(t, p).Result(a)
+			r := resultOf(compile(t, p), a)
 			if got := show(r); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
@@ -197,7 +197,7 @@ func TestErrorRules(t *testing.T) {
 	for value, want := range map[string]bool{`0`: false, `-0.00e7`: false, `0.01`: true, `-3`: true, `""`: false, `"0"`: true, `false`: false, `true`: true, `null`: false, `[]`: false, `{ }`: false, `[0]`: true, `{"a":0}`: true} {
 		p := tool("")
 		p.Response.Errors = []plan.ErrorRule{{Member: []string{"error"}}}
-		if r := compile(t, p).Result(answer(200, "application/json", `{"error":`+value+`}`)); r.IsError != want {
+		if r := resultOf(compile(t, p), answer(200, "application/json", `{"error":`+value+`}`)); r.IsError != want {
 			t.Errorf("%s: %s", value, show(r))
 		}
 	}
@@ -253,7 +253,7 @@ func TestAdvice(t *testing.T) {
 		{503, "text/html", `<p>Backup</p>`, "HTTP 503 Service Unavailable from GET /things/{id}.\nBackup\nIf it stays so, tell the operator of this server.\nRetrying the same call will not help.\n!! http-503"},
 		{302, "", "", "HTTP 302 Found from GET /things/{id}. It says of no place to go to.\nThe operator of this server has to look into it.\nRetrying the same call will not help.\n!! http-302"},
 	} {
-		r := compile(t, p).ResultOf(t.Context(), answer(c.status, c.media, c.body), map[string]any{"id": "7"})
+		r := compile(t, p).Result(t.Context(), answer(c.status, c.media, c.body), map[string]any{"id": "7"})
 		if got := show(r); got != c.want {
 			t.Errorf("got\n%s\nwant\n%s", got, c.want)
 		}
@@ -302,7 +302,7 @@ func FuzzShaping(f *testing.F) {
 		}
 		a := answer(200, media, string(text))
 		a.Truncated = cut
-		r := compile(t, p).Result(a)
+		r := resultOf(compile(t, p), a)
 		checkValid(t, r)
 		if most := p.Response.MaxText; most > 0 && !r.IsError && len(r.Content) > 0 && int64(len(r.Content[0].Text)) > most && r.Content[0].Type == "text" && bytes.HasPrefix(text, []byte("{")) {
 			t.Errorf("%d bytes of %d: %s", len(r.Content[0].Text), most, r.Content[0].Text)

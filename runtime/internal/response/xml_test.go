@@ -54,7 +54,7 @@ func TestXMLWithoutShape(t *testing.T) {
 		{"a page that calls itself XML", "application/xml", `<!DOCTYPE html><p>a<br>b`, "a  \nb"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := compile(t, tool("")).Result(answer(200, c.media, c.body))
+			r := resultOf(compile(t, tool("")), answer(200, c.media, c.body))
 			want := c.want
 			if want[0] == '{' {
 				want += "\n== " + want
@@ -89,7 +89,7 @@ func TestXMLIsLinear(t *testing.T) {
 		{"many namespaces", "<a" + spaces.String() + "/>", `cannot be read as XML: it has more than 256 namespaces at one place`},
 		{"many names", "<a>" + strings.Repeat("<b/><c/>", n/2) + "</a>", `"c":["",`},
 	} {
-		r := compile(t, tool("")).Result(answer(200, "text/xml", c.text))
+		r := resultOf(compile(t, tool("")), answer(200, "text/xml", c.text))
 		if got := show(r); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %.200s", c.name, got)
 		}
@@ -157,7 +157,7 @@ func TestXMLWithShape(t *testing.T) {
 			p := tool(object)
 			p.Response.Shape = c.shape
 			p.Response.Wrap = c.shape == list
-			r := compile(t, p).Result(answer(200, "application/xml", c.body))
+			r := resultOf(compile(t, p), answer(200, "application/xml", c.body))
 			want := c.want + "\n== " + c.want
 			if p.Response.Wrap {
 				want = c.want + "\n== {\"result\":" + c.want + "}"
@@ -172,7 +172,7 @@ func TestXMLWithShape(t *testing.T) {
 		p := tool("")
 		p.Response.Shape = list
 		for _, media := range []string{"text/plain", ""} {
-			if got := show(compile(t, p).Result(answer(200, media, `<ids><id>1</id></ids>`))); got != "[1]" {
+			if got := show(resultOf(compile(t, p), answer(200, media, `<ids><id>1</id></ids>`))); got != "[1]" {
 				t.Errorf("%q: %s", media, got)
 			}
 		}
@@ -210,7 +210,7 @@ func FuzzXML(f *testing.F) {
 			a := answer(200, "application/xml", string(text))
 			a.Truncated = cut
 			if len(text) > 0 {
-				checkValid(t, d.Result(a))
+				checkValid(t, resultOf(d, a))
 			}
 		}
 	})

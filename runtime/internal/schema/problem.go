@@ -27,6 +27,7 @@ type Problem struct {
 
 const (
 	maxProblems = 10
+	maxFailures = 200 // that are put into words; hostile values have a hundred thousand
 	maxValue    = 48  // bytes of a value that are repeated
 	maxList     = 400 // bytes of a list of allowed values or names
 	maxMessage  = 700
@@ -36,6 +37,7 @@ const (
 type reporter struct {
 	value   any // the root
 	schemas func() map[string]*jsonschema.Schema
+	unsaid  int // problems that were counted only
 }
 
 // failure is one leaf of the tree: what failed where.
@@ -47,16 +49,22 @@ type failure struct {
 }
 
 func (r *reporter) report(err *jsonschema.ValidationError) []Problem {
+	failures := r.flatten(err)
+	if n := len(failures) - maxFailures; n > 0 {
+		// Which ones are said must not depend on the order of a map.
+		slices.SortStableFunc(failures, func(a, b failure) int { return slices.Compare(a.at, b.at) })
+		failures, r.unsaid = failures[:maxFailures], n
+	}
 	var problems []Problem
-	for _, f := range r.flatten(err) {
+	for _, f := range failures {
 		problems = append(problems, r.problems(f)...)
 	}
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
 	})
 	problems = slices.Compact(problems)
-	if more := len(problems) - maxProblems; more > 0 {
-		problems = append(problems[:maxProblems], Problem{Message: fmt.Sprintf("there are %d more problems", more)})
+	if more := len(problems) + r.unsaid - maxProblems; more > 0 {
+		problems = append(problems[:min(len(problems), maxProblems)], Problem{Message: fmt.Sprintf("there are %d more problems", more)})
 	}
 	return problems
 }
@@ -272,7 +280,11 @@ func (r *reporter) unknown(f failure, names []string) []Problem {
 	fields(r.schemas()[f.schema], known, map[*jsonschema.Schema]bool{})
 	given, _ := r.lookup(f.at).(map[string]any)
 	var out []Problem
-	for _, name := range slices.Sorted(slices.Values(names)) {
+	names = slices.Sorted(slices.Values(names))
+	if n := len(names) - maxFailures; n > 0 {
+		names, r.unsaid = names[:maxFailures], r.unsaid+n
+	}
+	for _, name := range names {
 		at := append(slices.Clone(f.at), name)
 		s := fmt.Sprintf("%s is not a known field", r.name(at))
 		if near := nearest(name, slices.Sorted(maps.Keys(known))); near != "" {

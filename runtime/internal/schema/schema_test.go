@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -272,6 +273,28 @@ func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
 		if _, err := Compile(flat); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// However much is wrong with a value, ten problems are said and the rest counted,
+// in a time that grows no faster than the value.
+func TestManyProblems(t *testing.T) {
+	v, err := Compile(plan.Schema(`{"type":"object","additionalProperties":false,"properties":{"known":{"type":"string"},"list":{"type":"array","items":{"type":"string"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := map[string]any{}
+	var list []any
+	for i := range 20_000 {
+		unknown[fmt.Sprintf("knwon%05d", i)] = true
+		list = append(list, true)
+	}
+	for name, value := range map[string]any{"unknown names": unknown, "wrong elements": map[string]any{"list": list}} {
+		got := v.Check(value)
+		again := v.Check(value)
+		if len(got) != maxProblems+1 || got[maxProblems].Message != "there are 19990 more problems" || !slices.Equal(got, again) {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -7,17 +7,13 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
-
-// maxDepth is how deep a message may nest. Everything a tool can take fits into
-// it, and no reader behind us has to fear for its stack.
-const maxDepth = 128
-
-// maxBatch is how many messages one batch of an old client may hold.
-const maxBatch = 64
 
 // message is a JSON-RPC message, read once. Slices point into the text it was
 // read from, so that text must stay as it is while the message lives: the
@@ -54,9 +50,10 @@ func (m *message) isRequest() bool { return m.id != nil && !m.response }
 type fault struct {
 	code    int
 	message string
-	data    string // JSON; "" for none
-	status  int    // of HTTP; 0 is 200
-	reason  string // why, in one of few words; "" follows from code and status
+	data    string        // JSON; "" for none
+	status  int           // of HTTP; 0 is 200
+	retry   time.Duration // after which it may go better; 0: nobody knows
+	reason  string        // why, in one of few words; "" follows from code and status
 }
 
 func faultf(code, status int, format string, a ...any) *fault {
@@ -76,10 +73,10 @@ var readers = sync.Pool{New: func() any { r := new(reader); r.dec = jsontext.New
 // never by case folding, and none that means something may come twice; what is
 // inside arguments is checked by who reads them. When there is a fault, the
 // message still holds the id, if one could be read.
-func decode(text []byte) (message, *fault) {
+func decode(text []byte, l *plan.Inbound) (message, *fault) {
 	var m message
-	if tooDeep(text, maxDepth) {
-		return m, faultf(mcp.INVALID_REQUEST, 400, "the message nests deeper than %d levels", maxDepth)
+	if bad := tooDeep(text, l.Depth, l); bad != nil {
+		return m, bad
 	}
 	r := readers.Get().(*reader)
 	r.text = *bytes.NewBuffer(text)
@@ -100,7 +97,28 @@ func decode(text []byte) (message, *fault) {
 	if err != nil {
 		return m, faultf(mcp.PARSE_ERROR, 400, "the message is not valid JSON: %s", parseReason(err))
 	}
+	if f == nil {
+		f = m.tooLong(l.Name)
+	}
 	return m, f
+}
+
+// tooLong refuses names that are longer than what keeps them in a log, a map or
+// an error message allows. An id that is, is not repeated.
+func (m *message) tooLong(max int) *fault {
+	if bad := tooLong("the id", len(m.id), max); bad != nil {
+		m.id = nil
+		return bad
+	}
+	for _, s := range []struct {
+		what string
+		n    int
+	}{{"the method", len(m.method)}, {"params.name", len(m.name)}, {"params._meta.progressToken", len(m.token)}, {"params.requestId", len(m.requestID)}} {
+		if bad := tooLong(s.what, s.n, max); bad != nil {
+			return bad
+		}
+	}
+	return nil
 }
 
 // parseReason shortens the library's error to what was wrong and where.
@@ -156,7 +174,7 @@ func (r *reader) message(text []byte, m *message) (first *fault, err error) {
 			if err != nil {
 				return err
 			}
-			if k := v.Kind(); k != '"' && k != '0' {
+			if k := v.Kind(); k != '"' && (k != '0' || bytes.ContainsAny(v, ".eE")) {
 				fail(faultf(mcp.INVALID_REQUEST, 400, "the id must be a string or an integer"))
 			} else if m.id == nil {
 				m.id = v
@@ -377,15 +395,16 @@ func valueAt(text []byte, start, end int64) jsontext.Value {
 	return v[bytes.IndexByte(v, '{'):]
 }
 
-// tooDeep reports whether text nests deeper than limit, reading no more than
-// brackets and strings. Text that is no JSON is refused later.
-func tooDeep(text []byte, limit int) bool {
+// tooDeep refuses text that nests deeper than limit, which is l's, or one more for
+// a batch. It reads no more than brackets and strings; text that is no JSON is
+// refused later. No reader behind it has to fear for its stack.
+func tooDeep(text []byte, limit int, l *plan.Inbound) *fault {
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '{', '[':
 			if depth++; depth > limit {
-				return true
+				return over(400, "depth", int64(l.Depth), "the message nests deeper than %d levels")
 			}
 		case '}', ']':
 			depth--
@@ -397,7 +416,7 @@ func tooDeep(text []byte, limit int) bool {
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // isBatch reports whether text is an array of messages.
@@ -407,9 +426,9 @@ func isBatch(text []byte) bool {
 }
 
 // splitBatch cuts an array of messages apart.
-func splitBatch(text []byte) ([]jsontext.Value, *fault) {
-	if tooDeep(text, maxDepth+1) {
-		return nil, faultf(mcp.INVALID_REQUEST, 400, "the message nests deeper than %d levels", maxDepth)
+func splitBatch(text []byte, l *plan.Inbound) ([]jsontext.Value, *fault) {
+	if bad := tooDeep(text, l.Depth+1, l); bad != nil {
+		return nil, bad
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))
 	parts, err := func() (parts []jsontext.Value, err error) {
@@ -436,8 +455,8 @@ func splitBatch(text []byte) ([]jsontext.Value, *fault) {
 		return nil, faultf(mcp.PARSE_ERROR, 400, "the message is not valid JSON: %s", parseReason(err))
 	case len(parts) == 0:
 		return nil, faultf(mcp.INVALID_REQUEST, 400, "a batch must hold at least one message")
-	case len(parts) > maxBatch:
-		return nil, faultf(mcp.INVALID_REQUEST, 400, "a batch may hold at most %d messages", maxBatch)
+	case len(parts) > l.Batch:
+		return nil, over(400, "batch", int64(l.Batch), "a batch may hold at most %d messages")
 	}
 	return parts, nil
 }

@@ -4,7 +4,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
+
+// defaults are the limits of a server that says nothing of them.
+var defaults = (*plan.Inbound)(nil).OrDefaults()
 
 func TestDecode(t *testing.T) {
 	deep := func(n int) string {
@@ -57,7 +62,7 @@ func TestDecode(t *testing.T) {
 		{"brackets in a string", `{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"` + strings.Repeat(`[\"`, 200) + `"}}`, 0, "1", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, f := decode([]byte(tt.text))
+			m, f := decode([]byte(tt.text), &defaults)
 			switch {
 			case f == nil && tt.code != 0:
 				t.Fatalf("no fault, want %d", tt.code)
@@ -75,7 +80,7 @@ func TestDecode(t *testing.T) {
 
 func TestDecodeReadsAll(t *testing.T) {
 	m, f := decode([]byte(`{"params":{"_meta":{"progressToken":"t","io.modelcontextprotocol/clientCapabilities":{"a":[]},"io.modelcontextprotocol/protocolVersion":"2026-07-28","x":{"y":1}},
-		"uri":"u","name":"n\u0041","requestId":5,"requestState":"s","inputResponses":{"confirm":{}},"cursor":null,"arguments": {"a" : 1.0} },"x":[],"id":7,"method":"tools/call","jsonrpc":"2.0"}`))
+		"uri":"u","name":"n\u0041","requestId":5,"requestState":"s","inputResponses":{"confirm":{}},"cursor":null,"arguments": {"a" : 1.0} },"x":[],"id":7,"method":"tools/call","jsonrpc":"2.0"}`), &defaults)
 	if f != nil {
 		t.Fatal(f.message)
 	}
@@ -86,10 +91,10 @@ func TestDecodeReadsAll(t *testing.T) {
 	if !json.Valid(m.params) || m.params[0] != '{' || m.params[len(m.params)-1] != '}' {
 		t.Errorf("params %s", m.params)
 	}
-	if m, f := decode([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`)); f != nil || !m.response || m.isRequest() {
+	if m, f := decode([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`), &defaults); f != nil || !m.response || m.isRequest() {
 		t.Errorf("a response: %+v, %v", m, f)
 	}
-	if m, f := decode([]byte(`{"jsonrpc":"2.0","method":"notifications/x","params":{"_meta":{"progressToken":{}}}}`)); f != nil || m.isRequest() || m.token != nil {
+	if m, f := decode([]byte(`{"jsonrpc":"2.0","method":"notifications/x","params":{"_meta":{"progressToken":{}}}}`), &defaults); f != nil || m.isRequest() || m.token != nil {
 		t.Errorf("a notification: %+v, %v", m, f)
 	}
 }
@@ -108,7 +113,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		before := string(text)
-		m, bad := decode(text)
+		m, bad := decode(text, &defaults)
 		if string(text) != before {
 			t.Fatal("the text was changed")
 		}
@@ -126,7 +131,7 @@ func FuzzDecode(f *testing.F) {
 		if !json.Valid(text) {
 			t.Errorf("accepted, but no JSON: %q", text)
 		}
-		again, bad := decode([]byte(before))
+		again, bad := decode([]byte(before), &defaults)
 		if bad != nil || again.method != m.method || string(again.id) != string(m.id) {
 			t.Errorf("read again: %+v, %v", again, bad)
 		}

@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -79,6 +80,11 @@ type Options struct {
 	// Refused is told of every request that became no call; nil: nobody wants to know.
 	Refused  func(*observe.Refusal)
 	MaxCalls int // that a client on stdio has running at once, if less than 64; 0 is 64
+	// Leave is how long an HTTP server that ends goes on taking calls after it has
+	// said that it is not ready any more.
+	Leave time.Duration
+	// Changes has clients told when a list changes; see [Front.Replace].
+	Changes bool
 }
 
 // Front answers MCP messages of one server.
@@ -105,7 +111,17 @@ type Front struct {
 	onRefusal func(*observe.Refusal)
 	hosts     allowList
 	origins   allowList
-	serving   serving
+	serving   *serving // the host's
+
+	changes     bool // it may be replaced
+	leave       time.Duration
+	host        *host
+	users       atomic.Int64           // requests that hold it
+	gone        atomic.Pointer[func()] // to be called when it was replaced and nobody holds it
+	stdioCaller *identity.Caller
+
+	limits                    plan.Inbound
+	requests, streams, bodies count // over HTTP
 }
 
 // New returns a front for the tools of a plan.
@@ -141,17 +157,23 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 		f.calls = min(f.calls, o.MaxCalls)
 	}
 	f.trace, f.telemetry, f.onRefusal = o.Trace, o.Telemetry, o.Refused
-	f.serving.idle = make(chan struct{}, 1)
+	f.changes, f.leave = o.Changes, o.Leave
+	f.host = newHost(f)
+	f.serving = &f.host.serving
+	f.limits = p.Inbound.OrDefaults()
+	f.requests.max, f.streams.max, f.bodies.max = int64(f.limits.Requests), int64(f.limits.Streams), f.limits.Bodies
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
 
 	// Tools, resources and prompts are ours; only that there are some is said.
-	offers := []server.ServerOption{server.WithToolCapabilities(false), server.WithInstructions(p.Instructions), server.WithTitle(p.Title)}
-	if len(p.Resources) > 0 {
-		offers = append(offers, server.WithResourceCapabilities(false, false))
+	// Where lists change, those that are empty are offered, too: a client asks what
+	// there is once, and would not hear of the first prompt.
+	offers := []server.ServerOption{server.WithToolCapabilities(f.changes), server.WithInstructions(p.Instructions), server.WithTitle(p.Title)}
+	if f.offers(listResources) {
+		offers = append(offers, server.WithResourceCapabilities(false, f.changes))
 	}
-	if len(p.Prompts) > 0 {
-		offers = append(offers, server.WithPromptCapabilities(false))
+	if f.offers(listPrompts) {
+		offers = append(offers, server.WithPromptCapabilities(f.changes))
 	}
 	f.mcp = server.NewMCPServer(p.Name, p.Version, offers...)
 	info := result.AppendString([]byte(`{"name":`), p.Name)
@@ -295,7 +317,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		}
 		return reply{head: append(called, '}')}
 	case methodRead:
-		if len(f.plan.Resources) == 0 {
+		if !f.offers(listResources) {
 			break
 		}
 		if m.uri == "" {
@@ -307,7 +329,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		}
 		return reply{head: append(read, '}')}
 	case methodPrompt:
-		if len(f.plan.Prompts) == 0 {
+		if !f.offers(listPrompts) {
 			break
 		}
 		if !m.hasName || m.name == "" {
@@ -334,9 +356,9 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		if e == Legacy {
 			return reply{head: append(appendHead(b, m.id), "{}}"...)}
 		}
-	case "subscriptions/listen":
-		// Nothing this server offers changes while it runs, which is what
-		// server/discover says, so there is nothing to listen to.
+	case methodListen:
+		// Those that can be are subscribed to by the transport. Here, nothing that
+		// this server offers changes while it runs, which is what server/discover says.
 		return fail(faultf(mcp.METHOD_NOT_FOUND, 404, "nothing here can be subscribed to"))
 	}
 	result, bad := f.handle(ctx, m, versions)

@@ -27,6 +27,8 @@ func (c *tools) CallTool(ctx context.Context, _ principal.Principal, tool string
 	text := string(arguments)
 	switch tool {
 	case "echo":
+	case "large":
+		text = strings.Repeat("a", 16<<20)
 	case "lines":
 		text = "two\nlines"
 	case "wait":

@@ -6,33 +6,29 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
-// Limits of the HTTP front.
-const (
-	maxBody       = 4 << 20          // bytes of a request; also of a line of stdio
-	maxHeaders    = 64 << 10         // bytes
-	headerTimeout = 5 * time.Second  // for the headers of a request
-	readTimeout   = 30 * time.Second // for a whole request
-	idleTimeout   = 2 * time.Minute  // of a connection between requests
-	writeTimeout  = time.Minute      // for an answer larger than sockets buffer, and for an event
-	bufferedBytes = 64 << 10         // what sockets buffer: writing it cannot block for long
-)
+// bufferedBytes is what is written at once, and what a request may allocate
+// because it says so.
+const bufferedBytes = 64 << 10
 
 // Values of headers that are the same in every answer. net/http only reads
 // them.
@@ -43,6 +39,7 @@ var (
 
 // serving counts the requests in flight and says when the server ends.
 type serving struct {
+	leaving  atomic.Bool // not ready any more; calls are still taken
 	draining atomic.Bool
 	inFlight atomic.Int64
 	idle     chan struct{} // gets a value when the last request leaves a draining server
@@ -68,7 +65,7 @@ func (s *serving) leave() {
 }
 
 // Draining tells whether the server is about to end.
-func (f *Front) Draining() bool { return f.serving.draining.Load() }
+func (f *Front) Draining() bool { return f.serving.leaving.Load() || f.serving.draining.Load() }
 
 // endpoint is a [Front] behind the host names of one listener.
 type endpoint struct {
@@ -80,9 +77,9 @@ type endpoint struct {
 // that puts it into a server of its own sets the time limits there.
 func (f *Front) Handler() http.Handler { return &endpoint{f, f.hosts} }
 
-// Serve serves l until ctx ends, and then drains: readiness ends first, new
-// calls are refused, those in flight have the drain time to finish, and
-// only then the listener closes. It returns nil after that, whether or not
+// Serve serves l until ctx ends, and then drains: readiness ends first; when
+// [Options].Leave has passed, new calls are refused, those in flight have the
+// drain time to finish, and only then the listener closes. It returns nil after that, whether or not
 // some call had to be cut off.
 func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	hosts := f.hosts
@@ -93,20 +90,28 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 			hosts = hosts.with(host)
 		}
 	}
+	counted := newConnections(l, f.limits, f.tls != nil)
+	l = counted
 	s := &http.Server{
 		Handler:           &endpoint{f, hosts},
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaders,
+		ReadHeaderTimeout: f.limits.HeaderTimeout,
+		ReadTimeout:       f.limits.RequestTimeout,
+		IdleTimeout:       f.limits.IdleTimeout,
+		MaxHeaderBytes:    2 * int(f.limits.Headers), // see [Front.headers]
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: f.limits.ConnectionStreams},
+		ConnState:         counted.state,
+		ConnContext:       withSocket,
 		ErrorLog:          slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
 		// Not ctx itself: its end must not cancel the calls that may finish.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	if f.tls == nil { // the state of an encrypted connection is net/http's
+		l = park(s, l, parkAfter)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		if f.tls != nil {
-			s.TLSConfig = f.tls
+			s.TLSConfig = f.connecting()
 			ended <- s.ServeTLS(l, "", "")
 			return
 		}
@@ -118,9 +123,20 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 
+	f.serving.leaving.Store(true)
+	if f.leave > 0 {
+		// Whoever sends calls here has to notice first.
+		f.log.InfoContext(ctx, "not ready any more", "calls_are_taken_for", f.leave)
+		select {
+		case err := <-ended:
+			return fmt.Errorf("serve %s: %w", l.Addr(), err)
+		case <-time.After(f.leave):
+		}
+	}
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.drain)
 	defer cancel()
 	f.serving.draining.Store(true)
+	f.host.endSubscribers()
 	if n := f.serving.inFlight.Load(); n > 0 {
 		f.log.InfoContext(ctx, "draining", "in_flight", n, "deadline", f.drain)
 		select {
@@ -138,14 +154,33 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.noted(w, r, f.serve) }
+
+func (f *endpoint) serve(w http.ResponseWriter, r *http.Request) {
+	// A body in chunks may have come with a length, too, which net/http has dropped
+	// when it can be looked at. What stands behind it may then have been smuggled
+	// past a proxy that believes the length, so nothing more is read (RFC 9112, 6.1).
+	chunks := len(r.TransferEncoding) > 0
+	if s, ok := r.Context().Value(socketKey{}).(*socket); ok && s.last() || chunks {
+		w.Header().Set("Connection", "close")
+	}
+	if r.ProtoMajor > 1 {
+		// The sockets' limits do not see a stream without a window. A call lifts it.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(f.limits.RequestTimeout + f.limits.WriteTimeout))
+	}
+	if bad := f.headers(r); bad != nil {
+		refuse(w, bad)
+		return
+	}
 	switch r.URL.Path {
 	case "/mcp":
-		f.noted(w, r, f.serveMCP)
+		if stay := f.current(w, r); stay != nil {
+			stay.stream(f.host, w)
+		}
 	case "/healthz":
 		plain(w, http.StatusOK, "alive")
 	case "/readyz":
-		if f.serving.draining.Load() {
+		if f.Draining() {
 			plain(w, http.StatusServiceUnavailable, "draining")
 			return
 		}
@@ -161,8 +196,8 @@ func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // everybody, also for pages of other origins.
 func (f *endpoint) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	var doc []byte
-	if f.gate != nil {
-		doc = f.gate.Metadata()
+	if gate := f.host.now.Load().gate; gate != nil {
+		doc = gate.Metadata()
 	}
 	if doc == nil {
 		plain(w, http.StatusNotFound, "this server wants no tokens")
@@ -185,45 +220,106 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 	if r.Challenge != "" {
 		w.Header().Set("WWW-Authenticate", r.Challenge)
 	}
-	if r.After > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(r.After/time.Second)))
-	}
-	refuse(w, faultf(mcp.INVALID_REQUEST, r.Status, "%s", r.Message))
+	bad := faultf(mcp.INVALID_REQUEST, r.Status, "%s", r.Message)
+	bad.retry = r.After
+	refuse(w, bad)
 }
 
-func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
+// current has the front of the moment answer. A subscriber that is returned stays
+// connected, and holds no front.
+func (f *endpoint) current(w http.ResponseWriter, r *http.Request) *subscriber {
+	now := f.host.hold()
+	defer now.release()
+	if now != f.Front {
+		f = &endpoint{now, f.hosts}
+	}
+	return f.serveMCP(w, r)
+}
+
+// listen opens the stream of a client of an older revision: a GET.
+func (f *endpoint) listen(w http.ResponseWriter, r *http.Request) *subscriber {
+	if v := r.Header.Get(mcp.HeaderProtocolVersion); mcp.IsModernProtocol(v) {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusMethodNotAllowed, "revision %s has no GET: subscriptions/listen opens a stream", clip(v)))
+		return nil
+	}
+	if _, events := accepts(r.Header["Accept"]); !events {
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "a stream is text/event-stream; Accept must name it"))
+		return nil
+	}
+	ctx := r.Context()
+	if f.gate != nil {
+		caller, refusal := f.gate.Identify(r)
+		if refusal != nil {
+			f.deny(w, refusal)
+			return nil
+		}
+		ctx = identity.With(ctx, caller)
+	}
+	return f.subscribe(ctx, w, r, nil, allChanged)
+}
+
+// subscribe opens a stream, or says why it does not.
+func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http.Request, id jsontext.Value, wants uint32) *subscriber {
+	s := f.host.subscribe(ctx, f.limits.Streams, id, wants)
+	if s == nil {
+		bad := faultf(-32000, http.StatusServiceUnavailable, "there are %d streams already, which is the limit, or the server is shutting down; nothing is lost but news of changed lists", f.limits.Streams)
+		bad.retry = 30 * time.Second
+		note(w, bad.because("busy"))
+		f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
+		return nil
+	}
+	s.limit = f.limits.WriteTimeout
+	return s
+}
+
+// stream keeps a subscriber's stream until one of the two ends it.
+func (s *subscriber) stream(h *host, w http.ResponseWriter) {
+	defer h.unsubscribe(s)
+	out := events{w: w, rc: http.NewResponseController(w), limit: s.limit}
+	_ = out.rc.SetReadDeadline(time.Time{}) // the request is read; not every writer has deadlines
+	if s.id == nil {
+		out.comment() // so that the client knows that it listens
+	}
+	s.run(s.ctx.Done(), nil, out.send, out.comment)
+}
+
+func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subscriber) {
 	// A web page must not reach a server on its visitor's machine: neither
 	// under a name that it made resolve to it (Host) nor directly (Origin).
 	if !f.hosts.host(r.Host) {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)).because("host"))
-		return
+		return nil
 	}
 	if origin := r.Header["Origin"]; len(origin) > 0 {
-		if !f.origins.origin(origin[0]) {
+		if len(origin) > 1 || !f.origins.origin(origin[0]) {
 			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])).because("origin"))
-			return
+			return nil
 		}
 		if f.origins.names(strings.ToLower(origin[0])) && f.crossOrigin(w, r, origin[0]) {
-			return
+			return nil
 		}
 	}
+	if r.Method == http.MethodGet && f.changes {
+		return f.listen(w, r)
+	}
 	if r.Method != http.MethodPost {
-		// No stream of its own (GET) and no session to end (DELETE): every
-		// answer, and what belongs to it, comes with its request.
+		// No session to end (DELETE), and where no list changes no stream (GET):
+		// every answer, and what belongs to it, comes with its request.
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusMethodNotAllowed, "this endpoint takes POST only"))
-		return
+		return nil
 	}
 	if bad := contentType(r.Header); bad != nil {
 		refuse(w, bad)
-		return
+		return nil
 	}
 	if f.gate != nil {
 		// Before the body is read: who may not call sends nothing.
 		caller, refusal := f.gate.Identify(r)
 		if refusal != nil {
 			f.deny(w, refusal)
-			return
+			return nil
 		}
 		r = r.WithContext(identity.With(r.Context(), caller))
 	}
@@ -234,26 +330,31 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "answers are application/json or text/event-stream; Accept must name one of them"))
-		return
+		return nil
 	}
 	if !f.serving.enter() {
-		w.Header().Set("Retry-After", "1")
 		w.Header().Set("Connection", "close")
-		refuse(w, faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down").because("draining"))
-		return
+		bad := faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down").because("draining")
+		bad.retry = retryBusy
+		refuse(w, bad)
+		return nil
 	}
 	defer f.serving.leave()
 
-	body, bad := readBody(r)
+	body, held, bad := f.readBody(r)
+	defer f.bodies.leave(held)
 	if bad != nil {
 		refuse(w, bad)
-		return
+		return nil
+	}
+	if r.ProtoMajor > 1 {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
 	if isBatch(body) {
 		f.serveBatch(w, r, body, json)
-		return
+		return nil
 	}
-	m, bad := decode(body)
+	m, bad := decode(body, &f.limits)
 	var e Era
 	if bad == nil {
 		e, bad = eraOfHTTP(header(r.Header), &m, f.versions.http)
@@ -264,30 +365,48 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) {
 	noteMessage(w, r.Context(), &m)
 	if bad != nil {
 		note(w, bad)
-		f.write(w, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
-		return
+		f.write(w, r, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
+		return nil
 	}
 	if need := f.lacks(r.Context(), &m); need != nil {
 		f.deny(w, f.gate.Insufficient(identity.Of(r.Context()), need))
-		return
+		return nil
 	}
 	if !m.isRequest() {
 		// Nothing a client notifies of means anything here. Least of all a
 		// cancellation: ids are not unique among clients, so it could end the
 		// call of another. A client cancels by closing its request.
 		w.WriteHeader(http.StatusAccepted)
-		return
+		return nil
 	}
-	if m.token != nil && events && works(m.method) {
+	if f.changes && e == Modern && m.method == methodListen {
+		wants, bad := listens(&m)
+		if bad == nil && !events {
+			bad = faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "a stream is text/event-stream; Accept must name it")
+		}
+		if bad != nil {
+			f.write(w, r, bad.status, false, reply{head: appendFault(nil, m.id, bad)})
+			return nil
+		}
+		return f.subscribe(r.Context(), w, r, slices.Clone(m.id), wants)
+	}
+	if !f.requests.enter(1, f.requests.max) {
+		f.busy(w, r, m.id)
+		return nil
+	}
+	defer f.requests.leave(1)
+	if m.token != nil && events && works(m.method) && f.streams.enter(1, f.streams.max) {
+		defer f.streams.leave(1)
 		f.serveWatched(w, r, &m, e, json)
-		return
+		return nil
 	}
 	buf := buffers.Get().(*[]byte)
 	out := f.answer(r.Context(), &m, e, f.versions.http, (*buf)[:0])
 	if r.Context().Err() == nil {
-		f.write(w, statusOf(out.fault, e), !json, out)
+		f.write(w, r, statusOf(out.fault, e), !json, out)
 	}
 	recycle(buf, out.head)
+	return nil
 }
 
 // statusOf is the HTTP status of an answer. Before 2026-07-28 an error was the
@@ -303,7 +422,7 @@ func statusOf(f *fault, e Era) int {
 // plain JSON when it ends soon, and otherwise with a stream of events.
 func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *message, e Era, json bool) {
 	ctx := r.Context()
-	stream := events{w: w, rc: http.NewResponseController(w)}
+	stream := f.events(w, r)
 	var out reply
 	watch(ctx, m.token, func(ctx context.Context) { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
 	switch {
@@ -311,7 +430,7 @@ func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *messa
 	case stream.begun:
 		stream.send(out.appendTo(nil))
 	default:
-		f.write(w, statusOf(out.fault, e), !json, out)
+		f.write(w, r, statusOf(out.fault, e), !json, out)
 	}
 }
 
@@ -321,14 +440,21 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusBadRequest, "batches exist in revision 2025-03-26 only, not in %q", clip(v)))
 		return
 	}
-	texts, bad := splitBatch(body)
+	texts, bad := splitBatch(body, &f.limits)
 	if bad != nil {
 		refuse(w, bad)
 		return
 	}
+	// Its messages are answered side by side, so each counts.
+	work := int64(len(texts))
+	if !f.requests.enter(work, f.requests.max) {
+		f.busy(w, r, nil)
+		return
+	}
+	defer f.requests.leave(work)
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
-		m, bad := decode(text)
+		m, bad := decode(text, &f.limits)
 		if bad == nil {
 			_, bad = eraOfHTTP(header(r.Header), &m, f.versions.http)
 		}
@@ -352,8 +478,16 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 	case len(out) == 0:
 		w.WriteHeader(http.StatusAccepted)
 	default:
-		f.write(w, http.StatusOK, !json, reply{head: out})
+		f.write(w, r, http.StatusOK, !json, reply{head: out})
 	}
+}
+
+// busy refuses a request when as many are worked on as there may be.
+func (f *endpoint) busy(w http.ResponseWriter, r *http.Request, id jsontext.Value) {
+	bad := over(http.StatusServiceUnavailable, "requests", f.requests.max, "the server is at its limit of %d requests at once")
+	note(w, bad.because("busy"))
+	w.Header().Set("Retry-After", retryAfter(bad.retry))
+	f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
 }
 
 // batchable refuses what may not be part of a batch.
@@ -403,9 +537,9 @@ func (f *endpoint) crossOrigin(w http.ResponseWriter, r *http.Request, origin st
 }
 
 // write writes a whole answer, as JSON or as the only event of a stream.
-func (f *endpoint) write(w http.ResponseWriter, status int, asEvent bool, out reply) {
+func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asEvent bool, out reply) {
 	if asEvent && status == http.StatusOK {
-		stream := events{w: w, rc: http.NewResponseController(w)}
+		stream := f.events(w, r)
 		stream.send(out.appendTo(nil))
 		return
 	}
@@ -413,13 +547,12 @@ func (f *endpoint) write(w http.ResponseWriter, status int, asEvent bool, out re
 	h["Content-Type"] = typeJSON
 	size := out.size()
 	h["Content-Length"] = []string{strconv.Itoa(size)}
-	large := size > bufferedBytes
+	many := r.ProtoMajor > 1
+	watched := !guarded(r) && (many || size > bufferedBytes)
 	var rc *http.ResponseController
-	if large {
-		// Only a client that does not read can block here; the limit is lifted
-		// again because the connection lives on.
+	if watched {
 		rc = http.NewResponseController(w)
-		_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
+		_ = rc.SetWriteDeadline(time.Now().Add(f.limits.WriteTimeout)) // not every writer has deadlines
 	}
 	w.WriteHeader(status)
 	_, err := w.Write(out.head)
@@ -428,22 +561,51 @@ func (f *endpoint) write(w http.ResponseWriter, status int, asEvent bool, out re
 			_, err = io.WriteString(w, out.tail)
 		}
 	}
-	if large && err == nil {
-		_ = rc.SetWriteDeadline(time.Time{})
+	if watched && !many && err == nil {
+		_ = rc.SetWriteDeadline(time.Time{}) // the connection lives on
 	}
+}
+
+// guarded tells whether it is the socket's business that a client does not read.
+// It is not on connections of others ([Front.Handler]), nor with HTTP/2, where a
+// client stops one stream by giving it no window.
+func guarded(r *http.Request) bool {
+	_, ours := r.Context().Value(socketKey{}).(*socket)
+	return ours && r.ProtoMajor < 2
 }
 
 // events writes server-sent events. One goroutine uses it.
 type events struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
+	limit time.Duration // for an event to be taken; 0: the socket has one
 	begun bool
 	buf   []byte
+}
+
+func (f *endpoint) events(w http.ResponseWriter, r *http.Request) *events {
+	s := &events{w: w, rc: http.NewResponseController(w)}
+	if !guarded(r) {
+		s.limit = f.limits.WriteTimeout
+	}
+	return s
 }
 
 // send writes one message as an event and flushes it. A client that went away is
 // noticed by its request's context, so errors are not reported.
 func (s *events) send(message []byte) {
+	s.buf = append(s.buf[:0], "event: message\ndata: "...)
+	s.buf = append(s.buf, oneLine(message)...)
+	s.flush()
+}
+
+// comment writes what means nothing.
+func (s *events) comment() {
+	s.buf = append(s.buf[:0], ':')
+	s.flush()
+}
+
+func (s *events) flush() {
 	if !s.begun {
 		s.begun = true
 		h := s.w.Header()
@@ -452,14 +614,14 @@ func (s *events) send(message []byte) {
 		h.Set("X-Accel-Buffering", "no") // or nginx holds events back
 		s.w.WriteHeader(http.StatusOK)
 	}
-	s.buf = append(s.buf[:0], "event: message\ndata: "...)
-	s.buf = append(s.buf, oneLine(message)...)
 	s.buf = append(s.buf, "\n\n"...)
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if s.limit > 0 {
+		_ = s.rc.SetWriteDeadline(time.Now().Add(s.limit))
+		defer func() { _ = s.rc.SetWriteDeadline(time.Time{}) }()
+	}
 	if _, err := s.w.Write(s.buf); err == nil {
 		_ = s.rc.Flush()
 	}
-	_ = s.rc.SetWriteDeadline(time.Time{})
 }
 
 // refuse answers a request that did not get as far as having an id.
@@ -467,6 +629,9 @@ func refuse(w http.ResponseWriter, f *fault) {
 	note(w, f)
 	b := appendFault(nil, nil, f)
 	h := w.Header()
+	if f.retry > 0 {
+		h.Set("Retry-After", retryAfter(f.retry))
+	}
 	h["Content-Type"] = typeJSON
 	h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	w.WriteHeader(f.status)
@@ -481,47 +646,85 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 // readBody reads the body of a request. It is not pooled: arguments point into
-// it, and an upstream may still be reading them when its answer is here.
-func readBody(r *http.Request) ([]byte, *fault) {
+// it, and an upstream may still be reading them when its answer is here. held is
+// what the request holds of the bytes there are for bodies, refused or not.
+func (f *Front) readBody(r *http.Request) (b []byte, held int64, bad *fault) {
+	max := f.limits.Body
 	tooLarge := func() *fault {
-		return faultf(mcp.INVALID_REQUEST, http.StatusRequestEntityTooLarge, "the request is larger than the limit of %d bytes", maxBody)
+		return over(http.StatusRequestEntityTooLarge, "body", max, "the request is larger than the limit of %d bytes")
 	}
-	if r.ContentLength > maxBody {
-		return nil, tooLarge()
+	// Whoever sends large requests leaves room for small ones.
+	grow := func(size int64) bool {
+		of := f.bodies.max
+		if size > bufferedBytes {
+			of /= 2
+		}
+		if !f.bodies.enter(size-held, of) {
+			bad = over(http.StatusServiceUnavailable, "bodies", f.bodies.max, "the server is at its limit of %d bytes of requests at once")
+			return false
+		}
+		held = size
+		return true
 	}
-	var b []byte
+	n := r.ContentLength
+	if n > max {
+		return nil, held, tooLarge()
+	}
 	var err error
-	if n := r.ContentLength; n >= 0 && n <= bufferedBytes {
+	if n >= 0 && n <= bufferedBytes {
+		if !grow(n) {
+			return nil, held, bad
+		}
 		b = make([]byte, n)
 		_, err = io.ReadFull(r.Body, b)
 	} else {
 		// As it comes, not as it is announced: announcing costs nothing.
-		b, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-		if len(b) > maxBody {
-			return nil, tooLarge()
+		size := int64(bufferedBytes / 2)
+		for err == nil {
+			if int64(len(b)) > max {
+				return nil, held, tooLarge()
+			}
+			if len(b) == cap(b) {
+				if size = min(2*size, max+1); !grow(size) {
+					return nil, held, bad
+				}
+				b = append(make([]byte, 0, size), b...)
+			}
+			var m int
+			m, err = r.Body.Read(b[len(b):cap(b)])
+			b = b[:len(b)+m]
+		}
+		if errors.Is(err, io.EOF) {
+			err = nil
 		}
 	}
 	switch {
 	case err == nil:
-		return b, nil
+		return b, held, nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, faultf(mcp.INVALID_REQUEST, http.StatusRequestTimeout, "the request did not arrive within %s", readTimeout)
+		return nil, held, over(http.StatusRequestTimeout, "request_timeout", f.limits.RequestTimeout.Milliseconds(), "the request did not arrive within %d ms")
 	}
-	return nil, faultf(mcp.PARSE_ERROR, http.StatusBadRequest, "the request ends before its body does")
+	return nil, held, faultf(mcp.PARSE_ERROR, http.StatusBadRequest, "the request ends before its body does")
 }
 
-// contentType refuses a body that is not announced as JSON. That is more than
-// tidiness: text/plain is what a web page may send across origins unasked.
+// contentType refuses a body that is not announced as JSON, or in two ways. That
+// is more than tidiness: text/plain is what a web page may send across origins
+// unasked.
 func contentType(h http.Header) *fault {
-	v := h.Get("Content-Type")
-	if v != "application/json" {
-		media, _, _ := strings.Cut(v, ";")
-		if !strings.EqualFold(strings.TrimSpace(media), "application/json") {
-			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be application/json, not %q", clip(v))
+	v := h["Content-Type"]
+	if len(v) != 1 {
+		return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be sent once and be application/json")
+	}
+	if v[0] != "application/json" {
+		media, params, err := mime.ParseMediaType(v[0])
+		if err != nil || media != "application/json" || params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "the Content-Type must be application/json (in UTF-8), not %q", clip(v[0]))
 		}
 	}
-	if c := h["Content-Encoding"]; len(c) > 0 && !strings.EqualFold(c[0], "identity") {
-		return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "a request must not be encoded; Content-Encoding is %q", clip(c[0]))
+	for _, c := range h["Content-Encoding"] {
+		if !strings.EqualFold(c, "identity") {
+			return faultf(mcp.INVALID_REQUEST, http.StatusUnsupportedMediaType, "a request must not be encoded; Content-Encoding is %q", clip(c))
+		}
 	}
 	return nil
 }

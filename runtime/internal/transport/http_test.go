@@ -125,11 +125,11 @@ func TestFrontDoor(t *testing.T) {
 		{"alive", edit(func(r *http.Request) { r.URL.Path, r.Host = "/healthz", "10.0.0.1" }), 200, "alive"},
 		{"ready", edit(func(r *http.Request) { r.URL.Path, r.Host = "/readyz", "10.0.0.1" }), 200, "ready"},
 		{"no JSON", request(Legacy, "", "", `{`), 400, "-32700"},
-		{"too large", request(Legacy, "", "", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"`+strings.Repeat("a", maxBody)+`"}}`), 413, "4194304 bytes"},
+		{"too large", request(Legacy, "", "", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"`+strings.Repeat("a", int(defaults.Body))+`"}}`), 413, "4194304 bytes"},
 		{"too large and not announced", edit(func(r *http.Request) {
-			r.ContentLength, r.Body = -1, io.NopCloser(strings.NewReader(strings.Repeat(" ", maxBody+1)))
+			r.ContentLength, r.Body = -1, io.NopCloser(strings.NewReader(strings.Repeat(" ", int(defaults.Body)+1)))
 		}), 413, "4194304 bytes"},
-		{"just not too large", request(Legacy, "", "", ping+strings.Repeat(" ", maxBody-len(ping))), 200, ""},
+		{"just not too large", request(Legacy, "", "", ping+strings.Repeat(" ", int(defaults.Body)-len(ping))), 200, ""},
 		{"too deep", request(Legacy, "", "", `{"jsonrpc":"2.0","id":1,"method":"ping","params":`+strings.Repeat(`{"a":`, 200)+`1`+strings.Repeat(`}`, 201)), 400, "128 levels"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// listTTL is how long, in milliseconds, a modern client may keep a list. The
-// plan does not change while the server runs; the minute is for restarts.
+// listTTL is how long, in milliseconds, a modern client may keep a list. While it
+// is connected it hears of changes; the minute is for restarts.
 const listTTL = "60000"
 
 // list is the answer to a method that lists, encoded on first use. There is one
@@ -44,14 +44,14 @@ func listKindOf(method string) listKind {
 	return listTools
 }
 
-// offers tells whether the server has what is listed. It has tools always, and
-// resources also when all are templates.
+// offers tells whether the server has what is listed, or may come to have it. It
+// has tools always, and resources also when all are templates.
 func (f *Front) offers(k listKind) bool {
 	switch k {
 	case listResources, listTemplates:
-		return len(f.plan.Resources) > 0
+		return f.changes || len(f.plan.Resources) > 0
 	case listPrompts:
-		return len(f.plan.Prompts) > 0
+		return f.changes || len(f.plan.Prompts) > 0
 	}
 	return true
 }

@@ -195,15 +195,16 @@ func noteMessage(w http.ResponseWriter, ctx context.Context, m *message) {
 
 // noted serves a request and tells of its refusal.
 func (f *endpoint) noted(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request)) {
-	if f.onRefusal == nil {
+	now := f.host.now.Load()
+	if now.onRefusal == nil {
 		serve(w, r)
 		return
 	}
 	n := &noting{ResponseWriter: w}
-	r = f.incoming(r, &n.in)
+	r = now.incoming(r, &n.in)
 	n.ctx = r.Context()
 	serve(n, r)
 	if n.fault != nil {
-		f.refused(n.ctx, n.message, n.fault)
+		now.refused(n.ctx, n.message, n.fault)
 	}
 }

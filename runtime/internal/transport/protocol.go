@@ -17,6 +17,7 @@ const (
 	methodRead      = "resources/read"
 	methodPrompts   = "prompts/list"
 	methodPrompt    = "prompts/get"
+	methodListen    = "subscriptions/listen"
 )
 
 // works tells whether a method may take long: it may send requests.

@@ -42,6 +42,10 @@ type conn struct {
 	pending  sync.WaitGroup
 	inFlight map[string]*call // by [sameID]
 
+	listening sync.WaitGroup // streams that are open, of subscriptions
+	ending    chan struct{}  // closed when those end
+	told      bool           // an older client is told of lists already
+
 	asks      bool                   // the client can ask a person
 	asked     int                    // questions so far
 	questions map[string]chan []byte // that wait for their answers, by id
@@ -50,6 +54,7 @@ type conn struct {
 // call is a call that was not answered yet.
 type call struct {
 	message
+	front  *Front
 	era    Era
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -68,6 +73,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		out:      make(chan reply, maxCalls),
 		broken:   make(chan struct{}),
 		inFlight: map[string]*call{},
+		ending:   make(chan struct{}),
 
 		questions: map[string]chan []byte{},
 	}
@@ -113,6 +119,14 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		case <-time.After(time.Second):
 		}
 	}
+	close(c.ending)
+	silent := make(chan struct{})
+	go func() { c.listening.Wait(); close(silent) }()
+	select {
+	case <-silent:
+	case <-c.broken:
+	case <-time.After(time.Second): // the client does not read
+	}
 	close(finish)
 	select {
 	case werr := <-written:
@@ -132,9 +146,9 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 func (c *conn) readLines(in io.Reader) error {
 	r := bufio.NewReaderSize(in, lineBytes)
 	for {
-		line, tooLong, err := readLine(r)
+		line, tooLong, err := readLine(r, c.limits.Body)
 		if tooLong {
-			bad := faultf(mcp.INVALID_REQUEST, 0, "the message is larger than the limit of %d bytes", maxBody)
+			bad := over(0, "body", c.limits.Body, "the message is larger than the limit of %d bytes")
 			c.refused(c.calls, nil, bad.because("too-large"))
 			c.send(reply{head: appendFault(nil, nil, bad)})
 		} else if line = bytes.TrimSpace(line); len(line) > 0 {
@@ -150,10 +164,10 @@ func (c *conn) readLines(in io.Reader) error {
 
 // readLine reads a line of its own memory. One that is longer than a message may
 // be is read to its end and dropped.
-func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+func readLine(r *bufio.Reader, max int64) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
-		if len(line)+len(part) > maxBody+1 {
+		if int64(len(line)+len(part)) > max+1 {
 			line, tooLong = nil, true
 		}
 		if !tooLong {
@@ -171,7 +185,14 @@ func (c *conn) take(line []byte) bool {
 	if isBatch(line) {
 		return c.takeBatch(line)
 	}
-	m, bad := decode(line)
+	f := c.host.hold()
+	kept := false // by what goes on after this
+	defer func() {
+		if !kept {
+			f.release()
+		}
+	}()
+	m, bad := decode(line, &f.limits)
 	var e Era
 	if bad == nil {
 		e, bad = eraOf(&m, c.versions.all)
@@ -183,6 +204,13 @@ func (c *conn) take(line []byte) bool {
 	case m.method == "notifications/cancelled":
 		c.cancel(m.requestID)
 		return true
+	case m.method == "notifications/initialized" && f.changes && !c.told:
+		// From here on a client of an older revision is told unasked.
+		c.told = true
+		c.subscribe(f.local(c.calls), nil, allChanged, nil)
+		return true
+	case m.method == methodListen && f.changes && e == Modern && m.isRequest():
+		return c.listen(f, &m)
 	case m.response:
 		c.answered(m.id, line)
 		return true
@@ -190,25 +218,62 @@ func (c *conn) take(line []byte) bool {
 		return true
 	case !works(m.method):
 		// In the order they came: what follows initialize relies on it.
-		out := c.answer(c.calls, &m, e, c.versions.all, nil)
+		out := f.answer(f.local(c.calls), &m, e, c.versions.all, nil)
 		if m.method == "initialize" && out.fault == nil {
 			c.setVersion(out.body)
 			c.setCapabilities(m.params)
 		}
 		return c.send(out)
 	}
-	one := &call{message: m, era: e}
-	return c.start(len(line), []*call{one}, func() {
+	one := &call{message: m, front: f, era: e}
+	kept = c.start(len(line), f, []*call{one}, func() {
 		if out, ok := c.run(one); ok {
 			c.send(out)
 		}
 	})
+	return kept
+}
+
+// listen opens a stream of a client of revision 2026-07-28, until it cancels it.
+func (c *conn) listen(f *Front, m *message) bool {
+	wants, bad := listens(m)
+	if bad != nil {
+		return c.send(reply{head: appendFault(nil, m.id, bad)})
+	}
+	one := &call{message: *m}
+	one.ctx, one.cancel = context.WithCancel(f.local(c.calls))
+	c.mu.Lock()
+	c.inFlight[sameID(m.id)] = one
+	c.mu.Unlock()
+	if !c.subscribe(one.ctx, m.id, wants, func() { c.forget(one) }) {
+		c.forget(one)
+		return c.send(reply{head: appendFault(nil, m.id, faultf(-32000, 0, "there are %d streams already, or the server is shutting down", c.limits.Streams))})
+	}
+	return true
+}
+
+// subscribe sends what there is to tell until ctx ends or the client leaves.
+// after is called when it is over; it may be nil.
+func (c *conn) subscribe(ctx context.Context, id jsontext.Value, wants uint32, after func()) bool {
+	s := c.host.subscribe(ctx, c.limits.Streams, id, wants)
+	if s == nil {
+		return false
+	}
+	c.listening.Go(func() {
+		defer c.host.unsubscribe(s)
+		s.run(ctx.Done(), c.ending, func(b []byte) { c.send(reply{head: b}) }, nil)
+		if after != nil {
+			after()
+		}
+	})
+	return true
 }
 
 // start runs work in its own goroutine, once there is room for it. The calls
 // are registered before start returns, so that a cancellation on the next line
-// finds them.
-func (c *conn) start(size int, calls []*call, work func()) bool {
+// finds them. It takes over the hold of f, unless it is false: then no more
+// messages are taken.
+func (c *conn) start(size int, f *Front, calls []*call, work func()) bool {
 	weight := size + perQueued
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,13 +285,14 @@ func (c *conn) start(size int, calls []*call, work func()) bool {
 	}
 	c.load += weight
 	for _, one := range calls {
-		one.ctx, one.cancel = context.WithCancel(c.calls)
+		one.ctx, one.cancel = context.WithCancel(f.local(c.calls))
 		// A client that uses an id twice at once can only cancel the second.
 		c.inFlight[sameID(one.id)] = one
 	}
 	c.pending.Add(1)
 	go func() {
 		defer c.pending.Done()
+		defer f.release()
 		work()
 		c.mu.Lock()
 		c.load -= weight
@@ -250,7 +316,7 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 		bad := faultf(-32000, 0, "the server is shutting down")
 		return reply{head: appendFault(nil, one.id, bad), fault: bad}, ended()
 	}
-	if one.era == Legacy && c.Front.asks[one.name] {
+	if one.era == Legacy && one.front.asks[one.name] {
 		c.mu.Lock()
 		able := c.asks
 		c.mu.Unlock()
@@ -258,7 +324,7 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 			one.ctx = confirm.With(one.ctx, c.ask)
 		}
 	}
-	work := func(ctx context.Context) { out = c.answer(ctx, &one.message, one.era, c.versions.all, nil) }
+	work := func(ctx context.Context) { out = one.front.answer(ctx, &one.message, one.era, c.versions.all, nil) }
 	if one.token == nil {
 		work(one.ctx)
 	} else {
@@ -290,14 +356,15 @@ func (c *conn) takeBatch(line []byte) bool {
 	if version != mcp.ProtocolVersion20250326 && version != mcp.ProtocolVersion20241105 {
 		return refuse(faultf(mcp.INVALID_REQUEST, 0, "batches exist in revision 2025-03-26 only"))
 	}
-	texts, bad := splitBatch(line)
+	texts, bad := splitBatch(line, &c.limits)
 	if bad != nil {
 		return refuse(bad)
 	}
+	f := c.host.hold()
 	var calls []*call
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
-		m, bad := decode(text)
+		m, bad := decode(text, &c.limits)
 		if bad == nil {
 			bad = batchable(&m)
 		}
@@ -306,7 +373,7 @@ func (c *conn) takeBatch(line []byte) bool {
 			c.refused(c.calls, &m, bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
-			one := &call{message: m, era: Legacy}
+			one := &call{message: m, front: f, era: Legacy}
 			calls = append(calls, one)
 			parts[i] = func() []byte {
 				out, ok := c.run(one)
@@ -319,11 +386,15 @@ func (c *conn) takeBatch(line []byte) bool {
 			c.cancel(m.requestID)
 		}
 	}
-	return c.start(len(line), calls, func() {
+	if !c.start(len(line), f, calls, func() {
 		if b := batch(parts); len(b) > 0 {
 			c.send(reply{head: b})
 		}
-	})
+	}) {
+		f.release()
+		return false
+	}
+	return true
 }
 
 // cancel ends a call, running or waiting.

@@ -76,8 +76,8 @@ func TestStdioSession(t *testing.T) {
 	check(t, s.read(), `{"jsonrpc":"2.0","id":9223372036854775808,"result":{}}`)
 	s.write(`{"jsonrpc":"2.0","id":null`)
 	check(t, s.read(), `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,…`)
-	s.write(`{"jsonrpc":"2.0","id":2,"method":"ping","params":{"a":"` + strings.Repeat("x", maxBody) + `"}}`)
-	check(t, s.read(), `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"the message is larger than the limit of 4194304 bytes"}}`)
+	s.write(`{"jsonrpc":"2.0","id":2,"method":"ping","params":{"a":"` + strings.Repeat("x", int(defaults.Body)) + `"}}`)
+	check(t, s.read(), `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"the message is larger than the limit of 4194304 bytes (limits.body)","data":{"limit":"body","value":4194304}}}`)
 	s.write(callOf(Modern, `"m"`, "echo", `{}`)) // both eras on one line
 	check(t, s.read(), `{"jsonrpc":"2.0","id":"m","result":{"resultType":"complete",…`)
 	s.write(strings.Replace(callOf(Modern, "1", "echo", `{}`), "2026-07-28", "2030-01-01", 1))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"crypto/sha256"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -38,6 +39,7 @@ type cached struct {
 	etag   string
 	made   time.Time
 	fresh  time.Time // until when
+	strict bool      // the upstream forbids to give it when it is stale
 }
 
 // cache keeps answers of one upstream. It is safe for concurrent use.
@@ -112,15 +114,22 @@ func (c *cache) put(key cacheKey, a *Answer) {
 	if a.Status != http.StatusOK || a.Truncated || len(a.Body) > maxCachedBody || a.Header.Get("Vary") == "*" {
 		return
 	}
+	strict := false
 	for _, v := range a.Header["Cache-Control"] {
 		for directive := range strings.SplitSeq(strings.ToLower(v), ",") {
-			name, _, _ := strings.Cut(strings.TrimSpace(directive), "=")
-			if name == "no-store" || name == "private" && c.Shared {
+			switch name, _, _ := strings.Cut(strings.TrimSpace(directive), "="); name {
+			case "no-store", "no-cache":
 				return
+			case "private":
+				if c.Shared {
+					return
+				}
+			case "must-revalidate", "proxy-revalidate":
+				strict = true
 			}
 		}
 	}
-	k := &cached{key: key, answer: *a, made: c.now(), fresh: c.now().Add(c.TTL)}
+	k := &cached{key: key, answer: *a, made: c.now(), fresh: c.now().Add(c.TTL), strict: strict}
 	k.answer.Header, k.answer.Body = a.Header.Clone(), bytes.Clone(a.Body)
 	if c.ETag {
 		k.etag = a.Header.Get("Etag")
@@ -137,9 +146,27 @@ func (c *cache) put(key cacheKey, a *Answer) {
 	}
 }
 
+// passing tells whether what came is an error that a stale answer may stand for:
+// one that a gateway would answer with a status from 500 on (RFC 5861, section 4).
+// Who is not let in is not given what was kept.
+func passing(a *Answer, err error) bool {
+	if err == nil {
+		return a.Status >= http.StatusInternalServerError
+	}
+	f, ok := errors.AsType[*Failure](err)
+	if !ok {
+		return false
+	}
+	switch f.Kind {
+	case KindCanceled, KindCredential, KindAddress, KindNoBaseURL:
+		return false
+	}
+	return true
+}
+
 // bridge is a stale answer in the place of one that cannot be had, or nil.
 func (c *cache) bridge(a *cached) *Answer {
-	if a == nil {
+	if a == nil || a.strict {
 		return nil
 	}
 	c.mu.Lock()
@@ -180,9 +207,4 @@ func (a *Answer) clone() *Answer {
 	out := *a
 	out.Header, out.Body = a.Header.Clone(), bytes.Clone(a.Body)
 	return &out
-}
-
-// String is a key as text.
-func (k cacheKey) String() string {
-	return k.who.Tenant + "\x00" + k.who.Subject + "\x00" + k.who.Client + "\x00" + string(k.token[:]) + string(k.request[:])
 }

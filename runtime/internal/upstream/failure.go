@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 )
 
@@ -24,7 +26,9 @@ const (
 	KindDNS        = "dns"         // the host's name does not resolve
 	KindTLS        = "tls"         // no trusted encrypted connection
 	KindAddress    = "address"     // the address is one that is refused
-	KindConnection = "connection"  // the connection broke, or what came is not HTTP
+	KindConnection = "connection"  // the connection broke
+	KindProtocol   = "protocol"    // what came is not HTTP
+	KindTooLarge   = "too-large"   // the headers of the answer are larger than is read
 	KindRedirect   = "redirect"    // a redirect that is not followed
 	KindEncoding   = "encoding"    // a compression that is not known
 	KindNoBaseURL  = "no-base-url" // where the upstream is, is not known
@@ -101,9 +105,15 @@ func (k *call) failed(ctx context.Context, err error) *Failure {
 		}
 		f.Message = fmt.Sprintf("%s did not answer within %s%s.", k.name, seconds(limit), after)
 		f.Next = "Ask for less at once if the tool's arguments allow it. " + operator
-	case errors.Is(err, errAddress):
+	case errors.Is(err, egress.ErrNever):
 		f.Kind, f.Message = KindAddress, k.name+" has an address that is never called: a link-local, metadata or unspecified one."
 		f.Next = "The operator of this server has to correct the base URL, or spell the address out in it."
+	case errors.Is(err, egress.ErrPrivate):
+		f.Kind, f.Message = KindAddress, "The name of the host of "+lower(k.name)+" leads to a private or loopback address, where calls of it are not sent."
+		f.Next = "If that is meant, the operator of this server has to allow the address in egress of the API, or to give the address itself as the base URL; otherwise somebody tampers with the name."
+	case errors.Is(err, egress.ErrHost), errors.Is(err, egress.ErrDenied):
+		f.Kind, f.Message = KindAddress, k.name+" would be called at a host or address that this server may not call."
+		f.Next = "The operator of this server has to look at the base URL and egress of the API."
 	case errors.As(err, &dns):
 		f.Kind, f.Message, f.Next = KindDNS, fmt.Sprintf("The name of the host of %s cannot be resolved%s.", lower(k.name), after), operator
 		if !dns.IsNotFound {
@@ -128,11 +138,32 @@ func (k *call) failed(ctx context.Context, err error) *Failure {
 	case dial:
 		f.Kind, f.Message, f.Next = KindConnect, fmt.Sprintf("%s cannot be reached%s.", k.name, after), operator
 		f.Retry, f.transient = result.RetryMay, true
+	case says(err, "server response headers exceeded", "response header list larger"):
+		f.Kind, f.Message = KindTooLarge, fmt.Sprintf("The headers of the answer of %s are larger than %d KiB, the most that is read.", lower(k.name), maxHeaderBytes>>10)
+		f.Next, f.Retry = "The operator of this server has to look at the upstream.", changed(reached)
+	case says(err, "malformed HTTP", "malformed MIME header", "bad Content-Length", "multiple Content-Length", "invalid Content-Length", "unsupported transfer encoding", "too many transfer encodings", "malformed chunked encoding", "invalid byte in chunk length", "http chunk length too large", "chunked line ends with bare LF"):
+		f.Kind, f.Message = KindProtocol, k.name+" answered with something that is not HTTP."
+		f.Next, f.Retry = "The operator of this server has to check the base URL, its port above all, and the upstream.", changed(reached)
 	default:
 		f.Kind, f.Message, f.Next = KindConnection, fmt.Sprintf("The connection to %s broke before a whole answer had come%s.", lower(k.name), after), operator
 		f.Retry, f.transient = reached, true
 	}
 	return f
+}
+
+// changed is what can be said about a retry that will not go better: whether
+// something was changed is not known, where a request may change something.
+func changed(reached result.Retry) result.Retry {
+	if reached == result.RetryCheck {
+		return reached
+	}
+	return result.RetryNo
+}
+
+// says tells whether an error of net/http, which has no types for them, is one
+// of those.
+func says(err error, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(err.Error(), t) })
 }
 
 // Unwrap returns what a library said, for the log. It may hold addresses.

@@ -2,12 +2,16 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -15,43 +19,110 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
-// breakers stop calling an upstream that fails, for a while. What fails for one
+// breakers stop calling a host that fails, for a while. What fails for one
 // tenant may work for another, whose credentials and addresses are others, so
-// each has a breaker. They are safe for concurrent use.
+// each has a breaker, or each caller if the plan says so; and so has each host of
+// an upstream. They are safe for concurrent use.
 type breakers struct {
 	plan.Breaker
-	mu       sync.Mutex
-	byTenant map[string]circuitbreaker.CircuitBreaker[any]
+	mu sync.Mutex
+	of map[breakerKey]*breaker
 }
 
-// maxTenants bounds the breakers that are kept. Tenants are the operator's, so
-// there are few; the bound is for a mistake.
-const maxTenants = 10_000
+type breakerKey struct {
+	who  principal.Principal // of whom only the tenant is known, unless each caller has his own
+	host string
+}
+
+// breaker is one of them. Results of attempts that began before it last changed
+// its state do not count: they tell of the past.
+type breaker struct {
+	*gobreaker.TwoStepCircuitBreaker[struct{}]
+	until atomic.Int64 // when it lets a probe through, in Unix nanoseconds
+}
+
+// maxBreakers bounds the breakers that are kept. Beyond it those go that have
+// seen no failure lately, and then any.
+const maxBreakers = 10_000
 
 func newBreakers(p *plan.Breaker) *breakers {
 	if p == nil || p.Failures <= 0 {
 		return nil
 	}
-	return &breakers{Breaker: *p, byTenant: map[string]circuitbreaker.CircuitBreaker[any]{}}
+	return &breakers{Breaker: *p, of: map[breakerKey]*breaker{}}
 }
 
-func (b *breakers) of(p principal.Principal) circuitbreaker.CircuitBreaker[any] {
+// What comes of an attempt, for a breaker.
+var (
+	errFault   = errors.New("the upstream failed")
+	errNothing = errors.New("the attempt says nothing about the upstream")
+)
+
+func (b *breakers) get(p principal.Principal, host string) *breaker {
+	key := breakerKey{principal.Principal{Tenant: p.Tenant}, host}
+	if b.ByCaller {
+		key.who = p
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.byTenant[p.Tenant]
+	c := b.of[key]
 	if c == nil {
-		if len(b.byTenant) >= maxTenants {
-			clear(b.byTenant)
-		}
-		probes := uint(max(1, b.HalfOpen)) //nolint:gosec // positive
-		c = circuitbreaker.NewBuilder[any]().
-			WithFailureThresholdPeriod(uint(b.Failures), b.Window). //nolint:gosec // positive
-			WithDelay(b.Open).
-			WithSuccessThreshold(probes).
-			Build()
-		b.byTenant[p.Tenant] = c
+		b.evict()
+		c = new(breaker)
+		c.TwoStepCircuitBreaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+			MaxRequests:  uint32(max(1, min(b.HalfOpen, math.MaxInt32))), //nolint:gosec // in range
+			Interval:     b.Window,
+			BucketPeriod: b.Window / 10, // failures are forgotten a tenth of the window at a time
+			Timeout:      b.Open,
+			ReadyToTrip:  func(n gobreaker.Counts) bool { return int(n.TotalFailures) >= b.Failures },
+			OnStateChange: func(_ string, _, to gobreaker.State) {
+				if to == gobreaker.StateOpen {
+					c.until.Store(time.Now().Add(b.Open).UnixNano())
+				}
+			},
+			IsExcluded: func(err error) bool { return err == errNothing }, //nolint:errorlint // never wrapped
+		})
+		b.of[key] = c
 	}
 	return c
+}
+
+// evict makes room for one more. b.mu is held.
+func (b *breakers) evict() {
+	if len(b.of) < maxBreakers {
+		return
+	}
+	maps.DeleteFunc(b.of, func(_ breakerKey, c *breaker) bool {
+		return c.State() == gobreaker.StateClosed && c.Counts().TotalFailures == 0
+	})
+	for key := range b.of {
+		if len(b.of) < maxBreakers {
+			return
+		}
+		delete(b.of, key)
+	}
+}
+
+// closed refuses a call while the breaker is open, before it waits for anything
+// else.
+func (k *call) closed() *Failure {
+	if k.breakers == nil {
+		return nil
+	}
+	if b := k.breakers.get(k.who, k.req.URL.Host); b.State() == gobreaker.StateOpen {
+		return k.left(b)
+	}
+	return nil
+}
+
+// left is the refusal of a breaker.
+func (k *call) left(b *breaker) *Failure {
+	return &Failure{
+		Kind:    KindBreaker,
+		Message: fmt.Sprintf("%s failed several times in a row and is not called for a while.", k.name),
+		Next:    "Use other tools meanwhile. If it stays so, tell the operator of this server.",
+		Retry:   result.RetryAfter(max(time.Until(time.Unix(0, b.until.Load())), time.Second)),
+	}
 }
 
 // permit asks the breaker, if there is one. done must be called with what came
@@ -60,38 +131,63 @@ func (k *call) permit() (done func(status int, fail *Failure), fail *Failure) {
 	if k.breakers == nil {
 		return func(int, *Failure) {}, nil
 	}
-	b := k.breakers.of(k.who)
-	if !b.TryAcquirePermit() {
-		return nil, &Failure{
-			Kind:    KindBreaker,
-			Message: fmt.Sprintf("%s failed several times in a row and is not called for a while.", k.name),
-			Next:    "Use other tools meanwhile. If it stays so, tell the operator of this server.",
-			Retry:   result.RetryAfter(max(b.RemainingDelay(), time.Second)),
-		}
+	b := k.breakers.get(k.who, k.req.URL.Host)
+	record, err := b.Allow()
+	if err != nil {
+		return nil, k.left(b)
 	}
-	return func(status int, fail *Failure) {
-		// The upstream's own failures count; a 404 or a caller that went away says
-		// nothing about it.
-		switch {
-		case fail == nil && status < http.StatusInternalServerError, fail != nil && (fail.Kind == KindRedirect || fail.Kind == KindEncoding):
-			b.RecordSuccess()
-		case fail == nil || fail.Kind != KindCanceled || b.IsHalfOpen(): // a probe must end one way or the other
-			b.RecordFailure()
-		}
-	}, nil
+	return func(status int, fail *Failure) { record(verdict(status, fail)) }, nil
 }
 
-// bulkhead bounds how many requests an upstream has to answer at once.
+// verdict is what an attempt says about the upstream: nil is that it works. Its
+// own failures count, a 404 or a caller that went away does not.
+func verdict(status int, fail *Failure) error {
+	switch {
+	case fail == nil && status < http.StatusInternalServerError:
+		return nil
+	case fail == nil:
+		return errFault
+	}
+	switch fail.Kind {
+	case KindRedirect, KindEncoding, KindTooLarge:
+		return nil // it answered
+	case KindCanceled, KindAddress:
+		return errNothing
+	}
+	return errFault
+}
+
+// bulkhead bounds how many requests an upstream has to answer at once, and how
+// many wait for that.
 type bulkhead struct {
 	plan.Bulkhead
-	room *semaphore.Weighted
+	room    *semaphore.Weighted
+	waiting atomic.Int64
 }
+
+// waitingPerPlace is how many requests wait at most for each that may be under
+// way: more would mostly wait in vain, and hold memory meanwhile.
+const waitingPerPlace = 10
 
 func newBulkhead(p *plan.Bulkhead) *bulkhead {
 	if p == nil || p.Concurrency <= 0 {
 		return nil
 	}
-	return &bulkhead{*p, semaphore.NewWeighted(int64(p.Concurrency))}
+	return &bulkhead{Bulkhead: *p, room: semaphore.NewWeighted(int64(p.Concurrency))}
+}
+
+// wait waits for room, if there is room to wait.
+func (b *bulkhead) wait(ctx context.Context) bool {
+	if b.Queue <= 0 {
+		return false
+	}
+	defer b.waiting.Add(-1)
+	if b.waiting.Add(1) > waitingPerPlace*int64(b.Concurrency) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.Queue)
+	defer cancel()
+	return b.room.Acquire(ctx, 1) == nil
 }
 
 // enter waits for room among the requests that are under way. leave must be
@@ -101,14 +197,8 @@ func (k *call) enter(outer, ctx context.Context) (leave func(), fail *Failure) {
 	if b == nil {
 		return func() {}, nil
 	}
-	leave = func() { b.room.Release(1) }
-	if b.room.TryAcquire(1) {
-		return leave, nil
-	}
-	waiting, cancel := context.WithTimeout(ctx, b.Queue)
-	defer cancel()
-	if b.Queue > 0 && b.room.Acquire(waiting, 1) == nil {
-		return leave, nil
+	if b.room.TryAcquire(1) || b.wait(ctx) {
+		return func() { b.room.Release(1) }, nil
 	}
 	if ctx.Err() != nil {
 		return nil, k.failed(outer, ctx.Err())
@@ -142,15 +232,13 @@ func (b *budget) earn() {
 	b.tenths = min(b.tenths+1, maxBudget)
 }
 
-// affords tells whether a retry can be paid for.
-func (b *budget) affords() bool {
+// spend pays for a retry, or says that it cannot be paid for.
+func (b *budget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.tenths >= perRetry
-}
-
-func (b *budget) spend() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tenths = max(0, b.tenths-perRetry)
+	if b.tenths < perRetry {
+		return false
+	}
+	b.tenths -= perRetry
+	return true
 }

@@ -12,7 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -61,39 +64,176 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// A breaker lets probes through after its time, and closes when they succeed.
+// A breaker lets exactly as many probes through after its time as are asked for,
+// however many calls come at once and whatever late answers say, and closes when
+// they succeed.
 func TestBreakerProbes(t *testing.T) {
-	p := plan.Upstream{BaseURL: "https://a.example", Retry: plan.Retry{Attempts: 1}, Breaker: &plan.Breaker{Failures: 1, Window: time.Second, Open: time.Millisecond, HalfOpen: 2}}
-	tr := &transport{answer: status(500)}
-	c := newClient(t, p, Options{Transport: tr})
-	call := func() error {
-		_, err := c.Do(context.Background(), principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
-		return err
-	}
-	if err := call(); err != nil {
-		t.Fatal(err)
-	}
-	b := c.breakers.of(principal.Principal{})
-	if !b.IsOpen() {
-		t.Fatal("it is closed")
-	}
-	for deadline := time.Now().Add(5 * time.Second); call() != nil; { // a probe that fails opens it again
-		if time.Now().After(deadline) {
-			t.Fatal("no probe was let through")
+	synctest.Test(t, func(t *testing.T) {
+		const probes = 2
+		var under, sent atomic.Int64
+		answer := make(chan int)
+		tr := roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent.Add(1)
+			under.Add(1)
+			defer under.Add(-1)
+			select {
+			case code := <-answer:
+				return &http.Response{StatusCode: code, Header: http.Header{}, Body: http.NoBody}, nil
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
+		})
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Timeout: time.Hour, Retry: plan.Retry{Attempts: 1},
+			Breaker: &plan.Breaker{Failures: 1, Window: time.Minute, Open: time.Minute, HalfOpen: probes}}, Options{Transport: tr})
+		errs := make(chan error, 100)
+		call := func(ctx context.Context) {
+			_, err := c.Do(ctx, principal.Principal{}, newRequest(t, "POST", "https://a.example/a", ""), nil)
+			errs <- err
+		}
+		ctx := context.Background()
+		// Ten calls go out while all is well. One fails and opens the breaker; of the
+		// others the answers come when it is half open.
+		for range 10 {
+			go call(ctx)
+		}
+		synctest.Wait()
+		answer <- 500
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+		go call(ctx)
+		if f := failure(t, <-errs, KindBreaker); f.Retry != result.RetryAfter(time.Minute) {
+			t.Errorf("retry %v", f.Retry)
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		burst := func(round string, late int) {
+			t.Helper()
+			before := sent.Load()
+			for range 20 {
+				go call(ctx)
+			}
+			synctest.Wait()
+			for range 20 - probes {
+				failure(t, <-errs, KindBreaker)
+			}
+			if n := sent.Load() - before; n != probes || under.Load() != int64(late+probes) {
+				t.Errorf("%s: %d probes, %d under way", round, n, under.Load())
+			}
+		}
+		burst("half open", 9)
+		// Late answers, good and bad, are of the past: nothing opens and no more
+		// probes go out. Which of the waiting requests gets one is not known, so the
+		// probes among them are told apart by who is left.
+		k := c.breakers.get(principal.Principal{}, "a.example")
+		if k.State() != gobreaker.StateHalfOpen {
+			t.Fatal(k.State())
+		}
+		for range 9 + probes {
+			answer <- 200
+			<-errs
+		}
+		synctest.Wait()
+		if k.State() != gobreaker.StateClosed {
+			t.Fatal("good probes did not close it")
+		}
+		// It opens again; a probe whose caller goes away gives its place back, a bad
+		// one opens it for another while.
+		go call(ctx)
+		synctest.Wait()
+		answer <- 503
+		<-errs
+		time.Sleep(time.Minute + time.Millisecond)
+		gone, leave := context.WithCancel(ctx)
+		for range probes {
+			go call(gone)
+		}
+		synctest.Wait()
+		leave()
+		for range probes {
+			failure(t, <-errs, KindCanceled)
+		}
+		burst("after canceled probes", 0)
+		answer <- 200
+		<-errs
+		answer <- 500
+		<-errs
+		synctest.Wait()
+		if k.State() != gobreaker.StateOpen {
+			t.Error("a bad probe did not open it")
+		}
+	})
+}
+
+// Who shares a breaker, and how many are kept however many callers come.
+func TestBreakerScope(t *testing.T) {
+	one, other, tenant := principal.Principal{Tenant: "t", Subject: "a"}, principal.Principal{Tenant: "t", Subject: "b"}, principal.Principal{Tenant: "u", Subject: "a"}
+	for _, byCaller := range []bool{false, true} {
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Breaker: &plan.Breaker{Failures: 1, Window: time.Hour, Open: time.Hour, ByCaller: byCaller}}, Options{Transport: roundTripper(nil)})
+		permit := func(who principal.Principal, host string) (func(int, *Failure), *Failure) {
+			k := &call{Client: c, who: who, req: newRequest(t, "GET", "https://"+host+"/a", "")}
+			return k.permit()
+		}
+		done, fail := permit(one, "a.example")
+		if fail != nil {
+			t.Fatal(fail)
+		}
+		done(502, nil)
+		for name, x := range map[string]struct {
+			who    principal.Principal
+			host   string
+			closed bool
+		}{
+			"who failed": {one, "a.example", true}, "the same tenant": {other, "a.example", !byCaller},
+			"another tenant": {tenant, "a.example", false}, "another host": {one, "b.example", false},
+		} {
+			if _, fail := permit(x.who, x.host); (fail != nil) != x.closed {
+				t.Errorf("by caller %v, %s: %v", byCaller, name, fail)
+			}
 		}
 	}
-	if !b.IsOpen() {
-		t.Fatal("a failed probe closed it")
+	b := newBreakers(&plan.Breaker{Failures: 1, Window: time.Hour, Open: time.Hour, ByCaller: true})
+	b.get(one, "a.example").Allow()
+	open, _ := b.get(other, "a.example").Allow()
+	open(errFault)
+	for i := range 2*maxBreakers + 10 {
+		b.get(principal.Principal{Subject: fmt.Sprint(i)}, "a.example")
 	}
-	tr.answer = status(200)
-	for good := 0; good < 2; {
-		if call() == nil {
-			good++
+	if n := len(b.of); n > maxBreakers {
+		t.Errorf("%d are kept", n)
+	}
+	if b.get(other, "a.example").State() != gobreaker.StateOpen {
+		t.Error("one that is open was forgotten for those that never failed")
+	}
+}
+
+// What was under way when a breaker opened tells of the past.
+func TestBreakerForgetsLateAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Breaker: &plan.Breaker{Failures: 1, Window: time.Minute, Open: time.Minute, HalfOpen: 1}}, Options{Transport: roundTripper(nil)})
+		k := &call{Client: c, req: newRequest(t, "GET", "https://a.example/a", "")}
+		permit := func() func(int, *Failure) {
+			t.Helper()
+			done, fail := k.permit()
+			if fail != nil {
+				t.Fatal(fail)
+			}
+			return done
 		}
-	}
-	if !b.IsClosed() {
-		t.Error("two good probes did not close it")
-	}
+		early, late := permit(), permit()
+		permit()(500, nil)
+		time.Sleep(time.Minute + time.Millisecond)
+		probe := permit()
+		early(200, nil) // would close it
+		late(500, nil)  // would open it
+		if _, fail := k.permit(); fail == nil {
+			t.Error("a late answer let another probe through")
+		}
+		if b := c.breakers.get(k.who, "a.example"); b.State() != gobreaker.StateHalfOpen {
+			t.Error(b.State())
+		}
+		probe(404, nil)
+		permit()
+	})
 }
 
 func TestBulkhead(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 )
 
 // send sends the request and follows redirects, with everything that was sent
-// first, as long as they stay on the host. at is where the answer came from.
+// first, as long as they stay on the host; and without, where egress of the plan
+// allows them to leave it. at is where the answer came from.
 //
 // This is not [http.Client], whose rules are a browser's: it would carry own
 // headers to other hosts, tell the query, and with it an API key, in a Referer,
@@ -24,8 +25,9 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 	if body == nil && bodyExpected(method) {
 		body = []byte{} // says Content-Length: 0
 	}
+	with := &k.sent
 	for hops := 0; ; hops++ {
-		res, err := k.transport.RoundTrip(k.http(ctx, method, at, k.beginSend(ctx, method, at, header), body))
+		res, err := k.transport.RoundTrip(k.http(ctx, with, method, at, k.beginSend(ctx, method, at, header), body))
 		if err != nil {
 			if cerr := ctx.Err(); cerr != nil {
 				err = cerr
@@ -34,7 +36,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		}
 		next, see := follow(method, res.StatusCode)
 		location := res.Header.Get("Location")
-		if !next || location == "" {
+		if !next || location == "" || k.egress.Redirects == "none" {
 			return res, at, nil
 		}
 		to, err := at.Parse(location)
@@ -45,7 +47,13 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		_ = res.Body.Close()
 		k.endSend(ctx, res, nil)
 		if !sameOrigin(at, to) {
-			return nil, nil, k.refuseRedirect(ctx, k.answer(res, at), at, to)
+			reads := method == http.MethodGet || method == http.MethodHead || see
+			if !reads || !k.leadsTo(at, to) {
+				return nil, nil, k.refuseRedirect(ctx, k.answer(res, at), at, to)
+			}
+			// From here on nothing goes along that was meant for the host itself,
+			// not even back to it.
+			with, header = new(auth), public(header)
 		}
 		if hops == maxRedirects {
 			return nil, nil, &Failure{
@@ -68,17 +76,41 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 	}
 }
 
+// leadsTo tells whether a redirect to another host is allowed: the operator said
+// so, and what was encrypted stays so.
+func (c *Client) leadsTo(from, to *url.URL) bool {
+	if c.egress.Redirects != "allowed" || to.Hostname() == "" {
+		return false
+	}
+	if to.Scheme != "https" && (to.Scheme != "http" || from.Scheme != "http") {
+		return false
+	}
+	return c.leads(to.Hostname()) || c.base != nil && sameOrigin(c.base, to)
+}
+
+// public are the header fields that any host may see. All others may hold what is
+// secret: the author's, those of arguments, and cookies.
+func public(h http.Header) http.Header {
+	out := http.Header{}
+	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "User-Agent"} {
+		if v, ok := h[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
+}
+
 // bodyExpected tells whether a server waits for a length even when there is no
 // body.
 func bodyExpected(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
-// http makes the request for the transport.
-func (k *call) http(ctx context.Context, method string, at *url.URL, header http.Header, body []byte) *http.Request {
+// http makes the request for the transport, with what authenticates it.
+func (k *call) http(ctx context.Context, with *auth, method string, at *url.URL, header http.Header, body []byte) *http.Request {
 	r := &http.Request{
 		Method:     method,
-		URL:        k.sent.url(at),
+		URL:        with.url(at),
 		Host:       at.Host,
 		Header:     header,
 		Proto:      "HTTP/1.1",
@@ -92,9 +124,9 @@ func (k *call) http(ctx context.Context, method string, at *url.URL, header http
 	} else if body != nil {
 		r.Body = http.NoBody
 	}
-	if len(k.sent.signers) > 0 {
+	if len(with.signers) > 0 {
 		r.Header = header.Clone()
-		for _, sign := range k.sent.signers {
+		for _, sign := range with.signers {
 			sign(r, body, time.Now())
 		}
 	}
@@ -150,9 +182,13 @@ func (k *call) refuseRedirect(ctx context.Context, a *Answer, from, to *url.URL)
 	} else if to.Hostname() == "" {
 		where = "something that is not a web address,"
 	}
-	return &Failure{
+	f := &Failure{
 		Kind:    KindRedirect,
 		Message: fmt.Sprintf("%s redirects to %s which is not followed: credentials and data stay with the host they are meant for.", k.name, where),
-		Next:    "If that host can be trusted, the operator of this server can make it an API of its own.",
+		Next:    "If that host can be trusted, the operator of this server can make it an API of its own, or allow it in egress.",
 	}
+	if a.Status == http.StatusSeeOther && !Idempotent(a.Method) {
+		f.Retry = result.RetryCheck // it says where the outcome of what was done is
+	}
+	return f
 }

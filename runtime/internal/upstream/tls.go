@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -16,10 +18,10 @@ import (
 // around it says which, for the log.
 var errFiles = errors.New("a file of tls cannot be used")
 
-// clientTLS is the configuration of connections as the plan says. The client
+// ClientTLS is the configuration of connections as the plan says. The client
 // certificate is read for each connection, so that a new one is used from then
 // on; idle connections end by themselves.
-func clientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
+func ClientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	c := &tls.Config{ServerName: p.ServerName, MinVersion: tls.VersionTLS12}
 	if p.MinVersion == "1.3" {
 		c.MinVersion = tls.VersionTLS13
@@ -54,15 +56,22 @@ func clientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.C
 }
 
 // secured is a transport that is made when it is first needed: explaining a call
-// or listing tools does not need the files. A failure is tried again.
+// or listing tools does not need the files. A failure is tried again. The file of
+// the authorities is looked at again when a minute has passed; connections of
+// then on trust those of the new one.
 type secured struct {
-	*http.Transport
 	plan     *plan.ClientTLS
+	base     *http.Transport
 	readFile func(string) ([]byte, error)
 
-	mu   sync.Mutex
-	done bool
+	mu     sync.Mutex
+	now    *http.Transport // nil: to be made
+	ca     []byte          // the text of the authorities that it trusts
+	looked time.Time
 }
+
+// lookEvery is how often files are looked at again.
+const lookEvery = time.Minute
 
 func secure(t *http.Transport, p *plan.ClientTLS, readFile func(string) ([]byte, error)) http.RoundTripper {
 	if p == nil {
@@ -71,27 +80,67 @@ func secure(t *http.Transport, p *plan.ClientTLS, readFile func(string) ([]byte,
 	if readFile == nil {
 		readFile = os.ReadFile
 	}
-	return &secured{Transport: t, plan: p, readFile: readFile}
+	return &secured{base: t, plan: p, readFile: readFile}
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (s *secured) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := s.ready(); err != nil {
+	t, err := s.ready()
+	if err != nil {
 		return nil, err
 	}
-	return s.Transport.RoundTrip(r)
+	return t.RoundTrip(r)
 }
 
-func (s *secured) ready() error {
+func (s *secured) ready() (*http.Transport, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.done {
-		return nil
+	if s.now != nil && time.Since(s.looked) < lookEvery {
+		return s.now, nil
 	}
-	c, err := clientTLS(s.plan, s.readFile)
-	if err != nil {
-		return err
+	if s.now != nil {
+		s.looked = time.Now()
+		if s.plan.CA == "" {
+			return s.now, nil
+		}
+		if text, err := s.readFile(s.plan.CA); err != nil || bytes.Equal(text, s.ca) {
+			return s.now, nil
+		}
 	}
-	s.TLSClientConfig, s.done = c, true
-	return nil
+	ca := s.ca
+	c, err := ClientTLS(s.plan, func(name string) ([]byte, error) {
+		text, err := s.readFile(name)
+		if name == s.plan.CA {
+			ca = text
+		}
+		return text, err
+	})
+	switch {
+	case err != nil && s.now != nil: // half-written: those in use are still good
+		return s.now, nil
+	case err != nil:
+		return nil, err
+	case s.now != nil:
+		s.now.CloseIdleConnections()
+	}
+	s.now = s.base.Clone()
+	s.now.TLSClientConfig = c
+	s.ca, s.looked = ca, time.Now()
+	return s.now, nil
+}
+
+// refresh has the files looked at at the next use.
+func (s *secured) refresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looked = time.Time{}
+}
+
+// CloseIdleConnections closes connections that are not in use.
+func (s *secured) CloseIdleConnections() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now != nil {
+		s.now.CloseIdleConnections()
+	}
 }

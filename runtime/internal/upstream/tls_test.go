@@ -124,3 +124,8 @@ func TestClientTLS(t *testing.T) {
 		}
 	})
 }
+
+// pemOf is a certificate in PEM form.
+func pemOf(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -136,14 +137,23 @@ func (k *call) renew(ctx context.Context, a *Answer) bool {
 func (c *Client) via(address string) http.RoundTripper {
 	next := c.transport // the one of Options
 	if next == nil {
-		var g guard
-		if u, err := url.Parse(address); err == nil {
-			g.allow(u.Hostname())
-		}
-		next = c.dialing(g)
+		next = c.dialing(c.trusting(address))
 	}
 	if c.telemetry != nil {
 		return observedTransport{c, next}
 	}
 	return next
+}
+
+// trusting is a guard that lets through to the host of an address that the plan
+// names.
+func (c *Client) trusting(address string) *egress.Guard {
+	g, err := c.guard()
+	if err != nil { // which New has said
+		g = new(egress.Guard)
+	}
+	if u, err := url.Parse(address); err == nil {
+		g.Trust(u.Hostname())
+	}
+	return g
 }

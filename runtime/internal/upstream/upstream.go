@@ -9,8 +9,8 @@
 //
 // Only hosts that the plan names are ever connected to, directly: proxy
 // variables of the environment are not looked at, because a proxy would make the
-// check of the address void and see what is sent. See [guard] for addresses that
-// are refused.
+// check of the address void and see what is sent. See package egress for addresses
+// that are refused.
 package upstream
 
 import (
@@ -24,14 +24,16 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
+	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -84,13 +86,22 @@ type Options struct {
 	// Telemetry is told of every request; nil: there is none. With it requests have
 	// the trace, too.
 	Telemetry observe.Telemetry
+	// Resolver resolves the names of hosts; nil is the system's.
+	Resolver *net.Resolver
 	// Transport replaces the client's own, and its checks of addresses, for
 	// tests.
 	Transport http.RoundTripper
+	// Health has the client note how its calls end; see [Client.Health].
+	Health bool
+	// Before is the client of a server that this one's follows, with the same
+	// secrets. Where the plan is the same it is the client; else what is the same
+	// goes on: breakers, limits, answers and tokens. May be nil.
+	Before *Client
 }
 
 // Client sends requests to one upstream. It is safe for concurrent use.
 type Client struct {
+	plan        plan.Upstream
 	name        string // as messages say it
 	timeout     time.Duration
 	connect     time.Duration
@@ -101,7 +112,10 @@ type Client struct {
 	credentials map[string]*credential
 	personal    bool     // a credential is made of the caller's token
 	base        *url.URL // nil: not known
-	tls         bool     // the base URL is https
+	egress      plan.Egress
+	leads       func(host string) bool // whether redirects may lead to another host, where that is said
+	resolver    *net.Resolver
+	tls         bool // the base URL is https
 	transport   http.RoundTripper
 	log         *slog.Logger
 	env         expr.Env
@@ -118,12 +132,17 @@ type Client struct {
 	plain       string // the name in the plan
 	requestID   bool   // sent upstream, with the trace
 	telemetry   observe.Telemetry
-	flights     singleflight.Group
+	health      *health // nil: nobody asks for it
+	flights     flights
 }
 
 // New returns a client for an upstream. An error is a mistake in the plan.
 func New(u plan.Upstream, o Options) (*Client, error) {
+	if b := o.Before; b != nil && b.requestID == o.Trace && b.telemetry == o.Telemetry && (b.health != nil) == o.Health && reflect.DeepEqual(b.plan, u) {
+		return b, nil
+	}
 	c := &Client{
+		plan:        u,
 		name:        "The upstream",
 		timeout:     u.Timeout,
 		connect:     u.ConnectTimeout,
@@ -136,6 +155,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		log:         o.Logger,
 		env:         expr.Env{Secret: o.Secret},
 		redact:      o.Redact,
+		resolver:    o.Resolver,
 		watch:       o.Watch,
 		backoff:     backoff,
 		cache:       newCache(u.Cache),
@@ -146,6 +166,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		plain:       u.Name,
 		requestID:   o.Trace,
 		telemetry:   o.Telemetry,
+	}
+	if o.Health {
+		c.health = &health{}
 	}
 	if l := u.Limit; l != nil {
 		c.limiter = rate.NewLimiter(rate.Every(l.Every), max(1, l.Burst))
@@ -174,35 +197,60 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	var g guard
+	if u.Egress != nil {
+		c.egress = *u.Egress
+	}
+	guard, err := c.guard()
+	if err != nil {
+		return nil, fmt.Errorf("egress: %w", err)
+	}
+	c.leads = guard.Allowed
 	if u.BaseURL != "" {
 		base, err := url.Parse(u.BaseURL)
 		if err != nil {
 			return nil, fmt.Errorf("base URL: %w", err)
 		}
-		g.allow(base.Hostname())
+		c.admit(guard, base.Hostname())
 		c.base = base
 		c.tls = base.Scheme == "https" // a credential does not go to plain http from there
+	}
+	c.follow(o.Before)
+	for _, host := range c.egress.Hosts {
+		c.admit(guard, host)
 	}
 	for _, p := range u.Credentials {
 		cred, err := newCredential(p, c.via)
 		if err != nil {
 			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
 		}
+		if b := o.Before; b != nil && b.credentials[p.Name] != nil && reflect.DeepEqual(b.credentials[p.Name].Credential, p) {
+			cred.tokens, cred.digest = b.credentials[p.Name].tokens, b.credentials[p.Name].digest
+		}
 		c.credentials[p.Name] = cred
 		c.personal = c.personal || p.OfCaller()
 	}
 	if c.transport == nil {
-		c.transport = secure(c.dialing(g), u.TLS, o.ReadFile)
+		c.transport = secure(c.dialing(guard), u.TLS, o.ReadFile)
 	}
 	return c, nil
 }
 
+// guard is one that allows and denies what the plan lists.
+func (c *Client) guard() (*egress.Guard, error) { return egress.New(c.egress.Allow, c.egress.Deny) }
+
+// admit allows a host that the plan names.
+func (c *Client) admit(g *egress.Guard, host string) {
+	if slices.Contains(c.egress.Public, host) {
+		g.Name(host)
+	} else {
+		g.Trust(host)
+	}
+}
+
 // dialing is a transport to the hosts that g allows.
-func (c *Client) dialing(g guard) *http.Transport {
-	dialer := &net.Dialer{Timeout: c.connect, KeepAlive: 30 * time.Second, Control: g.control}
+func (c *Client) dialing(g *egress.Guard) *http.Transport {
 	return &http.Transport{
-		DialContext:         dialer.DialContext,
+		DialContext:         g.Dial(&net.Dialer{Timeout: c.connect, KeepAlive: 30 * time.Second, Resolver: c.resolver}),
 		TLSHandshakeTimeout: c.connect,
 		ForceAttemptHTTP2:   true,
 		// Go keeps two idle connections per host by default, and every
@@ -268,22 +316,22 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 	case !repeatable:
 		return c.do(ctx, p, req, security)
 	case c.cache == nil:
-		return c.joined(ctx, p, key, req, security)
+		return c.joined(ctx, p, flightKey{cacheKey: key}, req, security)
 	}
 	known, fresh := c.cache.get(key)
-	switch {
-	case fresh:
+	if fresh {
 		return known.again(), nil
-	case known != nil:
+	}
+	flight := flightKey{cacheKey: key}
+	if known != nil && known.etag != "" {
 		if req.Header == nil {
 			req.Header = http.Header{}
 		}
-		if known.etag != "" {
-			req.Header.Set("If-None-Match", known.etag)
-		}
+		flight.etag = known.etag
+		req.Header.Set("If-None-Match", known.etag)
 	}
-	a, err := c.joined(ctx, p, key, req, security)
-	if err != nil || a.Status >= http.StatusInternalServerError {
+	a, err := c.joined(ctx, p, flight, req, security)
+	if passing(a, err) {
 		if old := c.cache.bridge(known); old != nil {
 			return old, nil
 		}
@@ -299,37 +347,15 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 	return a, nil
 }
 
-// joined is do for requests that may be made once for several callers, who are
-// the same principal unless answers are shared among all.
-func (c *Client) joined(ctx context.Context, p principal.Principal, key cacheKey, req *request.Request, security [][]string) (*Answer, error) {
-	if !c.coalesce {
-		return c.do(ctx, p, req, security)
-	}
-	// One caller that goes away must not end the request of the others. It ends
-	// with the time of a call at the latest.
-	detached := context.WithoutCancel(ctx)
-	flight := c.flights.DoChan(key.String(), func() (any, error) { return c.do(detached, p, req, security) })
-	select {
-	case r := <-flight:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		a, ok := r.Val.(*Answer)
-		if ok && r.Shared {
-			a = a.clone()
-		}
-		return a, nil
-	case <-ctx.Done():
-		k := &call{Client: c, who: p, req: req, start: time.Now()}
-		return nil, k.failed(ctx, ctx.Err())
-	}
-}
-
 // do is Do without the cache.
-func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (*Answer, error) {
+func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (answer *Answer, failure error) {
 	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
-	if err := k.check(); err != nil {
-		return nil, err
+	if fail := k.check(); fail != nil {
+		return nil, fail
+	}
+	if c.health != nil {
+		c.health.begin()
+		defer func() { c.health.end(answer, failure) }()
 	}
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -361,8 +387,12 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	}
 }
 
-// guarded makes an attempt when the limits of the upstream let it through.
+// guarded makes an attempt when the limits of the upstream let it through. An
+// open breaker refuses before anything is waited for or used up.
 func (k *call) guarded(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
+	if fail := k.closed(); fail != nil {
+		return nil, false, 0, fail
+	}
 	if fail := k.turn(outer, ctx); fail != nil {
 		return nil, false, 0, fail
 	}
@@ -375,18 +405,15 @@ func (k *call) guarded(outer, ctx context.Context) (a *Answer, again bool, wait 
 	if fail != nil {
 		return nil, false, 0, fail
 	}
+	status, came := 0, &Failure{Kind: KindCanceled} // until something comes: a panic says nothing
+	defer func() { done(status, came) }()
 	k.attempts++
 	k.budget.earn()
 	a, again, wait, err = k.attempt(outer, ctx)
-	status := 0
 	if a != nil {
 		status = a.Status
 	}
-	f, _ := errors.AsType[*Failure](err)
-	done(status, f)
-	if again {
-		k.budget.spend()
-	}
+	came, _ = errors.AsType[*Failure](err)
 	return a, again, wait, err
 }
 
@@ -492,18 +519,15 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
 	res, at, fail := k.send(outer, ctx)
 	defer func() { k.endSend(ctx, res, fail) }()
-	last := !k.repeat || k.attempts >= k.Client.attempts || !k.budget.affords()
 	if fail != nil {
-		if last || !fail.transient {
-			return nil, false, 0, fail
-		}
 		wait = k.backoff(k.attempts)
-		return nil, fits(ctx, wait), wait, fail
+		return nil, fail.transient && k.again(ctx, wait), wait, fail
 	}
 	a = k.answer(res, at)
-	if !last && slices.Contains(k.retryOn, res.StatusCode) {
-		wait = max(k.backoff(k.attempts), RetryAfter(res.Header, time.Now()))
-		if fits(ctx, wait) {
+	if slices.Contains(k.retryOn, res.StatusCode) {
+		// Not before the time that is asked for, and not all at that time.
+		wait = RetryAfter(res.Header, time.Now()) + k.backoff(k.attempts)
+		if k.again(ctx, wait) {
 			// The rest of a short answer is read, so that its connection lives.
 			_, _ = io.CopyN(io.Discard, res.Body, 16<<10)
 			_ = res.Body.Close()
@@ -511,14 +535,17 @@ func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait 
 		}
 	}
 	if fail = k.read(outer, ctx, res, a); fail != nil {
-		if last || !fail.transient {
-			return nil, false, 0, fail
-		}
 		wait = k.backoff(k.attempts)
-		return nil, fits(ctx, wait), wait, fail
+		return nil, fail.transient && k.again(ctx, wait), wait, fail
 	}
 	a.Duration = time.Since(k.start)
 	return a, false, 0, nil
+}
+
+// again tells whether the request may be sent once more after a wait, and pays
+// for that.
+func (k *call) again(ctx context.Context, wait time.Duration) bool {
+	return k.repeat && k.attempts < k.Client.attempts && fits(ctx, wait) && k.budget.spend()
 }
 
 // fits tells whether there is time left in ctx after a wait.
@@ -557,18 +584,27 @@ func (k *call) logRetry(ctx context.Context, a *Answer, err error, wait time.Dur
 		slog.String("tenant", k.who.Tenant), slog.String("subject", k.who.Subject))
 }
 
+// maxRetryAfter is the most that is believed of a Retry-After: a number beyond it
+// is a mistake or a clock that is wrong, and nobody waits that long.
+const maxRetryAfter = 24 * time.Hour
+
 // RetryAfter is what a Retry-After header asks for (RFC 9110, section 10.2.3),
-// in seconds or as a date; 0 when there is none that can be read.
+// in seconds or as a date; 0 when there is none that can be read, and a day at
+// most.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if v == "" {
 		return 0
 	}
-	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(n) * time.Second
+	if strings.Trim(v, "0123456789") == "" {
+		n, err := strconv.ParseUint(v, 10, 31)
+		if err != nil { // of digits: there are too many
+			return maxRetryAfter
+		}
+		return min(time.Duration(n)*time.Second, maxRetryAfter)
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(0, t.Sub(now))
+		return min(max(0, t.Sub(now)), maxRetryAfter)
 	}
 	return 0
 }

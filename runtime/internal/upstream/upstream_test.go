@@ -45,6 +45,9 @@ func newClient(t testing.TB, u plan.Upstream, o Options) *Client {
 	if u.Name == "" {
 		u.Name = "shop"
 	}
+	if u.BaseURL == "" {
+		u.BaseURL = "http://127.0.0.1" // where test servers are: only hosts of the plan are called
+	}
 	c, err := New(u, o)
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +186,7 @@ func TestRetries(t *testing.T) {
 		{"five times", "GET", plan.Retry{Attempts: 5}, status(503), 5, "", 0, 4 * time.Second},
 		{"as the upstream says", "GET", plan.Retry{}, func(n int, _ *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {"3"}}}, nil
-		}, 3, "", 6 * time.Second, 6 * time.Second},
+		}, 3, "", 6 * time.Second, 6750 * time.Millisecond},
 		{"not beyond the time of the call", "GET", plan.Retry{}, func(n int, _ *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {"31"}}}, nil
 		}, 1, "", 0, 0},
@@ -302,12 +305,13 @@ func TestFailures(t *testing.T) {
 		{"slow body", "GET", plain.URL + "/slow-body", KindTimeout, `The upstream "shop" did not answer within 30 ms.`, result.RetryMay},
 		{"reset", "POST", plain.URL + "/reset", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryCheck},
 		{"reset, a read", "GET", plain.URL + "/reset", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come (3 attempts).`, result.RetryMay},
-		{"garbage", "PUT", plain.URL + "/garbage", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryMay},
+		{"garbage", "PUT", plain.URL + "/garbage", KindProtocol, `The upstream "shop" answered with something that is not HTTP.`, result.RetryNo},
+		{"garbage, a change", "POST", plain.URL + "/garbage", KindProtocol, `The upstream "shop" answered with something that is not HTTP.`, result.RetryCheck},
 		{"short", "POST", plain.URL + "/short", KindConnection, `The connection to the upstream "shop" broke before a whole answer had come.`, result.RetryCheck},
 		{"an unknown authority", "GET", secure.URL, KindTLS, `The certificate of the upstream "shop" is not trusted: its authority is not known.`, result.RetryNo},
 		{"http where https is said", "GET", strings.Replace(plain.URL, "http:", "https:", 1), KindTLS, `No encrypted connection to the upstream "shop" could be made.`, result.RetryNo},
-		{"metadata", "GET", "http://169.254.169.254/latest", KindAddress, `The upstream "shop" has an address that is never called`, result.RetryNo},
-		{"unspecified", "GET", "http://0.0.0.0:1/", KindAddress, `The upstream "shop" has an address that is never called`, result.RetryNo},
+		{"metadata", "GET", "http://169.254.169.254/latest", KindAddress, `The upstream "shop" would be called at a host or address that this server may not call.`, result.RetryNo},
+		{"unspecified", "GET", "http://0.0.0.0:1/", KindAddress, `The upstream "shop" would be called at a host or address that this server may not call.`, result.RetryNo},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			u := plan.Upstream{BaseURL: plain.URL}
@@ -442,6 +446,9 @@ func TestRedirects(t *testing.T) {
 		{"304", "GET", "/to?code=304&at=/end", 304, []string{"GET /to?code=304&at=/end"}, ""},
 		{"another port", "GET", "/to?code=302&at=" + other.URL, 0, []string{"GET /to?code=302&at=" + other.URL}, `The upstream "shop" redirects to another port`},
 		{"another host", "GET", "/to?code=302&at=http://files.example/x?token=s3cr3t", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
+		{"another host, after a change", "POST", "/to?code=303&at=http://files.example/x", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
+		{"another host, 307", "POST", "/to?code=307&at=http://files.example/x", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
+		{"another host, 308", "PUT", "/to?code=308&at=//files.example/x", 0, nil, `The upstream "shop" redirects to another host, which is not followed`},
 		{"another scheme", "GET", "/to?code=302&at=file:///etc/passwd", 0, nil, `The upstream "shop" redirects to something that is not a web address,`},
 		{"for ever", "GET", "/to?code=302&at=" + url.QueryEscape("/to?code=302&at=%2Fto%3Fcode=302%26at=%252Fto%253Fcode=302%2526at=%25252Fto%25253Fcode=302%252526at=%2525252Fto%2525253Fcode=302%25252526at=%252525252Fto%252525253Fcode=302%2525252526at=/end"), 0, nil, `The upstream "shop" redirected more than 5 times.`},
 	} {
@@ -454,8 +461,9 @@ func TestRedirects(t *testing.T) {
 			}
 			a, err := client.Do(context.Background(), principal.Principal{}, newRequest(t, c.method, srv.URL+c.path, body), nil)
 			if c.status == 0 {
-				if f := failure(t, err, KindRedirect); !strings.HasPrefix(f.Message, c.says) {
-					t.Error(f.Message)
+				f := failure(t, err, KindRedirect)
+				if !strings.HasPrefix(f.Message, c.says) || (f.Retry == result.RetryCheck) != (c.name == "another host, after a change") {
+					t.Errorf("%+v", f)
 				}
 			} else if err != nil {
 				t.Fatal(err)
@@ -496,7 +504,7 @@ func TestSameOrigin(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	for v, want := range map[string]time.Duration{
-		"": 0, "5": 5 * time.Second, "-1": 0, "x": 0, "99999999999999999999": 0,
+		"": 0, "5": 5 * time.Second, "-1": 0, "x": 0, "1.5": 0, "+5": 0, "99999999999999999999": maxRetryAfter, "4294967296": maxRetryAfter, "90000": maxRetryAfter, "Thu, 31 Dec 9999 23:59:59 GMT": maxRetryAfter,
 		"Sun, 01 Nov 2026 12:01:00 GMT": time.Minute, "Sun, 01 Nov 2026 11:00:00 GMT": 0,
 	} {
 		h := http.Header{}

@@ -1,0 +1,204 @@
+package runtime
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
+	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
+)
+
+// Finding is what [Server.Diagnose] found of one thing. Its texts are for an
+// operator and hold no secret.
+type Finding struct {
+	Subject string `json:"subject"` // "api orders", "identity staff", "listen", …
+	probe.Finding
+}
+
+// FindingStatus is how a finding is meant.
+type FindingStatus = probe.Status
+
+// Statuses of findings.
+const (
+	FindingOK   = probe.OK
+	FindingWarn = probe.Warn // it works now
+	FindingFail = probe.Fail
+)
+
+// DefaultPatience is how long one part of a diagnosis may take.
+const DefaultPatience = 10 * time.Second
+
+// Diagnose looks whether what the plan needs is there: services and authorization
+// servers from name to answer, credentials, certificates, clocks, files to be
+// written, addresses to listen on. address is where the server is to listen; "" is
+// stdio. It sends no caller's call, and asks for tokens as calls would. Everything
+// goes on at once, each for patience at most; 0 is [DefaultPatience].
+func (s *Server) Diagnose(ctx context.Context, address string, patience time.Duration) []Finding {
+	if patience <= 0 {
+		patience = DefaultPatience
+	}
+	b, p := s.bridge, s.bridge.plan
+	type part struct {
+		subject string
+		look    func(context.Context) []probe.Finding
+	}
+	var parts []part
+	add := func(subject string, look func(context.Context) []probe.Finding) {
+		parts = append(parts, part{subject, look})
+	}
+	for i := range p.Upstreams {
+		name := p.Upstreams[i].Name
+		add("api "+name, b.clients[name].Probe)
+		add("api "+name, b.clients[name].ProbeCredentials)
+	}
+	for _, i := range p.Identities {
+		add("identity "+i.Name, func(ctx context.Context) []probe.Finding { return s.gate.Probe(ctx, i) })
+	}
+	if address != "" {
+		add("listen", func(ctx context.Context) []probe.Finding { return probeListen(ctx, address, p.TLS != nil) })
+	}
+	if p.TLS != nil {
+		add("listen", func(context.Context) []probe.Finding { return b.probeCertificate() })
+	}
+	if o := p.Observe; o != nil {
+		if o.Admin != "" {
+			add("admin", func(ctx context.Context) []probe.Finding { return probeListen(ctx, o.Admin, false) })
+		}
+		if o.Log != nil && o.Log.File != "" {
+			add("log", func(context.Context) []probe.Finding { return []probe.Finding{probeWritable(o.Log.File)} })
+		}
+		if o.Audit != "" {
+			add("audit log", func(context.Context) []probe.Finding { return probeAudit(o.Audit) })
+		}
+	}
+	found := make([][]probe.Finding, len(parts))
+	var wait sync.WaitGroup
+	for i, part := range parts {
+		wait.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			found[i] = part.look(ctx)
+		})
+	}
+	wait.Wait()
+	var list []Finding
+	for i, part := range parts {
+		for _, f := range found[i] {
+			f.Detail, f.Next = b.secrets.redact(f.Detail), b.secrets.redact(f.Next)
+			list = append(list, Finding{part.subject, f})
+		}
+	}
+	return list
+}
+
+// probeListen looks whether an address can be listened on, or is by a server like
+// this one.
+func probeListen(ctx context.Context, address string, encrypted bool) []probe.Finding {
+	l, err := Listen(ctx, address)
+	if err == nil {
+		_ = l.Close()
+		return []probe.Finding{probe.Found("address", "%s is free", address)}
+	}
+	host, port, _ := net.SplitHostPort(address)
+	if a := net.ParseIP(host); host == "" || a != nil && a.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme, c := "http", &http.Client{Timeout: 2 * time.Second}
+	if encrypted {
+		// Who answers is the question, not whether he may be trusted.
+		scheme, c.Transport = "https", &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // nothing is sent
+	}
+	r, rerr := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	if rerr == nil {
+		if res, err := c.Do(r); err == nil {
+			text, _ := io.ReadAll(io.LimitReader(res.Body, 100))
+			_ = res.Body.Close()
+			if strings.TrimSpace(string(text)) == "alive" {
+				return []probe.Finding{probe.Found("address", "a server of mcpc is running at %s", address)}
+			}
+		}
+	}
+	return []probe.Finding{probe.Problem("address", probe.Fail, "Stop what listens there, or choose another address.", "%v", err)}
+}
+
+func (b *Bridge) probeCertificate() []probe.Finding {
+	p := b.plan.TLS
+	cert, err := b.secrets.readFile(p.Cert)
+	var key []byte
+	if err == nil {
+		key, err = b.secrets.readFile(p.Key)
+	}
+	var pair tls.Certificate
+	if err == nil {
+		pair, err = tls.X509KeyPair(cert, key)
+	}
+	var leaf *x509.Certificate
+	if err == nil {
+		leaf, err = x509.ParseCertificate(pair.Certificate[0])
+	}
+	if err != nil {
+		return []probe.Finding{probe.Problem("certificate", probe.Fail, "Correct the files of tls in listen.", "%v", err)}
+	}
+	return append([]probe.Finding{probe.Expiry("certificate", leaf.NotAfter)}, ProbeSecretFile("key", p.Key)...)
+}
+
+// probeWritable looks whether a file can be written, and leaves nothing behind.
+func probeWritable(name string) probe.Finding {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() && info.IsDir() {
+		err = errors.New("it is a folder")
+	}
+	if err == nil {
+		var f *os.File
+		if f, err = os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0); err == nil {
+			_ = f.Close() // nothing was written
+			return probe.Found("file", "%s can be written", name)
+		}
+	} else if errors.Is(err, os.ErrNotExist) {
+		var f *os.File
+		if f, err = os.CreateTemp(filepath.Dir(name), ".mcpc-doctor-*"); err == nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+			return probe.Found("file", "%s can be made", name)
+		}
+	}
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		err = pe.Err
+	}
+	return probe.Problem("file", probe.Fail, "Make its folder, and let the user of the server write there.", "%s cannot be written: %v", name, err)
+}
+
+func probeAudit(name string) []probe.Finding {
+	list := []probe.Finding{probeWritable(name)}
+	f, err := os.Open(name)
+	if err != nil {
+		return list // a new one
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	c, err := observe.VerifyAudit(f, "")
+	if err != nil {
+		return append(list, probe.Problem("chain", probe.Fail, "See who wrote the file; the server does not start on it. Move it away to begin a new one.", "%v", err))
+	}
+	return append(list, probe.Found("chain", "%d lines, unbroken", c.Lines))
+}
+
+// ProbeSecretFile looks whether others than its owner and group can read a file
+// that is there.
+func ProbeSecretFile(check, name string) []probe.Finding {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode().Perm()&0o004 == 0 {
+		return nil
+	}
+	return []probe.Finding{probe.Problem(check, probe.Warn, "chmod o= "+name, "everybody on this machine can read %s", fmt.Sprintf("%s (mode %04o)", name, info.Mode().Perm()))}
+}

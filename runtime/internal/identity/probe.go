@@ -1,0 +1,155 @@
+package identity
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
+)
+
+// keySoon is how long before its end an API key is warned of.
+const keySoon = 14 * 24 * time.Hour
+
+// Probe looks whether callers can be identified as an identity of the plan says.
+func (g *Gate) Probe(ctx context.Context, i plan.Identity) []probe.Finding {
+	switch {
+	case i.OAuth != nil:
+		return g.issuer(i).probe(ctx)
+	case i.Keys != nil:
+		return probeKeys(i.Keys, g.now())
+	}
+	for _, c := range g.certs {
+		if c.name == i.Name {
+			return c.probe()
+		}
+	}
+	return nil
+}
+
+func (s *issuer) probe(ctx context.Context) (list []probe.Finding) {
+	for _, f := range probe.Service(ctx, probe.Target{URL: s.Issuer}) {
+		if f.Check == "http" && f.Status == probe.Warn {
+			f.Status, f.Next = probe.OK, "" // an issuer need not answer at its own address
+		}
+		list = append(list, f)
+	}
+	location := s.JWKS
+	if location == "" {
+		var err error
+		if location, err = s.keys.discover(ctx); err != nil {
+			return append(list, probe.Problem("metadata", probe.Fail, "The issuer in the spec has to be, letter by letter, the one that the authorization server says it is.", "%v", err))
+		}
+		list = append(list, probe.Found("metadata", "the issuer is %s", s.Issuer))
+	}
+	keys, err := s.keys.fetch(ctx)
+	if err != nil {
+		return append(list, probe.Problem("keys", probe.Fail, "See whether "+location+" can be read from here.", "%v", err))
+	}
+	var fit []string
+	for _, k := range keys {
+		for _, alg := range algorithmsOf(k) {
+			if slices.Contains(s.Algorithms, alg) && !slices.Contains(fit, alg) {
+				fit = append(fit, alg)
+			}
+		}
+	}
+	if fit == nil {
+		list = append(list, probe.Problem("keys", probe.Fail, "Accept the algorithm that the authorization server signs with: algorithms = […].", "%d keys, and none for %s", len(keys), strings.Join(s.Algorithms, ", ")))
+	} else {
+		slices.Sort(fit)
+		list = append(list, probe.Found("keys", "%d, for %s", len(keys), strings.Join(fit, ", ")))
+	}
+	if p := s.Introspection; p != nil {
+		if p.Secret != nil {
+			if _, err := s.secret(*p.Secret); err != nil {
+				list = append(list, probe.Problem("introspection", probe.Fail, "Set it where the server runs.", "the secret of the client %s is not set", p.ClientID))
+				return list
+			}
+		}
+		// What is no token is not active: the answer shows whether we may ask.
+		if _, err := s.introspect(ctx, "mcpc-doctor"); err != nil && err.Error() != "the token is not active" {
+			return append(list, probe.Problem("introspection", probe.Fail, "Check the URL of the introspection, and the client's id and secret.", "%v", reasonOf(err)))
+		}
+		list = append(list, probe.Found("introspection", "it answers"))
+	}
+	return list
+}
+
+func reasonOf(err error) error {
+	if u, ok := err.(*unavailable); ok { //nolint:errorlint // made a line above
+		return u.cause
+	}
+	return err
+}
+
+// algorithmsOf are those that a key can verify.
+func algorithmsOf(k publicKey) []string {
+	if k.algorithm != "" {
+		return []string{k.algorithm}
+	}
+	switch key := k.key.(type) {
+	case *rsa.PublicKey:
+		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	case *ecdsa.PublicKey:
+		switch key.Curve.Params().BitSize {
+		case 256:
+			return []string{"ES256"}
+		case 384:
+			return []string{"ES384"}
+		}
+		return []string{"ES512"}
+	case ed25519.PublicKey:
+		return []string{"EdDSA"}
+	}
+	return nil
+}
+
+func probeKeys(p *plan.APIKeys, now time.Time) (list []probe.Finding) {
+	good := 0
+	for _, k := range p.Keys {
+		end := time.Unix(k.Expires, 0)
+		switch {
+		case k.Expires == 0:
+			good++
+		case !now.Before(end):
+			list = append(list, probe.Problem("key", probe.Warn, "Take it out of the spec, or give its holder a new one: mcpc key new.", "%s ended on %s", k.Name, end.UTC().Format(time.DateOnly)))
+		case end.Sub(now) < keySoon:
+			good++
+			list = append(list, probe.Problem("key", probe.Warn, "Give its holder a new one in time: mcpc key new.", "%s ends on %s", k.Name, end.UTC().Format(time.DateOnly)))
+		default:
+			good++
+		}
+	}
+	if good == 0 {
+		return append(list, probe.Problem("keys", probe.Fail, "Make one: mcpc key new.", "of %d none is good", len(p.Keys)))
+	}
+	return append(list, probe.Found("keys", "%d of %d are good", good, len(p.Keys)))
+}
+
+func (c *certificates) probe() []probe.Finding {
+	text, err := c.read(c.CA)
+	if err != nil {
+		return []probe.Finding{probe.Problem("authorities", probe.Fail, "Correct the path of ca.", "%v", err)}
+	}
+	var end time.Time
+	n := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			if n++; end.IsZero() || cert.NotAfter.Before(end) {
+				end = cert.NotAfter
+			}
+		}
+	}
+	if n == 0 {
+		return []probe.Finding{probe.Problem("authorities", probe.Fail, "It has to hold certificates in PEM form.", "%s holds none", c.CA)}
+	}
+	return []probe.Finding{probe.Expiry("authorities", end)}
+}

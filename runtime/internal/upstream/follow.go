@@ -1,0 +1,35 @@
+package upstream
+
+import "reflect"
+
+// Refresh has files that are kept for a while looked at at the next use.
+func (c *Client) Refresh() {
+	if s, ok := c.transport.(*secured); ok {
+		s.refresh()
+	}
+}
+
+// follow takes over from a client of the same name what its plan has as well. What
+// was learned of an address holds for no other.
+func (c *Client) follow(b *Client) {
+	if b == nil || b.plan.BaseURL != c.plan.BaseURL {
+		return
+	}
+	was, is := &b.plan, &c.plan
+	if b.health != nil && c.health != nil {
+		c.health = b.health
+	}
+	c.budget = b.budget
+	if c.breakers != nil && reflect.DeepEqual(was.Breaker, is.Breaker) {
+		c.breakers = b.breakers
+	}
+	if c.limiter != nil && reflect.DeepEqual(was.Limit, is.Limit) {
+		c.limiter = b.limiter
+	}
+	if c.bulkhead != nil && reflect.DeepEqual(was.Bulkhead, is.Bulkhead) {
+		c.bulkhead = b.bulkhead
+	}
+	if c.cache != nil && reflect.DeepEqual(was.Cache, is.Cache) && reflect.DeepEqual(was.Credentials, is.Credentials) && reflect.DeepEqual(was.TLS, is.TLS) {
+		c.cache = b.cache // its keys hold the whole request, headers too
+	}
+}

@@ -1,0 +1,117 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
+	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
+)
+
+// Probe goes the way to the upstream, with its own TLS and rules for addresses.
+func (c *Client) Probe(ctx context.Context) []probe.Finding {
+	if c.plan.BaseURL == "" {
+		return []probe.Finding{probe.Problem("address", probe.Fail, "Give a base_url, or --base-url.", "the address of the service is not known")}
+	}
+	t := probe.Target{URL: c.plan.BaseURL, Dial: c.dialing(c.trusting(c.plan.BaseURL)).DialContext}
+	if s, ok := c.transport.(*secured); ok {
+		ready, err := s.ready()
+		if err != nil {
+			return []probe.Finding{probe.Problem("tls", probe.Fail, "Correct the files of tls in the api.", "%v", err)}
+		}
+		t.TLS = ready.TLSClientConfig
+	}
+	return probe.Service(ctx, t)
+}
+
+// ProbeCredentials looks whether the secrets of the credentials are there, and
+// whether authorization servers give tokens for them.
+func (c *Client) ProbeCredentials(ctx context.Context) (list []probe.Finding) {
+	usable := 0
+	for i := range c.plan.Credentials {
+		found := c.probe(ctx, c.credentials[c.plan.Credentials[i].Name])
+		if !slices.ContainsFunc(found, func(f probe.Finding) bool { return f.Status == probe.Fail && f.Check == "secret" }) {
+			usable++
+		}
+		list = append(list, found...)
+	}
+	if usable > 0 {
+		// A document may name more ways to authenticate than anybody uses.
+		for i := range list {
+			if list[i].Check == "secret" && list[i].Status == probe.Fail {
+				list[i].Status = probe.Warn
+			}
+		}
+	}
+	return list
+}
+
+func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Finding) {
+	fail := func(check, next, format string, a ...any) []probe.Finding {
+		return append(list, probe.Problem(check, probe.Fail, next, "credential %s: "+format, append([]any{cred.Name}, a...)...))
+	}
+	var ask tokens.Ask
+	for what, f := range map[string]func() (string, error){
+		"value": func() (string, error) { return plain(cred.secret, &c.env) },
+		"user":  func() (string, error) { return plain(cred.user, &c.env) },
+	} {
+		if what == "value" && cred.secret == nil || what == "user" && cred.user == nil {
+			continue
+		}
+		v, err := f()
+		switch {
+		case errors.Is(err, errMissing):
+			return fail("secret", "Set it where the server runs.", "the %s is not set", cred.from)
+		case err != nil:
+			return fail("secret", "Correct the expression in the spec.", "its value cannot be made of the %s", cred.from)
+		}
+		if what == "value" {
+			ask.Secret = v
+		}
+	}
+	if cred.from != "" {
+		list = append(list, probe.Found("secret", "credential %s: the %s is set", cred.Name, cred.from))
+	}
+	switch {
+	case cred.tokens == nil:
+		return list
+	case cred.OfCaller():
+		// There is no caller to exchange a token of.
+		for _, f := range probe.Service(ctx, c.probeTarget(cred.OAuth.TokenURL)) {
+			f.Check, f.Detail = "token endpoint", f.Check+": "+f.Detail
+			if f.Status != probe.OK {
+				list = append(list, f)
+			}
+		}
+		return append(list, probe.Found("token", "credential %s: tokens are made of a caller's, and there is none here", cred.Name))
+	}
+	got, err := cred.tokens.Try(ctx, ask)
+	if err != nil {
+		return fail("token", "Check the client's id and secret, the token URL and the scopes at the authorization server.", "no token: %v", err)
+	}
+	var lacking []string
+	for _, s := range cred.OAuth.Scopes {
+		if got.Scopes != nil && !slices.Contains(got.Scopes, s) {
+			lacking = append(lacking, s)
+		}
+	}
+	if lacking != nil {
+		return append(list, probe.Problem("token", probe.Warn, "Have the client allowed these scopes, or do not ask for them.", "credential %s: a token without the scopes %s", cred.Name, strings.Join(lacking, " ")))
+	}
+	return append(list, probe.Found("token", "credential %s: a token for %s, with the scopes asked for%s", cred.Name, got.Life.Round(time.Second), inParentheses(cred.OAuth.Scopes)))
+}
+
+func (c *Client) probeTarget(address string) probe.Target {
+	return probe.Target{URL: address, Dial: c.dialing(c.trusting(address)).DialContext}
+}
+
+func inParentheses(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", strings.Join(scopes, " "))
+}
