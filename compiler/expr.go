@@ -43,7 +43,7 @@ func lowerExpr(x *specs.Expr, arg func(name string, at diag.Range) plan.Expr) pl
 	case specs.ExprSecret:
 		out.Op = plan.OpSecret
 		if x.Secret != nil {
-			out.Secret = &plan.Secret{Name: x.Secret.Name, Env: x.Secret.Env, File: x.Secret.File}
+			out.Secret = secretOf(x.Secret)
 		}
 	default:
 		panic(fmt.Sprintf("compiler: unknown expression %d", x.Op))

@@ -41,7 +41,7 @@ func (c *compilation) oauth(o *specs.OAuth) *plan.OAuth {
 	if n := o.Introspection; n != nil && n.Secret != nil {
 		out.Introspection = &plan.Introspection{URL: n.URL.Str(), ClientID: n.ClientID.Str()}
 		if s := n.Secret.Secret; s != nil {
-			out.Introspection.Secret = &plan.Secret{Name: s.Name, Env: s.Env, File: s.File}
+			out.Introspection.Secret = secretOf(s)
 		} else {
 			c.diags.Add(diag.Diagnostic{Code: "literal-secret", Secret: true, Message: "client_secret has to be a secret", Hint: "use env(\"NAME\"), file(\"PATH\") or a variable with sensitive = true", Range: n.Secret.Range})
 		}

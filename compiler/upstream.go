@@ -332,28 +332,15 @@ type authorizer struct {
 func (c *compilation) authorizer(api *specs.API) *authorizer {
 	a := &authorizer{api: api, schemes: map[string]*plan.Credential{}, broken: map[string]string{}}
 	if k := api.Auth; k != nil {
-		none := noArguments(&c.diags, "auth of an api")
-		a.own = &plan.Credential{Name: cmp.Or(k.Name, api.Name), Kind: k.Kind, In: string(k.In), Param: k.Param, OAuth: oauthClient(k), HMAC: hmacSigning(k)}
-		if a.own.OfCaller() {
-			c.checkCallerAuth(api)
-		}
-		if k.Value != nil {
-			a.own.Value = lowerExpr(k.Value, none)
-		}
-		if s := k.AWS; s != nil {
-			a.own.AWS = &plan.AWS{Region: s.Region.Str(), Service: s.Service.Str()}
-			if s.Session != nil {
-				x := lowerExpr(s.Session, none)
-				a.own.AWS.Session = &x
-			}
-		}
-		if k.Username != nil {
-			u := lowerExpr(k.Username, none)
-			a.own.Username = &u
-		}
+		a.own = c.credential(api, k, cmp.Or(k.Name, api.Name))
 		return a
 	}
+	given := c.schemeCredentials(api)
 	for _, s := range api.Schemes {
+		if k := given[s.Name]; k != nil {
+			a.schemes[s.Name] = c.credential(api, k, s.Name)
+			continue
+		}
 		cred := &plan.Credential{Name: s.Name, Value: c.schemeSecret(api, s.Name)}
 		switch s.Kind {
 		case "bearer", "oauth2", "openIdConnect":
@@ -379,12 +366,34 @@ func (c *compilation) authorizer(api *specs.API) *authorizer {
 	declared := slices.ContainsFunc(api.Operations, func(op *specs.Operation) bool { return op.Security != nil })
 	if !declared {
 		for _, s := range api.Schemes {
-			if _, given := c.options.Auth[s.Name]; given && a.schemes[s.Name] != nil {
+			if _, flag := c.options.Auth[s.Name]; (flag || given[s.Name] != nil) && a.schemes[s.Name] != nil {
 				a.always = append(a.always, []string{s.Name})
 			}
 		}
 	}
 	return a
+}
+
+// schemeCredentials are what the author wrote for schemes of the document, by
+// their names.
+func (c *compilation) schemeCredentials(api *specs.API) map[string]*specs.Credential {
+	out := map[string]*specs.Credential{}
+	var names []string
+	for _, s := range api.Schemes {
+		names = append(names, s.Name)
+	}
+	for _, g := range api.SchemeAuth {
+		if !slices.Contains(names, g.Scheme.Value) {
+			hint := "an api without a document has no schemes: write auth = …"
+			if len(names) > 0 {
+				hint = didYouMean(g.Scheme.Value, names, "it has ")
+			}
+			c.diags.Add(diag.Diagnostic{Code: "unknown-scheme", Message: fmt.Sprintf("the document of api %q has no security scheme %q", api.Name, g.Scheme.Value), Hint: hint, Range: g.Scheme.Range})
+			continue
+		}
+		out[g.Scheme.Value] = g.Credential
+	}
+	return out
 }
 
 // schemeSecret is where the secret of a document's security scheme is. With

@@ -1,15 +1,18 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -23,7 +26,7 @@ type Bridge struct {
 	resources []*resource
 	prompts   map[string]*prompt
 	clients   map[string]*upstream.Client // by upstream name
-	secrets   secrets
+	secrets   *secrets
 	files     folders
 	log       *slog.Logger
 	observer  *observe.Observer // nil: the plan asks for none
@@ -44,9 +47,10 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 		tools:   make(map[string]*tool, len(p.Tools)),
 		prompts: make(map[string]*prompt, len(p.Prompts)),
 		clients: make(map[string]*upstream.Client, len(p.Upstreams)),
-		secrets: secrets{named: o.Secrets, sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile, memory: &memory{}},
+		secrets: newSecrets(o),
 		log:     o.Logger,
 	}
+	b.options.Secrets = nil // they are held where printing shows none
 	if before != nil {
 		b.secrets.memory = before.secrets.memory
 		b.files.closed.Store(before.files.closed.Load())
@@ -64,6 +68,11 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 	}
 	if b.secrets.readFile == nil {
 		b.secrets.readFile = os.ReadFile
+	}
+	if before != nil {
+		b.secrets.slow = before.secrets.slow // what was read is not read again
+	} else {
+		b.secrets.slow = sealed.NewSources(sealed.Options{Getenv: b.secrets.getenv, ReadFile: b.secrets.readFile, Logger: b.log})
 	}
 	if p.Observe != nil && !o.Unobserved {
 		stderr := o.Stderr
@@ -94,8 +103,8 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 			}
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
-			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, &b.secrets)})
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
+			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, b.secrets)})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -173,3 +182,13 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 // generated for format 1 of the plan. Generated code refers to it, so that a
 // pair that does not fit together does not compile.
 const SupportsGenerated1 = true
+
+// leave ends what is open at upstreams, when no call is made any more.
+func (b *Bridge) leave(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	var all sync.WaitGroup
+	for _, c := range b.clients {
+		all.Go(func() { c.End(ctx) })
+	}
+	all.Wait()
+}

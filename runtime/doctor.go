@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
 )
@@ -40,7 +41,7 @@ const (
 const DefaultPatience = 10 * time.Second
 
 // Diagnose looks whether what the plan needs is there: services and authorization
-// servers from name to answer, credentials, certificates, clocks, files to be
+// servers from name to answer, stores, credentials, certificates, clocks, files to be
 // written, addresses to listen on. address is where the server is to listen; "" is
 // stdio. It sends no caller's call, and asks for tokens as calls would. Everything
 // goes on at once, each for patience at most; 0 is [DefaultPatience].
@@ -64,6 +65,9 @@ func (s *Server) Diagnose(ctx context.Context, address string, patience time.Dur
 	}
 	for _, i := range p.Identities {
 		add("identity "+i.Name, func(ctx context.Context) []probe.Finding { return s.gate.Probe(ctx, i) })
+	}
+	for _, k := range b.stores {
+		add("store "+k.Name(), func(ctx context.Context) []probe.Finding { return probeStore(ctx, k) })
 	}
 	if address != "" {
 		add("listen", func(ctx context.Context) []probe.Finding { return probeListen(ctx, address, p.TLS != nil) })
@@ -100,6 +104,22 @@ func (s *Server) Diagnose(ctx context.Context, address string, patience time.Dur
 		}
 	}
 	return list
+}
+
+// slowStore is how long a decision of a store may take without a remark: each call
+// waits for it.
+const slowStore = 20 * time.Millisecond
+
+// probeStore has a store decide, as calls do.
+func probeStore(ctx context.Context, k *limit.Keeper) []probe.Finding {
+	took, err := k.Check(ctx)
+	switch {
+	case err != nil:
+		return []probe.Finding{probe.Problem("decision", probe.Fail, "Correct the url, the password or the rights of the store: it has to run scripts (EVAL, EVALSHA) and write keys.", "the store does not decide: %v", err)}
+	case took > slowStore:
+		return []probe.Finding{probe.Problem("decision", probe.Warn, "Use a store that is nearer: each call waits for it.", "the store decides in %v", took.Round(time.Millisecond))}
+	}
+	return []probe.Finding{probe.Found("decision", "the store decides, in less than %v", slowStore)}
 }
 
 // probeListen looks whether an address can be listened on, or is by a server like

@@ -73,7 +73,7 @@ func (b *Bridge) keeper(name string, before *Bridge) (*limit.Keeper, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("no store %q", name)
 	}
-	k := before.store(&b.plan.Stores[i], &b.secrets)
+	k := before.store(&b.plan.Stores[i], b.secrets)
 	if k == nil {
 		var err error
 		if k, err = limit.NewKeeper(&b.plan.Stores[i], limit.StoreOptions{Secret: b.secrets.value, ReadFile: b.secrets.readFile}, b.log); err != nil {

@@ -202,6 +202,3 @@ func (s *Server) flush() {
 		o.Flush()
 	}
 }
-
-// Close is [Bridge.Close].
-func (s *Server) Close() { s.bridge.Close() }

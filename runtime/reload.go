@@ -12,6 +12,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -73,7 +74,7 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 		return nil, err
 	}
 	var gate *identity.Gate
-	if b.secrets.same(&old.bridge.secrets) {
+	if b.secrets.same(old.bridge.secrets) {
 		gate = old.gate
 	}
 	next, err := b.server(old.native, gate)
@@ -183,7 +184,7 @@ func (b *Bridge) client(name string, s *secrets) *upstream.Client {
 
 // same tells whether secrets are looked for in the same places.
 func (s *secrets) same(other *secrets) bool {
-	return maps.Equal(s.named, other.named) && reflect.DeepEqual(s.sources, other.sources)
+	return maps.EqualFunc(s.named, other.named, func(a, b sealed.Text) bool { return a.Reveal() == b.Reveal() }) && reflect.DeepEqual(s.sources, other.sources)
 }
 
 // store is what a bridge that may be nil has for a store; nil when it has none, or

@@ -3,11 +3,11 @@ package runtime
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"slices"
+	"hash/maphash"
 	"strings"
 	"sync"
 
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -15,10 +15,11 @@ import (
 // secrets resolves references to secrets. A secret is read whenever it is used,
 // so that a new value is used from then on.
 type secrets struct {
-	named    map[string]string
+	named    map[string]sealed.Text
 	sources  map[string]plan.Secret // instead of the plan's, by name
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
+	slow     *sealed.Sources // programs and Vault
 
 	*memory // of what was used
 }
@@ -28,9 +29,47 @@ type secrets struct {
 // that follow one another share it: what one sent, another may be told.
 type memory struct {
 	mu    sync.RWMutex
-	used  map[string]bool
-	least int               // the length of the shortest; 0: there is none
-	hide  *strings.Replacer // of all that was used; nil: to be made
+	seed  maphash.Seed
+	used  map[uint64]sealed.Text // by hash; of those that changed since, not all
+	least int                    // the length of the shortest; 0: there is none
+	hide  func(string) string    // replaces all that was used; nil: to be made
+}
+
+// newSecrets resolves as the options say.
+func newSecrets(o Options) *secrets {
+	s := &secrets{named: make(map[string]sealed.Text, len(o.Secrets)), sources: o.Sources, getenv: o.Getenv, readFile: o.ReadFile, memory: &memory{seed: maphash.MakeSeed()}}
+	for name, v := range o.Secrets {
+		s.named[name] = sealed.New(v)
+	}
+	return s
+}
+
+// maxUsed bounds how many secrets are remembered: some change all the time.
+const maxUsed = 1000
+
+// refused is told that a service refused a secret, and tells whether it is
+// another one now.
+func (s *secrets) refused(ref plan.Secret) bool {
+	ref, here := s.source(ref)
+	return !here && sealed.Slow(ref) && s.slow.Refused(ref)
+}
+
+// source is where a secret is looked for; here is set when its value is known or
+// in the environment.
+func (s *secrets) source(ref plan.Secret) (from plan.Secret, here bool) {
+	if _, ok := s.named[ref.Name]; ok {
+		return ref, true
+	}
+	if other, ok := s.sources[ref.Name]; ok {
+		other.Name = ref.Name
+		ref = other
+	}
+	for _, name := range ref.Env {
+		if s.getenv(name) != "" {
+			return ref, true
+		}
+	}
+	return ref, ref.File != ""
 }
 
 // value returns the secret of the first source that has one. An error says where
@@ -38,15 +77,17 @@ type memory struct {
 func (s *secrets) value(ref plan.Secret) (string, error) {
 	v, err := s.read(ref)
 	if len(v) >= upstream.MinRedact {
+		h := maphash.String(s.seed, v)
 		s.mu.RLock()
-		known := s.used[v]
+		_, known := s.used[h]
 		s.mu.RUnlock()
 		if !known {
 			s.mu.Lock()
-			if s.used == nil {
-				s.used = map[string]bool{}
+			if s.used == nil || len(s.used) >= maxUsed {
+				// What is in use is here again with its next use.
+				s.used = map[uint64]sealed.Text{}
 			}
-			s.used[v], s.hide = true, nil
+			s.used[h], s.hide = sealed.New(v), nil
 			if s.least == 0 || len(v) < s.least {
 				s.least = len(v)
 			}
@@ -67,17 +108,21 @@ func (s *secrets) redact(text string) string {
 	if hide == nil {
 		s.mu.Lock()
 		if s.hide == nil {
-			s.hide = upstream.Redactor(slices.Collect(maps.Keys(s.used)))
+			var all []string
+			for _, t := range s.used {
+				all = append(all, t.Reveal())
+			}
+			s.hide = upstream.Redactor(all).Replace
 		}
 		hide = s.hide
 		s.mu.Unlock()
 	}
-	return hide.Replace(text)
+	return hide(text)
 }
 
 func (s *secrets) read(ref plan.Secret) (string, error) {
 	if v, ok := s.named[ref.Name]; ok {
-		return v, nil
+		return v.Reveal(), nil
 	}
 	if other, ok := s.sources[ref.Name]; ok {
 		other.Name = ref.Name
@@ -95,6 +140,9 @@ func (s *secrets) read(ref plan.Secret) (string, error) {
 		}
 		b = bytes.TrimSuffix(b, []byte("\n"))
 		return string(bytes.TrimSuffix(b, []byte("\r"))), nil
+	}
+	if sealed.Slow(ref) {
+		return s.slow.Get(ref)
 	}
 	if len(ref.Env) == 0 {
 		return "", fmt.Errorf("secret %s is not set", ref.Name)

@@ -260,7 +260,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 		return err
 	}
 	s.front.SetCaller(caller)
-	defer s.flush()
+	defer s.Close(ctx)
 	return s.front.ServeLines(ctx, in, out)
 }
 
@@ -272,8 +272,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if len(s.bridge.options.Files) > 0 {
 		return errors.New("files can be named by a client on stdio only, not over HTTP")
 	}
-	defer s.flush()
+	defer s.Close(ctx)
 	return s.front.Serve(ctx, l)
+}
+
+// Close ends what is open at upstreams, such as sessions, when no call is made any
+// more, and sends what is left of telemetry. [Server.Serve] and [Server.ServeStdio]
+// do it themselves at their end.
+func (s *Server) Close(ctx context.Context) {
+	s.line.now.Load().bridge.leave(ctx)
+	s.flush()
 }
 
 // Handler returns what [Server.Serve] serves, for a server of the caller's own,

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -271,14 +272,13 @@ func TestObserveOutput(t *testing.T) {
 
 func TestSecrets(t *testing.T) {
 	file := []byte("from-file\r\n")
-	s := &secrets{
-		memory: &memory{},
-		named:  map[string]string{"named": "from-options", "blank": ""},
-		getenv: env("B", "from-env", "N", "no"),
-		readFile: func(name string) ([]byte, error) {
+	s := newSecrets(Options{
+		Secrets: map[string]string{"named": "from-options", "blank": ""},
+		Getenv:  env("B", "from-env", "N", "no"),
+		ReadFile: func(name string) ([]byte, error) {
 			return file, map[bool]error{true: errors.New("gone")}[name == "/gone"]
 		},
-	}
+	})
 	for _, tt := range []struct {
 		ref   plan.Secret
 		value string
@@ -301,7 +301,7 @@ func TestSecrets(t *testing.T) {
 	if v, _ := s.value(plan.Secret{Name: "x", File: "/f"}); v != "new\n" {
 		t.Errorf("a new value of the file: %q", v)
 	}
-	s.named["sign"] = `a/"b`
+	s.named["sign"] = sealed.New(`a/"b`)
 	if _, err := s.value(plan.Secret{Name: "sign"}); err != nil {
 		t.Error(err)
 	}

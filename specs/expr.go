@@ -1,6 +1,10 @@
 package specs
 
-import "github.com/mcpc-dev/mcpc/specs/diag"
+import (
+	"time"
+
+	"github.com/mcpc-dev/mcpc/specs/diag"
+)
 
 // ExprOp is what an [Expr] does.
 type ExprOp uint8
@@ -48,4 +52,10 @@ type Secret struct {
 	Name string   // of the variable or scheme, for messages
 	Env  []string // environment variables to look in, in order
 	File string   // file to read; trailing line end is cut
+	// Exec is a program and its arguments, whose output is the secret.
+	Exec    []string
+	Timeout time.Duration
+	// Vault is the path of a secret in Vault's HTTP API, VaultField what counts of it.
+	Vault, VaultField string
+	TTL               time.Duration // how long what Exec or Vault gave is used
 }

@@ -100,8 +100,10 @@ type API struct {
 	// Auth is the author's credential for the whole API, from HCL. When set it
 	// takes the place of Schemes for all operations but those that declare that
 	// they need none.
-	Auth    *Credential
-	Headers []NamedExpr // sent with every request
+	Auth *Credential // for whatever is secured; nil: the document's schemes
+	// SchemeAuth says how schemes of the document are satisfied, instead of Auth.
+	SchemeAuth []SchemeCredential
+	Headers    []NamedExpr // sent with every request
 
 	Timeout        *Text // of one call, Go duration
 	ConnectTimeout *Text
@@ -354,7 +356,7 @@ type Scheme struct {
 // Credential is how an API is authenticated to, as written in HCL.
 type Credential struct {
 	Name     string       // of its auth block; "" when it is written in place
-	Kind     string       // bearer, basic, apiKey, oauth2, tokenExchange, passthrough, awsSigV4, hmac, digest
+	Kind     string       // bearer, basic, apiKey, oauth2, tokenExchange, passthrough, awsSigV4, hmac, digest, session
 	In       In           // of an apiKey: header, query or cookie
 	Param    string       // of an apiKey
 	Username *Expr        // of basic and digest; of awsSigV4 the access key
@@ -362,7 +364,34 @@ type Credential struct {
 	OAuth    *OAuthClient // of oauth2 and tokenExchange
 	AWS      *AWSSigning  // of awsSigV4
 	HMAC     *HMACSigning // of hmac
+	Session  *Session     // of session
 	Range    diag.Range
+}
+
+// SchemeCredential says by what a security scheme of a document is satisfied.
+type SchemeCredential struct {
+	Scheme     Text
+	Credential *Credential
+}
+
+// Session is a login whose session is sent with requests. What is nil has the
+// value that the reference says.
+type Session struct {
+	BaseURL *Text    // where the paths begin; nil: the API's
+	Page    *Text    // path of a page that is read before the login
+	Login   *Request // knows page
+	Logout  *Request
+	Success *Expr // over the login's answer: whether it took place
+	Ended   *Expr // over any answer: whether the session is no more
+	Cookies []Text
+	Headers []NamedExpr // over the login's answer
+	Query   []NamedExpr // the same
+	// CSRF is a cookie whose value is sent in a header too.
+	CSRFCookie, CSRFHeader *Text
+	TTL                    *Text
+	Scope                  *Text // "caller" or "all"
+	Repeat                 *Text // "safe" or "any"
+	Range                  diag.Range
 }
 
 // AWSSigning is how requests are signed for AWS.

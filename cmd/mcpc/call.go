@@ -95,6 +95,7 @@ Text goes to stdout. An error of the tool goes to stderr; the exit code is then
 					return yes || a.agree(question), nil
 				})
 			}
+			defer s.Close(context.WithoutCancel(ctx))
 			r, err := s.Call(ctx, who.Principal, tool.Name, arguments)
 			if err != nil {
 				return failed(err)

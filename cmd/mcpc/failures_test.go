@@ -124,7 +124,7 @@ tool "change_f%[1]d" {
 						t.Errorf("%q tells %q", text, hidden)
 					}
 				}
-				if n := s.Requests() - before; verb == "change_" && n != 1 && fault.Name != "redirects for ever" {
+				if n := s.Requests() - before; verb == "change_" && (n > 1 || n == 0 && code != "timeout") && fault.Name != "redirects for ever" {
 					t.Errorf("a change was sent %d times", n)
 				}
 			}
@@ -138,7 +138,7 @@ tool "change_f%[1]d" {
 			if err == nil {
 				r.Header.Set("Content-Type", "application/json")
 				r.Header.Set("Accept", "application/json, text/event-stream")
-				_, err = new(http.Client).Do(r) //nolint:bodyclose // it never comes
+				_, err = new(http.Client).Do(r)
 			}
 			done <- err
 		}()

@@ -242,7 +242,7 @@ Exit codes
 const commonHelp = `Flags of every verb with a TARGET
   --base-url URL          where the API is, instead of what the document says
   --server-var K=V        a variable of the document's server URL
-  --auth SCHEME=SOURCE    where a secret is: env:NAME or file:PATH
+  --auth SCHEME=SOURCE    where a secret is: env:NAME, file:PATH or vault:PATH#FIELD
                           (else MCPC_AUTH_<SCHEME>; mcpc inspect lists them)
   --var K=V               a variable of an HCL spec; also --var-file FILE
   --env NAME              the env block of an HCL spec that applies (else $MCPC_ENV)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpc-dev/mcpc/compiler"
+	"github.com/mcpc-dev/mcpc/runtime/command"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
@@ -77,16 +78,11 @@ func (t *target) options(a *app, location string) (compiler.Options, error) {
 		return o, err
 	}
 	for scheme, source := range auth {
-		kind, name, _ := strings.Cut(source, ":")
-		s := plan.Secret{Name: scheme}
-		switch {
-		case name != "" && kind == "env":
-			s.Env = []string{name}
-		case name != "" && kind == "file":
-			s.File = name
-		default:
+		s, ok := command.SecretAt(source)
+		s.Name = scheme
+		if !ok {
 			// The source may be the secret itself, given by mistake: not repeated.
-			return o, usagef("--auth %s= wants env:NAME or file:PATH; a secret itself does not belong on a command line", scheme)
+			return o, usagef("--auth %s= wants env:NAME, file:PATH or vault:PATH#FIELD; a secret itself does not belong on a command line", scheme)
 		}
 		if o.Auth == nil {
 			o.Auth = map[string]plan.Secret{}
@@ -114,7 +110,7 @@ func pairs(flag string, list []string) (map[string]string, error) {
 		k, v, ok := strings.Cut(s, "=")
 		if !ok || k == "" {
 			if flag == "auth" { // may be a secret
-				return nil, usagef("--auth wants SCHEME=env:NAME or SCHEME=file:PATH")
+				return nil, usagef("--auth wants SCHEME=env:NAME, SCHEME=file:PATH or SCHEME=vault:PATH#FIELD")
 			}
 			return nil, usagef("--%s wants K=V, not %q", flag, s)
 		}

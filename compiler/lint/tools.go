@@ -247,7 +247,14 @@ func (c *checker) overridden(t *plan.Tool) bool {
 // passthrough looks for APIs that get the token of the caller as it is.
 func (c *checker) passthrough() {
 	for _, api := range c.doc.APIs {
-		if k := api.Auth; k != nil && k.Kind == "passthrough" {
+		list := []*specs.Credential{api.Auth}
+		for _, s := range api.SchemeAuth {
+			list = append(list, s.Credential)
+		}
+		for _, k := range list {
+			if k == nil || k.Kind != "passthrough" {
+				continue
+			}
 			c.say("passthrough", k.Range, "api "+api.Name+" gets the token that the caller meant for this server, and can use it as he could", "exchange it for one of the API's own: token_exchange { … }")
 		}
 	}

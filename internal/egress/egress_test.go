@@ -168,3 +168,34 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// What is read as a host is none that a resolver may read as an address, and an
+// entry means what it says.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"10.0.0.0/8", "127.0.0.1", "*.example.com", "::1", "fe80::1%eth0", "127.1", "0x7f.1", "b\u00fccher.example", "a.example."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := Parse(s)
+		if err != nil {
+			return
+		}
+		if e.Net.IsValid() == (e.Host != "") {
+			t.Fatalf("%q is %+v", s, e)
+		}
+		if e.Net.IsValid() {
+			if e.Net.Addr().Is4In6() || e.Net != e.Net.Masked() {
+				t.Errorf("%q is %v", s, e.Net)
+			}
+			return
+		}
+		name := strings.TrimPrefix(e.Host, "*.")
+		if _, err := netip.ParseAddr(name); err == nil || name != strings.ToLower(name) || strings.ContainsAny(name, "/:@*% ") {
+			t.Errorf("%q is the host %q", s, e.Host)
+		}
+		again, err := Parse(e.Host)
+		if err != nil || again != e {
+			t.Errorf("%q is %+v, and %+v when read again (%v)", s, e, again, err)
+		}
+	})
+}

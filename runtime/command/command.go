@@ -239,17 +239,13 @@ func baseURL(o *runtime.Options, p *plan.Server, s string) error {
 // is not repeated.
 func source(o *runtime.Options, p *plan.Server, s string) error {
 	name, where, _ := strings.Cut(s, "=")
-	kind, at, _ := strings.Cut(where, ":")
-	ref := plan.Secret{Name: name}
+	ref, ok := SecretAt(where)
+	ref.Name = name
 	switch {
 	case !slices.ContainsFunc(Secrets(p, *o), func(s Secret) bool { return s.Name == name }):
 		return errors.New("it names no secret of this server")
-	case at != "" && kind == "env":
-		ref.Env = []string{at}
-	case at != "" && kind == "file":
-		ref.File = at
-	default:
-		return errors.New("it wants NAME=env:NAME or NAME=file:PATH; a secret itself does not belong on a command line")
+	case !ok:
+		return errors.New("it wants NAME=env:NAME, NAME=file:PATH or NAME=vault:PATH#FIELD; a secret itself does not belong on a command line")
 	}
 	if o.Sources == nil {
 		o.Sources = map[string]plan.Secret{}

@@ -168,7 +168,7 @@ func TestUsage(t *testing.T) {
 		{"--base-url boks=http://127.0.0.1:1", exitFailure, `"boks"`},
 		{"--auth books_token=sesame-1", exitUsage, "does not belong on a command line"},
 		{"--auth books_token=bearer:sesame-1", exitUsage, "does not belong on a command line"},
-		{"--auth books_token=env:", exitUsage, "NAME=env:NAME or NAME=file:PATH"},
+		{"--auth books_token=env:", exitUsage, "NAME=env:NAME, NAME=file:PATH or NAME=vault:PATH#FIELD"},
 		{"--auth sesame-1", exitUsage, "it names no secret of this server"},
 		{"--auth books_token sesame-1", exitUsage, "belongs to no flag"},
 		{"--http 127.0.0.1:0 sesame-1", exitUsage, "belongs to no flag"},

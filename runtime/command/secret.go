@@ -1,9 +1,11 @@
 package command
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -14,7 +16,12 @@ type Secret struct {
 	Name string   `json:"name"`
 	Env  []string `json:"env,omitempty"`
 	File string   `json:"file,omitempty"`
-	Set  bool     `json:"set"`
+	// Exec is the program that prints it, Vault where it is kept there.
+	Exec  []string `json:"exec,omitempty"`
+	Vault string   `json:"vault,omitempty"`
+	// Set tells whether it is there. What a program prints and what Vault keeps is
+	// taken to be: finding out may ask a person something.
+	Set bool `json:"set"`
 }
 
 // Source names the places, never the secret.
@@ -23,16 +30,29 @@ func (s Secret) Source() string {
 	if s.File != "" {
 		from = append(from, s.File)
 	}
+	if len(s.Exec) > 0 {
+		from = append(from, fmt.Sprintf("the output of %q", s.Exec[0]))
+	}
+	if s.Vault != "" {
+		from = append(from, "Vault, "+s.Vault)
+	}
 	return strings.Join(from, " or ")
 }
 
 // secret looks for a secret where o says.
 func secret(s *plan.Secret, o runtime.Options) Secret {
-	info := Secret{Name: s.Name, Env: s.Env, File: s.File}
 	if other, ok := o.Sources[s.Name]; ok {
-		info.Env, info.File = other.Env, other.File
+		other.Name = s.Name
+		s = &other
 	}
-	_, info.Set = o.Secrets[s.Name]
+	info := Secret{Name: s.Name, Env: s.Env, File: s.File, Exec: s.Exec}
+	if s.Vault != nil {
+		info.Vault = s.Vault.Path + "#" + s.Vault.Field
+	}
+	info.Set = len(s.Exec) > 0 || s.Vault != nil
+	if _, given := o.Secrets[s.Name]; given {
+		info.Set = true
+	}
 	for _, name := range info.Env {
 		info.Set = info.Set || o.Getenv(name) != ""
 	}
@@ -162,4 +182,27 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 	}
 	slices.Sort(sources)
 	return slices.Compact(sources)
+}
+
+// vaultTTL is how long a secret of Vault is used that a command line names.
+const vaultTTL = 5 * time.Minute
+
+// SecretAt reads where a secret is, as flags say it: env:NAME, file:PATH or
+// vault:PATH#FIELD.
+func SecretAt(where string) (ref plan.Secret, ok bool) {
+	kind, at, _ := strings.Cut(where, ":")
+	switch kind {
+	case "env":
+		ref.Env = []string{at}
+	case "file":
+		ref.File = at
+	case "vault":
+		path, field, named := strings.Cut(at, "#")
+		path = strings.TrimPrefix(strings.Trim(path, "/"), "v1/")
+		ref.Vault, ref.TTL = &plan.Vault{Path: path, Field: field}, vaultTTL
+		return ref, named && path != "" && field != ""
+	default:
+		return ref, false
+	}
+	return ref, at != ""
 }

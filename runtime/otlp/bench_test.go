@@ -45,7 +45,7 @@ func BenchmarkObserve(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer s.Close()
+			defer s.Close(b.Context())
 			h := s.Handler()
 			const message = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":"7"}}}`
 			r := httptest.NewRequest(http.MethodPost, "http://localhost/mcp", nil)

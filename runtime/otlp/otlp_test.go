@@ -327,6 +327,8 @@ func start(t testing.TB, observe string) *running {
 	return r
 }
 
+func (r *running) Close() { r.Server.Close(context.Background()) }
+
 type lockedWriter struct {
 	mu *sync.Mutex
 	w  io.Writer

@@ -330,7 +330,7 @@ func TestSecrets(t *testing.T) {
 			s.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			fmt.Fprintf(&out, "%s: %s\n", path, w.Body)
 		}
-		s.Close()
+		s.Close(context.Background())
 		for _, name := range []string{"calls.log", "audit.log"} {
 			b, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil {

@@ -152,14 +152,15 @@ type ClientTLS struct {
 // Credential is one way to authenticate to an upstream.
 type Credential struct {
 	Name     string       // of the security scheme
-	Kind     string       // "bearer", "basic" or "apiKey"; "oauth2", "tokenExchange", "passthrough", "awsSigV4", "hmac" or "digest"
+	Kind     string       // "bearer", "basic" or "apiKey"; "oauth2", "tokenExchange", "passthrough", "awsSigV4", "hmac", "digest" or "session"
 	In       string       // of an apiKey: "header", "query" or "cookie"
 	Param    string       // of an apiKey: its name there
 	Username *Expr        // of basic; nil: the secret holds "user:password". Also of digest; of awsSigV4 the access key
-	Value    Expr         // the token, password or key; usually a secret. For OAuth see there; of passthrough nothing
+	Value    Expr         // the token, password or key; usually a secret. For OAuth see there; of passthrough and session nothing
 	OAuth    *OAuthClient // of oauth2 and tokenExchange
 	AWS      *AWS         // of awsSigV4
 	HMAC     *HMAC        // of hmac
+	Session  *Session     // of session
 }
 
 // Exprs are the expressions of a credential.
@@ -174,7 +175,59 @@ func (c *Credential) Exprs() []*Expr {
 	if c.AWS != nil && c.AWS.Session != nil {
 		list = append(list, c.AWS.Session)
 	}
+	if c.Session != nil {
+		for _, r := range []*Request{&c.Session.Login, c.Session.Logout} {
+			if r != nil {
+				list = append(list, r.exprs()...)
+			}
+		}
+	}
 	return list
+}
+
+// exprs are the expressions of a request.
+func (r *Request) exprs() (list []*Expr) {
+	params := func(of []Param) {
+		for i := range of {
+			if of[i].Value != nil {
+				list = append(list, of[i].Value)
+			}
+		}
+	}
+	for _, s := range r.Path {
+		if s.Param != nil && s.Param.Value != nil {
+			list = append(list, s.Param.Value)
+		}
+	}
+	params(r.Query)
+	params(r.Header)
+	params(r.Cookie)
+	if r.Body != nil && r.Body.Value != nil {
+		list = append(list, r.Body.Value)
+	}
+	return list
+}
+
+// Session logs in with a request and sends what the answer gave, cookies mostly,
+// with every request to the upstream. Its expressions have no arguments.
+type Session struct {
+	Page   *Request // got before, for what Login takes from it (page); nil: none
+	Login  Request
+	Logout *Request // nil: sessions end by themselves
+	// Success tells of the answer to Login (response) whether it is a session. Nil:
+	// it is no error, leads to no login page and is none.
+	Success *Expr
+	// Ended tells of any answer (response) that the session is no more. Nil: it is
+	// 401, leads to the login page or is one.
+	Ended   *Expr
+	Cookies []string // that are kept; nil: all
+	Headers []Param  // made of the answer to Login; sent with every request
+	Query   []Param  // the same
+	// CSRFHeader repeats the value of the cookie CSRFCookie; "" is none.
+	CSRFCookie, CSRFHeader string
+	TTL                    time.Duration // after which there is a new login; 0: when the session has ended
+	Shared                 bool          // one session for all callers of a tenant; false: each has his own
+	Any                    bool          // an answer that says Ended says that nothing was done, so any method is sent again
 }
 
 // AWS signs requests by AWS Signature Version 4.
@@ -220,6 +273,19 @@ type Secret struct {
 	Name string   // for messages and overrides; unique within the server
 	Env  []string // environment variables, in order
 	File string   // path; a trailing line end is cut
+	// Exec is a program with its arguments, whose output is the secret; nil for
+	// none. It ends within Timeout.
+	Exec    []string
+	Timeout time.Duration
+	Vault   *Vault        // nil: none
+	TTL     time.Duration // how long what Exec or Vault gave is used
+}
+
+// Vault is a field of a secret that a Vault server keeps. Where that is and who
+// asks is a matter of the environment.
+type Vault struct {
+	Path  string // of its HTTP API, after /v1/
+	Field string
 }
 
 // Tool is one MCP tool.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -346,7 +348,7 @@ func TestPasswordAndTLS(t *testing.T) {
 	r := startRedis(t, "--tls-port", "0")
 	plain := r.Port
 	r.Kill()
-	r.args = []string{"--port", "0", "--tls-port", strconv.Itoa(plain), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no", "--requirepass", "sesame-1"}
+	r.args = []string{"--port", "0", "--tls-port", plain, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no", "--requirepass", "sesame-1"}
 	r.Start()
 	password := "sesame-1"
 	secret := plan.Expr{Op: plan.OpSecret, Secret: &plan.Secret{Name: "REDIS"}}
@@ -513,5 +515,28 @@ func TestRefuses(t *testing.T) {
 		if _, err := s.Take(t.Context(), "k", rate(time.Hour, 50)); err != nil {
 			t.Errorf("%s, and no longer so: %v", name, err)
 		}
+	}
+}
+
+// BenchmarkLimit is a decision as a call asks for it, by one client after another.
+func BenchmarkLimit(b *testing.B) {
+	r := startRedis(b)
+	k, err := limit.NewKeeper(&plan.Store{Name: "s", URL: text("redis://" + r.Address()), Timeout: 5 * time.Second, Prefix: "mcpc:"}, limit.StoreOptions{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer k.Close()
+	l, err := limit.New(&plan.CallLimit{Name: "all", Every: time.Microsecond, Burst: 1_000_000, Store: "s", OnError: "deny", Key: &plan.Expr{Op: plan.OpArg, Name: "client"}}, "bench", k)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ask := limit.Ask{Env: &expr.Env{Args: map[string]any{"client": "c"}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		p, refusal := l.Take(b.Context(), ask)
+		if refusal != nil {
+			b.Fatalf("%+v", refusal)
+		}
+		p.Done(100)
 	}
 }

@@ -49,6 +49,17 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// free is an address of this machine where nobody listens.
+func free(t testing.TB) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // it served its purpose
+	return l.Addr().String()
+}
+
 // serve starts a server on a port of its own. It ends with the test.
 func serve(t *testing.T, spec string) *server {
 	t.Helper()
@@ -56,14 +67,7 @@ func serve(t *testing.T, spec string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, spec: filepath.Join(t.TempDir(), "shop.hcl"), address: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s := &server{t: t, spec: filepath.Join(t.TempDir(), "shop.hcl"), address: free(t)}
 	if err := os.WriteFile(s.spec, []byte(spec), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +343,11 @@ func TestRedisAway(t *testing.T) {
 			service, calls := orders(t)
 			const perSecond, burst = 50, 10
 			text := spec(service, r, fmt.Sprintf("rate = \"%d/s\"\nburst = %d\non_error = %q", perSecond, burst, onError)) + "\nobserve { admin = \"ADMIN\" }\n"
-			a, b := serve(t, strings.Replace(text, "ADMIN", "127.0.0.1:0", 1)), serve(t, strings.Replace(text, "ADMIN", "127.0.0.1:0", 1))
+			admin := free(t)
+			a, b := serve(t, strings.Replace(text, "ADMIN", admin, 1)), serve(t, strings.Replace(text, "ADMIN", free(t), 1))
+			up := func() bool {
+				return strings.Contains(a.get("http://"+admin+"/metrics"), `mcpc_limit_store_up{store="shared"} 1`)
+			}
 			promised := func(d time.Duration) float64 { return burst + perSecond*d.Seconds() }
 			both := func(what string, times int) func() bool {
 				return func() bool {
@@ -367,6 +375,9 @@ func TestRedisAway(t *testing.T) {
 					t.Errorf("%s: %d calls waited", outage.name, len(waited))
 				}
 				// What holds while it is away.
+				if up() || a.get("http://"+a.address+"/readyz") == "" {
+					t.Errorf("%s: the metric says it is there, or the server is not ready", outage.name)
+				}
 				began, before := time.Now(), calls.Load()
 				stop = load(6, a, b)
 				time.Sleep(time.Second) // over which the rate is measured
@@ -394,6 +405,9 @@ func TestRedisAway(t *testing.T) {
 				stop = load(6, a, b)
 				within(t, 30*time.Second, outage.name+": the servers find it again", both("rate limits answers", i+1))
 				stop()
+				if !up() {
+					t.Errorf("%s, and back: the metric says it is away", outage.name)
+				}
 				began, before = time.Now(), calls.Load()
 				stop = load(6, a, b)
 				within(t, 30*time.Second, "calls again", func() bool { return calls.Load() >= before+2*burst })

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -38,7 +37,7 @@ func program(t testing.TB, name string) string {
 // redis is a real Redis server, of the test alone.
 type redis struct {
 	t       testing.TB
-	Port    int
+	Port    string
 	args    []string
 	command *exec.Cmd
 	log     *bytes.Buffer
@@ -49,26 +48,23 @@ type redis struct {
 // disk. It ends with the test.
 func startRedis(t testing.TB, args ...string) *redis {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &redis{t: t, Port: l.Addr().(*net.TCPAddr).Port, args: args}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	r := &redis{t: t, Port: port, args: args}
 	r.Start()
 	t.Cleanup(r.Kill)
 	return r
 }
 
 // Address is host and port.
-func (r *redis) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port)) }
+func (r *redis) Address() string { return net.JoinHostPort("127.0.0.1", r.Port) }
 
 // Start starts it, again after it was killed, and waits until it answers.
 func (r *redis) Start() {
 	r.t.Helper()
-	args := append([]string{"--port", strconv.Itoa(r.Port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.t.TempDir()}, r.args...)
+	args := append([]string{"--port", r.Port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.t.TempDir()}, r.args...)
 	r.command = exec.CommandContext(context.Background(), program(r.t, "redis-server"), args...)
 	r.log = &bytes.Buffer{}
 	r.command.Stdout, r.command.Stderr = r.log, r.log

@@ -136,8 +136,8 @@ func apiBlock() *block {
 				set: into(func(t *apiTarget, s *setting) { t.overlays = s.texts })},
 			{name: "base_url", kind: textKind, standard: "the document's server", doc: "where requests go; required without `openapi`", example: `base_url = "https://api.example.com/v1"`, check: checkBaseURL,
 				set: into(func(t *apiTarget, s *setting) { t.api.BaseURL = s.text })},
-			{name: "auth", kind: credentialKind, standard: "what the document declares", doc: "how to authenticate: `bearer(token)`, `basic(user, password)` or `api_key(place, name, key)`, where place is `\"header\"`, `\"query\"` or `\"cookie\"`; or `auth.name` for an `auth` block", example: "auth = bearer(var.token)",
-				set: into(func(t *apiTarget, s *setting) { t.api.Auth = s.cred })},
+			{name: "auth", kind: credentialKind, standard: "what the document declares", doc: "how to authenticate: `bearer(token)`, `basic(user, password)` or `api_key(place, name, key)`, where place is `\"header\"`, `\"query\"` or `\"cookie\"`; or `auth.name` for an `auth` block. An object says it for schemes of the document, by their names: `{ session = auth.erp, key = api_key(\"header\", \"X-Key\", env(\"KEY\")) }`; what the document says of them then holds, also which of them are needed together and which are alternatives. Schemes it does not name get their secrets as before", example: "auth = bearer(var.token)",
+				set: into(func(t *apiTarget, s *setting) { t.api.Auth, t.api.SchemeAuth = s.cred, s.schemes })},
 			{name: "headers", kind: entriesKind, doc: "headers sent with every request; may hold sensitive values", example: `headers = { "X-Api-Version" = "2022-11-28" }`,
 				set: func(p *parser, target any, s *setting) {
 					p.checkHeaders(s.entries)

@@ -92,7 +92,7 @@ func authBlock() *block {
 	}
 	return &block{
 		name: "auth", label: "name", labelDoc: "referred to as `auth.name`",
-		doc: "A way to authenticate to APIs, for `auth` of an `api`: with a token of an authorization server (`oauth2`), with a token made from the caller's (`token_exchange`), with the caller's own (`passthrough`), by signing requests (`aws_sigv4`, `hmac`), or by answering challenges (`digest`). One way per block; several APIs may use it, each with tokens of its own.\n\n" +
+		doc: "A way to authenticate to APIs, for `auth` of an `api`: with a token of an authorization server (`oauth2`), with a token made from the caller's (`token_exchange`), with the caller's own (`passthrough`), by signing requests (`aws_sigv4`, `hmac`), by answering challenges (`digest`), or by logging in (`session`). One way per block; several APIs may use it, each with tokens of its own.\n\n" +
 			"A token goes to the API alone, not along redirects to another host. It is kept until shortly before it expires, and asked for once however many calls wait for it. When the API refuses a kept token with 401, a new one is got and the request is sent once more; 401 means that nothing was done. When there is no token the call fails with the code `credential`, and nothing is sent to the API.",
 		example: `auth "erp" {
   oauth2 {
@@ -232,6 +232,7 @@ api "camera" {
 				attr{name: "password", kind: secretKind, required: true, doc: "his password", example: `password = env("CAMERA_PASSWORD")`,
 					set: into(func(c *specs.Credential, s *setting) { c.Value = s.expr })},
 			),
+			sessionBlock(),
 		},
 		open: func(p *parser, h *head, _ any) any {
 			name := h.label().Value
@@ -254,7 +255,7 @@ api "camera" {
 			if len(t.kinds) > 1 {
 				message = h.title() + " says several ways to authenticate: " + strings.Join(t.kinds, " and ")
 			}
-			p.add(diag.Diagnostic{Code: "auth-kind", Message: message, Hint: "write oauth2, token_exchange, aws_sigv4, hmac or digest { … }, or passthrough = true; for another way, another auth", Range: h.rng})
+			p.add(diag.Diagnostic{Code: "auth-kind", Message: message, Hint: "write oauth2, token_exchange, aws_sigv4, hmac, digest or session { … }, or passthrough = true; for another way, another auth", Range: h.rng})
 		},
 	}
 }

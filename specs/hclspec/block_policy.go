@@ -153,7 +153,7 @@ rate_limit "traffic" {
 				set: into(func(l *specs.CallLimit, s *setting) { l.Queue = s.text })},
 			{name: "store", kind: storeKind, standard: "this process", doc: "who keeps it, for all servers that use the store", example: "store = store.shared",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Store = s.text })},
-			{name: "on_error", kind: textKind, words: []string{"local", "deny", "allow"}, standard: "`\"local\"`", doc: "what holds while the store cannot be asked: each server keeps the limit by itself, as without a store; calls are refused; or all go through", example: `on_error = "deny"`,
+			{name: "on_error", kind: textKind, words: []string{"local", "deny", "allow"}, standard: "`\"local\"`", doc: "what holds while the store cannot be asked: each server keeps the limit by itself, as without a store and beginning with full buckets; calls are refused; or all go through", example: `on_error = "deny"`,
 				set: into(func(l *specs.CallLimit, s *setting) { l.OnError = s.text })},
 		},
 		open: func(p *parser, h *head, _ any) any {

@@ -33,6 +33,8 @@ func variableBlock() *block {
 				set: into(func(v *variable, s *setting) { v.env = s.text })},
 			{name: "file", kind: textKind, phase: firstPhase, doc: "file that holds the value, its path relative to the spec; line ends at its end are cut", example: `file = "secrets/erp"`,
 				set: into(func(v *variable, s *setting) { v.file = s.text })},
+			{name: "from", kind: secretKind, phase: firstPhase, quiet: true, doc: "where a sensitive variable is looked up when no environment variable and no file has it: `exec(…)` or `vault(…)`", example: `from = vault("secret/data/erp", "password")`,
+				set: into(func(v *variable, s *setting) { v.from = s })},
 			{name: "description", kind: textKind, phase: firstPhase, doc: "for people", example: `description = "Password of the service user"`,
 				set: into(func(v *variable, s *setting) { v.description = s.text })},
 		},

@@ -87,7 +87,7 @@ func (p *parser) closeAPI(h *head, t *apiTarget) {
 	}
 	api := *loaded // two blocks may share one document
 	api.Name, api.Range = written.Name, written.Range
-	api.BaseURL, api.Auth, api.Headers = written.BaseURL, written.Auth, written.Headers
+	api.BaseURL, api.Auth, api.SchemeAuth, api.Headers = written.BaseURL, written.Auth, written.SchemeAuth, written.Headers
 	api.Timeout, api.ConnectTimeout, api.MaxResponse, api.Retry = written.Timeout, written.ConnectTimeout, written.MaxResponse, written.Retry
 	api.Limit, api.Cache, api.Breaker, api.Bulkhead, api.Coalesce, api.TLS, api.Egress = written.Limit, written.Cache, written.Breaker, written.Bulkhead, written.Coalesce, written.TLS, written.Egress
 	api.Expose, api.Overrides, api.Response, api.ExposeAll = written.Expose, written.Overrides, written.Response, false

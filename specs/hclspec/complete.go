@@ -271,6 +271,12 @@ func (c *completer) quoted() {
 		x.Label, x.Insert = word, quotedText(word)
 		c.add(x)
 	}
+	if kind := c.compared(c.place); kind != "" {
+		for _, d := range c.all(kind) {
+			text(d.name, Completion{Kind: CompleteReference, Doc: c.declaredDoc(d)})
+		}
+		return
+	}
 	inList := c.in.outer != c.base && c.in.outer.kind == listBracket && c.in.outer.outer == c.base
 	switch {
 	case c.in.outer != nil && c.in.outer.call == "format" && c.row.kind == typeKind:
@@ -281,6 +287,10 @@ func (c *completer) quoted() {
 	case c.block.name == "expose" && (c.attr.name == "operations" || c.attr.name == "exclude") && c.block.parent != nil:
 		for _, op := range c.operations(c.block.parent.label()) {
 			text(op.ID, operationCompletion(op))
+		}
+	case c.row.kind == textsKind && c.row.name == "tools":
+		for _, d := range c.all("tool") {
+			text(d.name, Completion{Kind: CompleteReference, Doc: c.declaredDoc(d)})
 		}
 	case c.row.kind == pathKind || c.row.kind == pathsKind:
 		for _, a := range c.resultPaths(c.attr.name != "root") {
@@ -315,7 +325,8 @@ func (c *completer) expression() {
 		c.types()
 		return
 	case credentialKind:
-		if c.in == c.base {
+		// Of an object, each value is a credential.
+		if c.in == c.base || c.in.kind == objectBracket && c.in.outer == c.base {
 			for _, name := range credentialNames {
 				c.add(Completion{Label: name, Kind: CompleteFunction, Detail: credentialForms[name], Insert: name + "($1)", Snippet: true})
 			}
@@ -403,7 +414,7 @@ func (c *completer) members(chain []string, add func(Completion)) {
 			declared("variable")
 		case "local":
 			declared("locals")
-		case "api", "tool":
+		case "api", "tool", "auth":
 			declared(root)
 		case "args":
 			c.argumentNames(add)
@@ -474,6 +485,16 @@ func (c *completer) keys() {
 			if m := &c.row.members[i]; !slices.Contains(c.in.keys, m.name) {
 				x := Completion{Label: m.name, Kind: CompleteAttribute, Detail: m.kind.String(), Doc: attributeDoc(m)}
 				x.Insert, x.Snippet = insert(m.name, m.snippet())
+				c.add(x)
+			}
+		}
+		return
+	}
+	if c.row.kind == credentialKind && c.in.outer == nil {
+		for _, name := range c.schemes(c.block.label()) {
+			if !slices.Contains(c.in.keys, name) {
+				x := Completion{Label: name, Kind: CompleteAttribute, Detail: "security scheme"}
+				x.Insert, x.Snippet = insert(name, "$1")
 				c.add(x)
 			}
 		}

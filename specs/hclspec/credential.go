@@ -91,6 +91,32 @@ func (p *parser) credential(e hclsyntax.Expression, row *attr) *specs.Credential
 	return c
 }
 
+// schemeCredentials reads auth = { SCHEME = credential, … }.
+func (p *parser) schemeCredentials(o *hclsyntax.ObjectConsExpr, row *attr) (list []specs.SchemeCredential, ok bool) {
+	ok = true
+	for _, item := range o.Items {
+		key := p.known(p.lower(item.KeyExpr, &scope{phase: staticPhase, what: row.name}), "the name of a scheme")
+		c := p.credential(item.ValueExpr, row)
+		if key == nil || c == nil {
+			ok = false
+			continue
+		}
+		at := p.rng(item.KeyExpr.Range())
+		for _, have := range list {
+			if have.Scheme.Value == key.Text {
+				p.add(diag.Diagnostic{Code: "duplicate-scheme", Message: fmt.Sprintf("scheme %q has two credentials", key.Text), Hint: "keep one of the two", Range: at, Notes: []diag.Note{{Message: "the first one", Range: have.Scheme.Range}}})
+				ok = false
+			}
+		}
+		list = append(list, specs.SchemeCredential{Scheme: specs.Text{Value: key.Text, Range: at}, Credential: c})
+	}
+	if len(o.Items) == 0 {
+		p.add(diag.Diagnostic{Code: "wrong-type", Message: "auth names no scheme", Hint: "write { SCHEME = bearer(token) }, or remove it", Range: p.rng(o.Range())})
+		return nil, false
+	}
+	return list, ok
+}
+
 // unwrap removes parentheses and "${…}".
 func unwrap(e hclsyntax.Expression) hclsyntax.Expression {
 	for {

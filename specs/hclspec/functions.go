@@ -18,8 +18,8 @@ type signature struct {
 	doc      string
 	examples []string // "call → value as JSON"; run at load and as in a call by tests
 	group    string   // heading in the reference
-	// load evaluates a function of the static phase only.
-	load func(p *parser, name string, sc *scope, r diag.Range) *specs.Expr
+	// load evaluates a function of the static phase only, whose arguments are known.
+	load func(p *parser, args []*specs.Expr, sc *scope, r diag.Range) *specs.Expr
 }
 
 type param struct {
@@ -294,6 +294,8 @@ func functionGroups() []functionGroup {
 		{"Static phase only", []*signature{
 			{name: "env", params: takes("name", wantText), gives: wantText, doc: "an environment variable, read when the spec is loaded; null when it is not set. Inside `auth` it is a reference, read when a request is sent", load: (*parser).envFunction},
 			{name: "file", params: takes("path", wantText), gives: wantText, doc: "the text of a file, its path relative to the spec. Inside `auth` it is a reference, read when a request is sent, without its line end", load: (*parser).fileFunction},
+			{name: "exec", params: []param{{name: "command", want: wantList}, {name: "options", want: wantObject, optional: true}}, gives: wantText, doc: "what a program prints, for secrets: only in `auth`, and as `from` of a sensitive variable. The list is the program and its arguments; there is no shell. It is run when its output is first needed, again after `ttl` (`\"5m\"`), and when an API refuses what it printed with 401. `{ timeout = \"10s\", ttl = \"1h\" }` are its options. Its error output is shown nowhere", load: (*parser).execFunction},
+			{name: "vault", params: []param{{name: "path", want: wantText}, {name: "field", want: wantText}, {name: "options", want: wantObject, optional: true}}, gives: wantText, doc: "a field of a secret in HashiCorp Vault or OpenBao, in the same places as `exec`. The path is that of the HTTP API: `secret/data/erp` with version 2 of the KV engine, `secret/erp` with version 1. It is read when first needed, again in the background before `ttl` (`\"5m\"`) is over, and when an API refuses it with 401; while Vault cannot be reached, what was read last is used", load: (*parser).vaultFunction},
 		}},
 	}
 }

@@ -122,6 +122,16 @@ func (v *View) quotedMeaning(m *Meaning, i int) {
 		return
 	}
 	switch {
+	case v.compared(p) != "":
+		if d, ok := v.find(v.compared(p), text); ok {
+			m.Doc, m.Definition = v.declaredDoc(d), d.place()
+		}
+	case p.attr.name == "tools" && p.in.outer != nil && p.in.outer.kind == listBracket:
+		if row, _ := v.rowAt(p); row != nil && row.kind == textsKind {
+			if d, ok := v.find("tool", text); ok {
+				m.Doc, m.Definition = v.declaredDoc(d), d.place()
+			}
+		}
 	case p.in.outer != nil && p.in.outer.kind == indexBracket:
 		if chain := v.chain(p.in.outer.token - 1); chain != nil {
 			v.referenceMeaning(m, p.block, append(chain, text))
@@ -167,7 +177,7 @@ func (v *View) wordMeaning(m *Meaning, i int) {
 
 // referenceMeaning is that of the last name of a reference.
 func (v *View) referenceMeaning(m *Meaning, in *outlineBlock, chain []string) {
-	kinds := map[string]string{"var": "variable", "local": "locals", "api": "api", "tool": "tool", "store": "store"}
+	kinds := map[string]string{"var": "variable", "local": "locals", "api": "api", "tool": "tool", "store": "store", "auth": "auth"}
 	switch {
 	case len(chain) == 1:
 		m.Doc = rootDoc(chain[0])
@@ -331,6 +341,8 @@ func rootDoc(name string) string {
 		return "`api.NAME` is an API, `api.NAME[\"id\"]` one of its operations"
 	case "tool":
 		return "`tool.NAME` is a tool"
+	case "auth":
+		return "`auth.NAME` is a way to authenticate"
 	}
 	for _, n := range phaseNames() {
 		if n.name == name {

@@ -19,10 +19,12 @@ const (
 	stepPhase                  // between the steps of a composite tool: args, step, each
 	testPhase                  // after a tested call: args, request, response, result
 	policyPhase                // when it is decided on a call: caller, tool, args; of a list, without args
+	loginPhase                 // when a session is asked for: page
+	sessionPhase               // for an answer to a login, or while there is a session: response
 )
 
 func (f phase) String() string {
-	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test", "policy"}[f]
+	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test", "policy", "login", "session"}[f]
 }
 
 // phaseName is a name that some phases know besides var and local.
@@ -42,7 +44,8 @@ func phaseNames() []phaseName { return namesByPhase }
 var namesByPhase = []phaseName{
 	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase, policyPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
 	{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
-	{name: "response", phases: []phase{responsePhase, testPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
+	{name: "page", phases: []phase{loginPhase}, members: []string{"status", "headers", "body", "fields", "meta", "cookies"}, known: "in the request of a login with a page", advice: "write page.fields, .meta, .cookies, .headers or .body"},
+	{name: "response", phases: []phase{responsePhase, testPhase, sessionPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
 	{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
 	{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
 	{name: "caller", phases: []phase{policyPhase}, members: []string{"subject", "client", "tenant", "identity", "scopes", "claims"}, known: "in policies and rate limits", advice: "write caller.subject, .client, .tenant, .identity, .scopes or .claims"},
@@ -54,7 +57,7 @@ var namesByPhase = []phaseName{
 
 // secretsAllowed tells whether the value of an expression goes to the upstream
 // and nowhere else, so that it may hold a secret.
-func (f phase) secretsAllowed() bool { return f == staticPhase || f == callPhase }
+func (f phase) secretsAllowed() bool { return f == staticPhase || f == callPhase || f == loginPhase }
 
 // rootNames are the names that references of a phase begin with.
 func (f phase) rootNames() []string {

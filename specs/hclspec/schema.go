@@ -52,6 +52,7 @@ type attr struct {
 	example  string
 	words    []string                                // allowed values of a text; nil: any
 	members  []attr                                  // of settings
+	secrets  bool                                    // secrets in it are references, as in a secretKind
 	quiet    bool                                    // of a secretKind: it need not be one, such as a user name
 	secret   bool                                    // what is written there may be a secret by mistake: it is not shown
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
@@ -140,6 +141,7 @@ type setting struct {
 	entries []specs.NamedExpr
 	typ     *inputType
 	cred    *specs.Credential
+	schemes []specs.SchemeCredential // instead of cred
 	op      *specs.OperationRef
 	tool    *specs.ToolRef
 	paths   []specs.Path // one of a pathKind
@@ -351,7 +353,7 @@ func (p *parser) unknownAttribute(c *block, h *head, name string, rng diag.Range
 // decodeAttr evaluates one attribute as its row says. False means that it was
 // wrong and has been reported.
 func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *setting) bool {
-	sc := &scope{phase: row.phase, what: row.name, secret: row.kind == secretKind}
+	sc := &scope{phase: row.phase, what: row.name, secret: row.kind == secretKind || row.secrets}
 	wrong := func(want string) bool {
 		p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("%s takes %s", row.name, want), Hint: "for example " + row.example, Range: s.rng})
 		return false
@@ -364,6 +366,11 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		s.typ = p.parseType(e, false)
 		return s.typ != nil
 	case credentialKind:
+		if o, several := unwrap(e).(*hclsyntax.ObjectConsExpr); several {
+			var ok bool
+			s.schemes, ok = p.schemeCredentials(o, row)
+			return ok
+		}
 		s.cred = p.credential(e, row)
 		return s.cred != nil
 	case operationKind:
@@ -393,7 +400,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 	if x == nil {
 		return false
 	}
-	if s := findSecret(x); s != nil && (row.shown || !row.phase.secretsAllowed()) {
+	if s := findSecret(x); s != nil && row.kind != secretKind && (row.shown || !row.phase.secretsAllowed()) {
 		p.add(diag.Diagnostic{Code: "sensitive-value", Message: fmt.Sprintf("%s cannot hold the sensitive value %s", row.name, s.Secret.Name),
 			Hint: "sensitive values are known only when a request is sent: use them in auth and in requests", Range: s.Range})
 		return false

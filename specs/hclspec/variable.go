@@ -24,6 +24,7 @@ type variable struct {
 	sensitive   bool
 	env         *specs.Text
 	file        *specs.Text
+	from        *setting // a function that gives a secret
 	description *specs.Text
 	rules       []variableRule
 	value       *specs.Expr // nil: none, which has been reported
@@ -119,6 +120,10 @@ func (p *parser) closeVariable(h *head, v *variable) {
 				return
 			}
 		}
+	}
+	if v.from != nil && !v.sensitive {
+		p.add(diag.Diagnostic{Code: "does-not-apply", Message: fmt.Sprintf("from is for sensitive variables, and %q is none", v.name), Hint: "add sensitive = true", Range: v.from.name})
+		return
 	}
 	if v.sensitive {
 		p.sensitiveVariable(v, g, isGiven, variableEnv)
@@ -239,6 +244,14 @@ func (p *parser) sensitiveVariable(v *variable, g given, isGiven bool, variableE
 	if v.file != nil {
 		v.value.Secret.File = p.resolve(v.file.Value)
 	}
+	if v.from != nil {
+		if s := v.from.expr.Secret; v.from.expr.Op == specs.ExprSecret && (s.Exec != nil || s.Vault != "") {
+			to := v.value.Secret
+			to.Exec, to.Timeout, to.Vault, to.VaultField, to.TTL = s.Exec, s.Timeout, s.Vault, s.VaultField, s.TTL
+		} else {
+			p.add(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("the variable %q is from exec(…) or vault(…)", v.name), Hint: "name an environment variable with env, a file with file", Range: v.from.rng})
+		}
+	}
 	if isGiven && p.options.Secrets != nil {
 		s := g.text
 		if g.value != nil {
@@ -357,7 +370,7 @@ func (p *parser) resolve(path string) string {
 
 // refuseRemote says that a spec from a URL cannot look at this machine.
 func (p *parser) refuseRemote(r diag.Range) *specs.Expr {
-	p.add(diag.Diagnostic{Code: "remote-spec", Message: "a spec read from a URL cannot name environment variables or files of this machine", Hint: "download the spec, read it, and name the file; or give values with --var", Range: r})
+	p.add(diag.Diagnostic{Code: "remote-spec", Message: "a spec read from a URL cannot name environment variables, files or programs of this machine", Hint: "download the spec, read it, and name the file; or give values with --var", Range: r})
 	return nil
 }
 
@@ -376,7 +389,11 @@ func (p *parser) readText(path string, at diag.Range) (string, bool) {
 }
 
 // envFunction is env("NAME").
-func (p *parser) envFunction(name string, sc *scope, r diag.Range) *specs.Expr {
+func (p *parser) envFunction(args []*specs.Expr, sc *scope, r diag.Range) *specs.Expr {
+	name, ok := p.nameArgument("env", args, sc)
+	if !ok {
+		return nil
+	}
 	if p.remote {
 		return p.refuseRemote(r)
 	}
@@ -394,7 +411,11 @@ func (p *parser) envFunction(name string, sc *scope, r diag.Range) *specs.Expr {
 }
 
 // fileFunction is file("path").
-func (p *parser) fileFunction(path string, sc *scope, r diag.Range) *specs.Expr {
+func (p *parser) fileFunction(args []*specs.Expr, sc *scope, r diag.Range) *specs.Expr {
+	path, known := p.nameArgument("file", args, sc)
+	if !known {
+		return nil
+	}
 	if p.remote {
 		return p.refuseRemote(r)
 	}
@@ -413,15 +434,26 @@ func (p *parser) fileFunction(path string, sc *scope, r diag.Range) *specs.Expr 
 
 // loadFunction evaluates a function of the static phase.
 func (p *parser) loadFunction(f *signature, args []*specs.Expr, r diag.Range, sc *scope) *specs.Expr {
-	x := args[0]
-	if x.Op != specs.ExprConst {
+	for i, x := range args {
 		if s := findSecret(x); s != nil {
 			return p.fail(sc, "sensitive-value", s.Range, fmt.Sprintf("%s cannot take the sensitive value %s", f.name, s.Secret.Name), "")
 		}
-		return p.fail(sc, "wrong-phase", x.Range, fmt.Sprintf("%s is evaluated when the spec is loaded and cannot take arguments of a call", f.name), "")
+		if x.Op != specs.ExprConst {
+			return p.fail(sc, "wrong-phase", x.Range, fmt.Sprintf("%s is evaluated when the spec is loaded and cannot take arguments of a call", f.name), "")
+		}
+		if want := f.param(i).want; want != wantText && !fits(want, x.Value) {
+			return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s of %s is %s, not %s", f.param(i).name, f.name, want, valueText(x.Value)), f.form())
+		}
 	}
+	return f.load(p, args, sc, r)
+}
+
+// nameArgument is the first argument of a function that looks something up.
+func (p *parser) nameArgument(function string, args []*specs.Expr, sc *scope) (string, bool) {
+	x := args[0]
 	if x.Value.Kind != specs.String || x.Value.Text == "" || strings.Contains(x.Value.Text, "\x00") {
-		return p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s takes a name, not %s", f.name, valueText(x.Value)), f.form())
+		p.fail(sc, "wrong-arguments", x.Range, fmt.Sprintf("%s takes a name, not %s", function, valueText(x.Value)), p.functions[function].form())
+		return "", false
 	}
-	return f.load(p, x.Value.Text, sc, r)
+	return x.Value.Text, true
 }

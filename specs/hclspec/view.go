@@ -173,6 +173,34 @@ func (v *View) find(kind, name string) (declared, bool) {
 	return declared{}, false
 }
 
+// compared is the kind of blocks one of whose names a text in quotes is, because
+// it is compared with what a policy knows of a call; "" for any other text.
+func (v *View) compared(p place) string {
+	if row, _ := v.rowAt(p); row == nil || row.phase != policyPhase || p.in == nil || p.in.kind != quoteBracket {
+		return ""
+	}
+	before := p.in.token - 1
+	if before < 0 || v.tokens[before].Type != hclsyntax.TokenEqualOp && v.tokens[before].Type != hclsyntax.TokenNotEqual {
+		return ""
+	}
+	return map[string]string{"caller.identity": "identity", "tool.name": "tool"}[strings.Join(v.chain(before-1), ".")]
+}
+
+// schemes are the names of the security schemes of an API's document.
+func (v *View) schemes(api string) (names []string) {
+	if v.spec.parser == nil {
+		return nil
+	}
+	for _, a := range v.spec.parser.doc.APIs {
+		if a.Name == api {
+			for _, s := range a.Schemes {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
+
 // reference is what an attribute refers to: api, gh, issues/create.
 func (o *outline) reference(a *outlineAttr) []string {
 	if a == nil || a.last <= a.first {

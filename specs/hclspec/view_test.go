@@ -38,6 +38,14 @@ locals {
   leaks  = "${local.leak}!"
   here   = var.region
 }
+identity "people" {
+  api_keys { hash = "x" }
+}
+auth "login" {
+  session {
+    request "POST" "/login" { form = { p = env("TOKEN") } }
+  }
+}
 tool "get_order" {
   api = api.erp
   input "id" { type = integer }
@@ -58,6 +66,7 @@ func gh(Source) (*specs.API, diag.List) {
 	at := func(start int) diag.Range { return diag.Range{Source: src, Start: start, End: start + 5} }
 	body := specs.NewObject(specs.F("$ref", specs.NewString("#/$defs/Issue")))
 	return &specs.API{Source: "gh.yaml", Declared: 2,
+		Schemes: []*specs.Scheme{{Name: "cookieAuth", Kind: "apiKey", In: specs.InCookie, Param: "sid"}, {Name: "tok", Kind: "bearer"}},
 		Schemas: map[string]*specs.Node{"Issue": specs.NewObject(specs.F("type", specs.NewString("object")), specs.F("required", specs.NewArray(specs.NewString("title"))),
 			specs.F("properties", specs.NewObject(specs.F("title", text("string", "The title")), specs.F("parent", specs.NewObject(specs.F("$ref", specs.NewString("#/$defs/Issue")))))))},
 		Operations: []*specs.Operation{
@@ -112,6 +121,15 @@ func TestComplete(t *testing.T) {
 		{"formats", "tool \"x\" {\n  input \"a\" {\n    type = format(\"‸\")\n  }\n}", "date uuid"},
 		{"flags", "tool \"x\" {\n  read_only = ‸\n}", "true false"},
 		{"credentials", "api \"x\" {\n  auth = ‸\n}", "bearer basic api_key"},
+		{"auth blocks", "api \"x\" {\n  auth = ‸\n}", "auth.login bearer"},
+		{"auth blocks after a dot", "api \"x\" {\n  auth = auth.‸\n}", "login -bearer"},
+		{"schemes of a document", "api \"z\" {\n  openapi = \"gh.yaml\"\n  auth = { ‸ }\n}", "cookieAuth tok"},
+		{"a credential for a scheme", "api \"z\" {\n  openapi = \"gh.yaml\"\n  auth = { cookieAuth = ‸ }\n}", "auth.login bearer"},
+		{"identities", "policy {\n  rule \"a\" { when = caller.identity == \"‸\" }\n}", "people"},
+		{"tools in a policy", "policy {\n  rule \"a\" { when = tool.name != \"‸\" }\n}", "get_order"},
+		{"tools of a rule", "policy {\n  rule \"a\" {\n    tools = [\"‸\"]\n  }\n}", "get_order"},
+		{"a login's page", "auth \"x\" {\n  session {\n    request \"POST\" \"/\" { form = { t = page.‸ } }\n  }\n}", "fields meta cookies"},
+		{"a session's attributes", "auth \"x\" {\n  session {\n    ‸\n  }\n}", "page request success ended cookies logout"},
 		{"variables in a call", "api \"x\" {\n  auth = bearer(var.‸)\n}", "org token"},
 		{"variables of another file after a partial name", "api \"x\" {\n  base_url = \"https://${var.o‸}/\"\n}", "org token"},
 		{"locals, and what they hold", "tool \"x\" {\n  title = local.states.‸\n}", "open shipped"},
@@ -205,6 +223,11 @@ func TestMeaning(t *testing.T) {
 		{"a type", "tool \"x\" {\n  input \"a\" {\n    type = enu‸m(\"a\")\n  }\n}", `enum("open", "closed")`, ""},
 		{"a credential", "api \"x\" {\n  auth = bea‸rer(var.token)\n}", "bearer(token)", ""},
 		{"an operation", "tool \"x\" {\n  operation = api.gh[\"issues/cr‸eate\"]\n}", "**POST** `/repos/{owner}/issues`\n\nCreate an issue", "gh.yaml:1:1"},
+		{"an auth block", "api \"x\" {\n  auth = auth.log‸in\n}", "auth `login`", "around.hcl:27:7"},
+		{"an auth block for a scheme", "api \"z\" {\n  openapi = \"gh.yaml\"\n  auth = { cookieAuth = auth.log‸in }\n}", "auth `login`", "around.hcl:27:7"},
+		{"an identity", "policy {\n  rule \"a\" { when = caller.identity == \"peo‸ple\" }\n}", "identity `people`", "around.hcl:24:11"},
+		{"a tool in a policy", "policy {\n  rule \"a\" { when = tool.name == \"get_or‸der\" }\n}", "tool `get_order`", "around.hcl:32:7"},
+		{"a tool of a rule", "policy {\n  rule \"a\" {\n    tools = [\"get_or‸der\"]\n  }\n}", "tool `get_order`", "around.hcl:32:7"},
 		{"an operation of expose", "api \"z\" {\n  openapi = \"gh.yaml\"\n  expose {\n    operations = [\"issues/l‸ist\"]\n  }\n}", "**GET** `/issues`", "gh.yaml:2:1"},
 		{"a document", "api \"z\" {\n  openapi = \"g‸h.yaml\"\n}", "", "gh.yaml:1:1"},
 		{"an api", "tool \"x\" {\n  operation = api.g‸h[\"issues/create\"]\n}", `openapi = `, "around.hcl:2:6"},
@@ -220,7 +243,7 @@ func TestMeaning(t *testing.T) {
 		{"an argument in a path", "tool \"x\" {\n  input \"q\" { type = string }\n  request \"GET\" \"/{‸q}\" {}\n}", "input `q`", "text.hcl:2:10"},
 		{"an input of an operation", "tool \"x\" {\n  operation = api.gh[\"issues/create\"]\n  input \"own‸er\" {}\n}", "input `owner`: `string`, required\n\nWho owns it", "gh.yaml:1:1"},
 		{"a member of settings", "api \"x\" {\n  limit = { ra‸te = \"5/s\" }\n}", "`rate` = ", ""},
-		{"a tool", "test \"x\" {\n  call = tool.get_or‸der\n}", "tool `get_order`", "around.hcl:24:7"},
+		{"a tool", "test \"x\" {\n  call = tool.get_or‸der\n}", "tool `get_order`", "around.hcl:32:7"},
 		{"an output of a step", "tool \"y\" {\n  step \"a\" { call = tool.get_order }\n  output = step.‸a\n}", "the output of step `a`", "text.hcl:2:9"},
 		{"what a phase knows", "api \"x\" {\n  expose {\n    name = \"${opera‸tion.id}\"\n  }\n}", "`operation`, known in the name", ""},
 	} {

@@ -34,10 +34,15 @@ class Browser {
       }
       const page = await response.text();
       const action = page.match(/<form[^>]*action="([^"]+)"/);
-      const prompt = page.match(/name="prompt" value="([^"]+)"/);
       if (!action) throw new Error(`no form on ${request.url}: ${response.status} ${page.slice(0, 500)}`);
-      seen.steps.push(prompt[1]);
-      const form = new URLSearchParams({ prompt: prompt[1], login: "alice", password: "x" });
+      const form = new URLSearchParams();
+      for (const [input] of page.matchAll(/<input[^>]*>/g)) {
+        const name = input.match(/name="([^"]+)"/);
+        if (name) form.set(name[1], input.match(/value="([^"]*)"/)?.[1] ?? "");
+      }
+      seen.steps.push(form.get("prompt") ?? "login");
+      const person = { login: "alice", username: `test-user@${request.url.hostname}`, password: "verysecure" };
+      for (const [name, value] of Object.entries(person)) if (form.has(name)) form.set(name, value);
       request = { url: new URL(action[1], request.url), method: "POST", body: form };
     }
     throw new Error("too many redirects");

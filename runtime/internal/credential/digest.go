@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 )
 
 // Digest answers challenges of HTTP digest authentication (RFC 7616). It
@@ -44,7 +46,8 @@ var digests = []struct {
 // Login answers challenges in one call.
 type Login struct {
 	*Digest
-	User, Password string
+	User     string
+	Password secret.Text
 
 	sent string // the nonce that was answered last; "" when none was
 }
@@ -62,7 +65,7 @@ func (l *Login) Sign(r *http.Request, _ []byte, _ time.Time) {
 	l.sent = ""
 	if known {
 		l.sent = c.nonce
-		r.Header.Set("Authorization", c.answer(l.User, l.Password, r.Method, r.URL.RequestURI(), uses, l.random()))
+		r.Header.Set("Authorization", c.answer(l.User, l.Password.Reveal(), r.Method, r.URL.RequestURI(), uses, l.random()))
 	}
 }
 

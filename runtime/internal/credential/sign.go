@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -63,8 +64,9 @@ func HMAC(p *plan.HMAC, key string) Signer {
 
 // AWSKeys are the credentials of an AWS principal.
 type AWSKeys struct {
-	Access, Secret string
-	Session        string // of temporary ones; ""
+	Access  string
+	Secret  secret.Text
+	Session secret.Text // of temporary ones; zero mostly
 }
 
 // AWS signs requests by Signature Version 4
@@ -73,8 +75,8 @@ func AWS(p *plan.AWS, keys AWSKeys) Signer {
 	return func(r *http.Request, body []byte, now time.Time) {
 		stamp := now.UTC().Format("20060102T150405Z")
 		r.Header.Set("X-Amz-Date", stamp)
-		if keys.Session != "" {
-			r.Header.Set("X-Amz-Security-Token", keys.Session)
+		if !keys.Session.IsZero() {
+			r.Header.Set("X-Amz-Security-Token", keys.Session.Reveal())
 		}
 		content := sha256Hex(string(body))
 		if p.Service == "s3" {
@@ -84,7 +86,7 @@ func AWS(p *plan.AWS, keys AWSKeys) Signer {
 		request := strings.Join([]string{r.Method, awsPath(r.URL, p.Service), awsQuery(r.URL.RawQuery), canonical, names, content}, "\n")
 		scope := stamp[:8] + "/" + p.Region + "/" + p.Service + "/aws4_request"
 		text := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + sha256Hex(request)
-		key := []byte("AWS4" + keys.Secret)
+		key := []byte("AWS4" + keys.Secret.Reveal())
 		for part := range strings.SplitSeq(scope, "/") {
 			key = hmac256(key, part)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -34,7 +35,7 @@ func TestAWS(t *testing.T) {
 		if c.header != nil {
 			r.Header = c.header.Clone()
 		}
-		AWS(&plan.AWS{Region: "us-east-1", Service: c.service}, AWSKeys{Access: "AKIDEXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"})(r, []byte(c.body), at)
+		AWS(&plan.AWS{Region: "us-east-1", Service: c.service}, AWSKeys{Access: "AKIDEXAMPLE", Secret: secret.New("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")})(r, []byte(c.body), at)
 		want := "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/" + c.service + "/aws4_request, SignedHeaders=" + c.want
 		if got := r.Header.Get("Authorization"); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", c.name, got, want)
@@ -43,12 +44,12 @@ func TestAWS(t *testing.T) {
 	// An object of S3, from its documentation: the path is encoded once, and the
 	// content is said in a header.
 	r, _ := http.NewRequestWithContext(t.Context(), "GET", "https://examplebucket.s3.amazonaws.com/?lifecycle", nil)
-	AWS(&plan.AWS{Region: "us-east-1", Service: "s3"}, AWSKeys{Access: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"})(r, nil, time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC))
+	AWS(&plan.AWS{Region: "us-east-1", Service: "s3"}, AWSKeys{Access: "AKIAIOSFODNN7EXAMPLE", Secret: secret.New("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")})(r, nil, time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC))
 	if got, want := r.Header.Get("Authorization"), "SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"; !strings.HasSuffix(got, want) {
 		t.Errorf("s3\ngot  %s\nwant %s", got, want)
 	}
 	r.Header = http.Header{}
-	AWS(&plan.AWS{Region: "r", Service: "s"}, AWSKeys{Session: "temporary"})(r, nil, at)
+	AWS(&plan.AWS{Region: "r", Service: "s"}, AWSKeys{Session: secret.New("temporary")})(r, nil, at)
 	if got := r.Header.Get("X-Amz-Security-Token"); got != "temporary" || !strings.Contains(r.Header.Get("Authorization"), ";x-amz-security-token,") {
 		t.Errorf("a temporary key: %v", r.Header)
 	}
@@ -99,7 +100,7 @@ func TestDigest(t *testing.T) {
 		{"the better of two", `Basic realm="a, b", Digest ` + rfc7616 + ", algorithm=MD5, Digest " + rfc7616 + ", algorithm=SHA-256", "Circle of Life", cnonce, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
 		{"RFC 2617", `Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"`, "Circle Of Life", "0a4f113b", "6629fae49393a05397450978507c4ef1"},
 	} {
-		d := &Login{Digest: NewDigest(), User: "Mufasa", Password: c.password}
+		d := &Login{Digest: NewDigest(), User: "Mufasa", Password: secret.New(c.password)}
 		d.random = func() string { return c.cnonce }
 		if !d.Take("x.example", http.Header{"Www-Authenticate": {c.challenge}}) {
 			t.Errorf("%s: the challenge was not taken", c.name)

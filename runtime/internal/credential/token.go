@@ -23,6 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -55,8 +56,8 @@ const (
 type Ask struct {
 	// Secret is the client's password or, in PEM form, its private key; "" for a
 	// public client.
-	Secret  string
-	Subject string // the caller's token, to be exchanged; "" for a token of the client itself
+	Secret  secret.Text
+	Subject secret.Text // the caller's token, to be exchanged; "" for a token of the client itself
 }
 
 // key does not hold what it is made of.
@@ -64,7 +65,8 @@ type key [sha256.Size]byte
 
 func (a Ask) key() (k key) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s%s", len(a.Secret), a.Secret, a.Subject)
+	password := a.Secret.Reveal()
+	fmt.Fprintf(h, "%d:%s%s", len(password), password, a.Subject.Reveal())
 	h.Sum(k[:0])
 	return k
 }
@@ -77,13 +79,15 @@ type Error struct {
 	Message string // completes "no token could be had: "
 	// Passing tells that it may be different soon.
 	Passing bool
+	// Wait is how long nothing is tried again; 0 when that is not said.
+	Wait time.Duration
 }
 
 func (e *Error) Error() string { return e.Message }
 
 // held is a token, or why there is none.
 type held struct {
-	token string
+	token secret.Text
 	scope string // that the server says it has; "" mostly
 	err   *Error
 	until time.Time
@@ -120,7 +124,7 @@ func (t *Tokens) Token(ctx context.Context, a Ask) (token string, fresh bool, er
 		if h.err != nil {
 			return "", false, h.err
 		}
-		return h.token, false, nil
+		return h.token.Reveal(), false, nil
 	}
 	// The answer is for all who wait: one who goes away does not end it.
 	detached := context.WithoutCancel(ctx)
@@ -140,7 +144,7 @@ func (t *Tokens) Token(ctx context.Context, a Ask) (token string, fresh bool, er
 		if h.err != nil {
 			return "", true, h.err
 		}
-		return h.token, true, nil
+		return h.token.Reveal(), true, nil
 	case <-ctx.Done():
 		return "", false, ctx.Err()
 	}
@@ -169,7 +173,7 @@ func (t *Tokens) Forget(a Ask, token string) {
 	k := a.key()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[k].token == token {
+	if t.held[k].token.Reveal() == token {
 		delete(t.held, k)
 	}
 }
@@ -234,7 +238,7 @@ func (t *Tokens) ask(ctx context.Context, a Ask) held {
 	if problem != "" {
 		return fail(&Error{Message: problem})
 	}
-	return held{token: token, scope: scope, until: t.now().Add(life - min(maxSkew, life/4))}
+	return held{token: secret.New(token), scope: scope, until: t.now().Add(life - min(maxSkew, life/4))}
 }
 
 // request makes a token request (RFC 6749, section 4.4; RFC 8693, section 2.1).
@@ -243,7 +247,7 @@ func (t *Tokens) request(ctx context.Context, a Ask) (*http.Request, error) {
 	form := url.Values{"grant_type": {grantClient}}
 	if p.SubjectType != "" {
 		form = url.Values{
-			"grant_type": {grantExchange}, "subject_token": {a.Subject}, "subject_token_type": {p.SubjectType},
+			"grant_type": {grantExchange}, "subject_token": {a.Subject.Reveal()}, "subject_token_type": {p.SubjectType},
 			"requested_token_type": {accessToken},
 		}
 	}
@@ -255,27 +259,27 @@ func (t *Tokens) request(ctx context.Context, a Ask) (*http.Request, error) {
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}, "User-Agent": {"mcpc"}}
 	switch {
 	case p.Alg != "":
-		statement, err := t.statement(a.Secret)
+		statement, err := t.statement(a.Secret.Reveal())
 		if err != nil {
 			return nil, err
 		}
 		form.Set("client_assertion_type", bearerJWT)
 		form.Set("client_assertion", statement)
 		form.Set("client_id", p.ClientID)
-	case a.Secret == "":
+	case a.Secret.IsZero():
 		form.Set("client_id", p.ClientID)
 	case p.Post:
 		form.Set("client_id", p.ClientID)
-		form.Set("client_secret", a.Secret)
+		form.Set("client_secret", a.Secret.Reveal())
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, fmt.Errorf("the token URL is none")
 	}
 	req.Header = header
-	if p.Alg == "" && a.Secret != "" && !p.Post {
+	if p.Alg == "" && !a.Secret.IsZero() && !p.Post {
 		// Both are encoded like a form first (RFC 6749, section 2.3.1).
-		req.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(a.Secret))
+		req.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(a.Secret.Reveal()))
 	}
 	return req, nil
 }

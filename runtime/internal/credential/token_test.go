@@ -20,6 +20,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -65,9 +66,9 @@ func TestRequests(t *testing.T) {
 		want string
 		auth string
 	}{
-		{"the header", plan.OAuthClient{ClientID: "me:1", Scopes: []string{"a", "b"}}, Ask{Secret: "p w"}, "grant_type=client_credentials&scope=a+b", "me%3A1 p+w"},
-		{"the body", plan.OAuthClient{ClientID: "me", Post: true, Audience: "erp", Resource: "https://erp.example"}, Ask{Secret: "pw"}, "audience=erp&client_id=me&client_secret=pw&grant_type=client_credentials&resource=https%3A%2F%2Ferp.example", " "},
-		{"an exchange", plan.OAuthClient{ClientID: "me", SubjectType: accessToken, Audience: "erp"}, Ask{Subject: "hers"},
+		{"the header", plan.OAuthClient{ClientID: "me:1", Scopes: []string{"a", "b"}}, Ask{Secret: secret.New("p w")}, "grant_type=client_credentials&scope=a+b", "me%3A1 p+w"},
+		{"the body", plan.OAuthClient{ClientID: "me", Post: true, Audience: "erp", Resource: "https://erp.example"}, Ask{Secret: secret.New("pw")}, "audience=erp&client_id=me&client_secret=pw&grant_type=client_credentials&resource=https%3A%2F%2Ferp.example", " "},
+		{"an exchange", plan.OAuthClient{ClientID: "me", SubjectType: accessToken, Audience: "erp"}, Ask{Subject: secret.New("hers")},
 			"audience=erp&client_id=me&grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&requested_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token&subject_token=hers&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token", " "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestStatement(t *testing.T) {
 	})
 	tokens := source(t, plan.OAuthClient{TokenURL: s.URL, ClientID: "me", Alg: "ES256", KeyID: "k1"})
 	for range 2 { // the token is good for no second use
-		if _, _, err := tokens.Token(t.Context(), Ask{Secret: key}); err != nil {
+		if _, _, err := tokens.Token(t.Context(), Ask{Secret: secret.New(key)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +121,7 @@ func TestStatement(t *testing.T) {
 		t.Errorf("ids %v: every statement has its own", seen)
 	}
 	for _, bad := range []string{"s3cr3t", strings.Replace(key, "M", "x", 1)} {
-		if _, _, err := tokens.Token(t.Context(), Ask{Secret: bad}); err == nil || err.Error() != "the private key is none for ES256, in PEM form" {
+		if _, _, err := tokens.Token(t.Context(), Ask{Secret: secret.New(bad)}); err == nil || err.Error() != "the private key is none for ES256, in PEM form" {
 			t.Errorf("a key that is none: %v", err)
 		}
 	}
@@ -140,7 +141,7 @@ func TestKept(t *testing.T) {
 	tokens.now = func() time.Time { return now }
 	get := func(subject, want string, fresh bool) {
 		t.Helper()
-		got, f, err := tokens.Token(t.Context(), Ask{Subject: subject})
+		got, f, err := tokens.Token(t.Context(), Ask{Subject: secret.New(subject)})
 		if err != nil || got != want || f != fresh {
 			t.Errorf("got %q, fresh %v, %v; want %q, %v", got, f, err, want, fresh)
 		}
@@ -152,12 +153,12 @@ func TestKept(t *testing.T) {
 	get("ann", "ann-1", false)
 	now = now.Add(2 * time.Second) // 76 of 100 s: a quarter is left aside
 	get("ann", "ann-3", true)
-	tokens.Forget(Ask{Subject: "ann"}, "ann-1") // replaced already
+	tokens.Forget(Ask{Subject: secret.New("ann")}, "ann-1") // replaced already
 	get("ann", "ann-3", false)
-	tokens.Forget(Ask{Subject: "ann"}, "ann-3")
+	tokens.Forget(Ask{Subject: secret.New("ann")}, "ann-3")
 	get("ann", "ann-4", true)
 	// Another secret of the client is another question.
-	if got, _, _ := tokens.Token(t.Context(), Ask{Secret: "new", Subject: "ann"}); got != "ann-5" {
+	if got, _, _ := tokens.Token(t.Context(), Ask{Secret: secret.New("new"), Subject: secret.New("ann")}); got != "ann-5" {
 		t.Errorf("after the secret changed: %s", got)
 	}
 }
@@ -174,7 +175,7 @@ func TestOneRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error)
 	go func() {
-		_, _, err := tokens.Token(ctx, Ask{Secret: "s"})
+		_, _, err := tokens.Token(ctx, Ask{Secret: secret.New("s")})
 		first <- err
 	}()
 	<-enter
@@ -185,7 +186,7 @@ func TestOneRequest(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if got, _, err := tokens.Token(t.Context(), Ask{Secret: "s"}); got != "t" || err != nil {
+			if got, _, err := tokens.Token(t.Context(), Ask{Secret: secret.New("s")}); got != "t" || err != nil {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
@@ -227,7 +228,7 @@ func TestRefusals(t *testing.T) {
 			now := time.Now()
 			tokens.now = func() time.Time { return now }
 			for range 3 { // the server is left alone for a moment
-				_, _, err := tokens.Token(t.Context(), Ask{Secret: "s3cr3t"})
+				_, _, err := tokens.Token(t.Context(), Ask{Secret: secret.New("s3cr3t")})
 				e, _ := errors.AsType[*Error](err)
 				if e == nil || e.Message != c.want || e.Code != c.code || e.Passing != c.passing {
 					t.Fatalf("got %#v", err)
@@ -238,7 +239,7 @@ func TestRefusals(t *testing.T) {
 			}
 			now = now.Add(restAfterRefusal)
 			s.answer = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"access_token":"t"}`) }
-			if got, _, err := tokens.Token(t.Context(), Ask{Secret: "s3cr3t"}); got != "t" {
+			if got, _, err := tokens.Token(t.Context(), Ask{Secret: secret.New("s3cr3t")}); got != "t" {
 				t.Errorf("afterwards: %q, %v", got, err)
 			}
 		})
@@ -247,7 +248,7 @@ func TestRefusals(t *testing.T) {
 		s := serve(t, nil)
 		tokens := source(t, plan.OAuthClient{TokenURL: s.URL})
 		s.Close()
-		_, _, err := tokens.Token(t.Context(), Ask{Secret: "s3cr3t"})
+		_, _, err := tokens.Token(t.Context(), Ask{Secret: secret.New("s3cr3t")})
 		if e, _ := errors.AsType[*Error](err); e == nil || !e.Passing || e.Message != "the authorization server cannot be reached" {
 			t.Errorf("got %v", err)
 		}
@@ -259,7 +260,7 @@ func TestBound(t *testing.T) {
 	tokens := source(t, plan.OAuthClient{TokenURL: "https://login.example"})
 	now := time.Now()
 	for i := range maxHeld + 10 {
-		tokens.put(Ask{Subject: fmt.Sprint(i)}.key(), held{token: "t", until: now.Add(time.Hour)})
+		tokens.put(Ask{Subject: secret.New(fmt.Sprint(i))}.key(), held{token: secret.New("t"), until: now.Add(time.Hour)})
 	}
 	if n := len(tokens.held); n != maxHeld {
 		t.Errorf("%d are kept", n)

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -40,14 +41,14 @@ type Caller struct {
 	Claims    map[string]any
 	Expires   time.Time // of the credential; zero is never
 
-	token string
+	token secret.Text
 	once  sync.Once
 	facts map[string]any // see Facts
 }
 
 // NewCaller is a caller who was identified elsewhere, by an access token.
 func NewCaller(p principal.Principal, token string) *Caller {
-	return &Caller{Principal: p, token: token}
+	return &Caller{Principal: p, token: secret.New(token)}
 }
 
 // Token is the access token the caller came with, for exchanging it; "" for
@@ -56,7 +57,7 @@ func (c *Caller) Token() string {
 	if c == nil {
 		return ""
 	}
-	return c.token
+	return c.token.Reveal()
 }
 
 // Has tells whether a caller has all of the scopes.

@@ -45,7 +45,7 @@ type idp struct {
 	metadata func(doc map[string]any)
 }
 
-func newIDP(t *testing.T) *idp {
+func newIDP(t testing.TB) *idp {
 	t.Helper()
 	i := &idp{keys: map[string]crypto.Signer{}}
 	mux := http.NewServeMux()
@@ -90,7 +90,7 @@ func newIDP(t *testing.T) *idp {
 	return i
 }
 
-func (i *idp) add(t *testing.T, id, alg string) {
+func (i *idp) add(t testing.TB, id, alg string) {
 	t.Helper()
 	var k crypto.Signer
 	var err error
@@ -111,7 +111,7 @@ func (i *idp) add(t *testing.T, id, alg string) {
 }
 
 // token signs claims; nil members are left out.
-func (i *idp) token(t *testing.T, id, alg string, header, change map[string]any) string {
+func (i *idp) token(t testing.TB, id, alg string, header, change map[string]any) string {
 	t.Helper()
 	claims := jwt.MapClaims{"iss": i.URL, "aud": "https://mcp.example/mcp", "sub": "alice", "client_id": "desk", "org": "acme", "scope": "mcp orders:read",
 		"iat": clock.Unix(), "exp": clock.Add(time.Hour).Unix()}
@@ -138,7 +138,7 @@ func (i *idp) token(t *testing.T, id, alg string, header, change map[string]any)
 
 var clock = time.Unix(1_900_000_000, 0)
 
-func (i *idp) gate(t *testing.T, change func(*plan.OAuth), more ...plan.Identity) (*Gate, *time.Time) {
+func (i *idp) gate(t testing.TB, change func(*plan.OAuth), more ...plan.Identity) (*Gate, *time.Time) {
 	t.Helper()
 	now := clock
 	o := plan.OAuth{Issuer: i.URL, Audience: []string{"https://mcp.example/mcp"}, Scopes: []string{"mcp"}, Tenant: "org", Skew: 10 * time.Second}
@@ -618,6 +618,29 @@ func TestLogs(t *testing.T) {
 	for _, part := range append(strings.Split(token, "."), "alice") {
 		if strings.Contains(log.String(), part) {
 			t.Errorf("the log holds %s", part)
+		}
+	}
+}
+
+// What a token costs: verified once, and remembered from then on.
+func BenchmarkIdentify(b *testing.B) {
+	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
+		i := newIDP(b)
+		i.add(b, "k", alg)
+		g, _ := i.gate(b, nil)
+		r := bearer(i.token(b, "k", alg, nil, nil))
+		for name, forget := range map[string]bool{"remembered": false, "verified": true} {
+			b.Run(alg+"/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if forget {
+						clear(g.oauth[0].verified)
+					}
+					if _, refusal := g.Identify(r); refusal != nil {
+						b.Fatal(refusal)
+					}
+				}
+			})
 		}
 	}
 }

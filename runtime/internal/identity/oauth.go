@@ -21,6 +21,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
+	"github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -147,7 +148,7 @@ func (s *issuer) verify(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.token = token
+	c.token = secret.New(token)
 	until := now.Add(hold)
 	if !c.Expires.IsZero() && c.Expires.Before(until) {
 		until = c.Expires
@@ -310,11 +311,11 @@ func (s *issuer) introspect(ctx context.Context, token string) (*Caller, error) 
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
 	if p.Secret != nil && s.secret != nil {
-		secret, err := s.secret(*p.Secret)
+		password, err := s.secret(*p.Secret)
 		if err != nil {
 			return nil, &unavailable{err}
 		}
-		r.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(secret))
+		r.SetBasicAuth(url.QueryEscape(p.ClientID), url.QueryEscape(password))
 	}
 	text, err := fetch(s.client, r)
 	if err != nil {

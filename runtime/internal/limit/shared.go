@@ -381,11 +381,26 @@ func (k *Keeper) revive(first bool) {
 	}
 }
 
-// probe asks the store as calls do: one that answers pings may still refuse to
-// write.
+// Check asks the store as calls do, and says how long it took to decide.
+func (k *Keeper) Check(ctx context.Context) (time.Duration, error) {
+	if err := k.ask(ctx); err != nil { // and connects
+		return 0, err
+	}
+	began := time.Now()
+	err := k.ask(ctx)
+	return time.Since(began), err
+}
+
+// probe asks the store for so long.
 func (k *Keeper) probe(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(k.ctx, wait)
 	defer cancel()
+	return k.ask(ctx)
+}
+
+// ask has the store decide as it does for calls: one that answers pings may still
+// refuse to write.
+func (k *Keeper) ask(ctx context.Context) error {
 	t := Terms{Wait: time.Hour}
 	t.Buckets[Calls] = Bucket{time.Millisecond, time.Millisecond, time.Millisecond}
 	_, err := k.store.Take(ctx, k.plan.Prefix+"probe", t)

@@ -48,7 +48,7 @@ type Answer struct {
 // use in an error.
 func (a *Answer) Redact(text string) string {
 	if a.sent != nil {
-		text = Redact(text, a.sent.secrets)
+		text = Redact(text, a.sent.known())
 	}
 	if a.more != nil {
 		text = a.more(text)
@@ -67,7 +67,7 @@ func (k *call) answer(res *http.Response, at *url.URL) *Answer {
 		Attempts: k.attempts,
 		Sent:     k.sent.names,
 		Missing:  sentences(k.sent.missing, lack.sentence),
-		sent:     &k.sent,
+		sent:     k.sent,
 		more:     k.redact,
 	}
 }

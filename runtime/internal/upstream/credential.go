@@ -16,6 +16,7 @@ import (
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -28,15 +29,32 @@ type credential struct {
 	tokens  *tokens.Tokens // of oauth2 and tokenExchange
 	digest  *tokens.Digest // of digest
 	session expr.Func      // of awsSigV4; nil mostly
+	logins  *logins        // of session
+	slow    []plan.Secret  // those that may be another one when they are asked for again
 }
 
 // newCredential makes a credential ready. Tokens are asked for through what via
 // returns for the token URL.
-func newCredential(p plan.Credential, via func(address string) http.RoundTripper) (*credential, error) {
+func newCredential(u plan.Upstream, p plan.Credential, via func(address string) http.RoundTripper) (*credential, error) {
 	c := &credential{Credential: p}
+	for _, e := range p.Exprs() {
+		c.slow = slices.DeleteFunc(collect(c.slow, e), func(s plan.Secret) bool { return !sealed.Slow(s) })
+	}
 	switch {
 	case p.Kind == "bearer", p.Kind == "basic":
 	case p.Kind == "passthrough":
+		return c, nil
+	case p.Kind == "session" && p.Session != nil:
+		var err error
+		if c.logins, err = newLogins(u, p.Session, via); err != nil {
+			return nil, err
+		}
+		var sources []string
+		for _, e := range p.Exprs() {
+			sources = appendSources(sources, e)
+			c.logins.secrets = collect(c.logins.secrets, e)
+		}
+		c.from = strings.Join(sources, " and ")
 		return c, nil
 	case p.Kind == "hmac" && p.HMAC != nil, p.Kind == "awsSigV4" && p.AWS != nil && p.Username != nil:
 	case p.Kind == "digest" && p.Username != nil:
@@ -82,6 +100,10 @@ func appendSources(list []string, e *plan.Expr) []string {
 			what = "environment variable " + strings.Join(s.Env, " or ")
 		} else if s.File != "" {
 			what = fmt.Sprintf("file of secret %q", s.Name)
+		} else if len(s.Exec) > 0 {
+			what = "output of " + s.Name
+		} else if s.Vault != nil {
+			what = "field of " + s.Name
 		}
 		if !slices.Contains(list, what) {
 			list = append(list, what)
@@ -116,6 +138,9 @@ func text(f expr.Func, env *expr.Env) (string, error) {
 func plain(f expr.Func, env *expr.Env) (string, error) {
 	v, err := f(env)
 	if err != nil {
+		if e, ok := errors.AsType[*sealed.Error](err); ok {
+			return "", e
+		}
 		if _, ok := errors.AsType[*expr.SecretError](err); ok {
 			return "", errMissing
 		}
@@ -144,7 +169,29 @@ type auth struct {
 	items   []item
 	signers []tokens.Signer // of the complete request
 	login   *tokens.Login   // one of the signers, which answers challenges; nil mostly
-	secrets []string        // everything that must not be shown
+	session *session        // whose is one of the signers; nil mostly
+	secrets []sealed.Text   // everything that must not be shown
+}
+
+// nothing authenticates calls that need nothing. It is never changed.
+var nothing = new(auth)
+
+// know remembers texts that must not be shown.
+func (a *auth) know(secrets ...string) {
+	for _, s := range secrets {
+		if s != "" && !slices.ContainsFunc(a.secrets, func(t sealed.Text) bool { return t.Reveal() == s }) {
+			a.secrets = append(a.secrets, sealed.New(s))
+		}
+	}
+}
+
+// known are the texts that must not be shown.
+func (a *auth) known() []string {
+	list := make([]string, len(a.secrets))
+	for i, t := range a.secrets {
+		list[i] = t.Reveal()
+	}
+	return list
 }
 
 // item is one thing that is added to a request.
@@ -153,7 +200,7 @@ type item struct {
 	where  string // "header", "cookie" or "query"
 	name   string
 	prefix string // of the value, no secret
-	value  string
+	value  sealed.Text
 
 	// Of a token that was asked for: by what, and whether in this call.
 	tokens *tokens.Tokens
@@ -163,7 +210,7 @@ type item struct {
 
 // bearer is an item that carries a token.
 func bearer(from, token string) item {
-	return item{from: from, where: "header", name: "Authorization", prefix: "Bearer ", value: token}
+	return item{from: from, where: "header", name: "Authorization", prefix: "Bearer ", value: sealed.New(token)}
 }
 
 // add adds one credential; the error never holds a value.
@@ -177,13 +224,13 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 		from += " (" + c.from + ")"
 	}
 	a.names = append(a.names, c.Name)
-	a.secrets = append(a.secrets, secret)
+	a.know(secret)
 	switch c.Kind {
 	case "bearer":
 		// What was copied with its scheme means the same.
 		if len(secret) > 7 && strings.EqualFold(secret[:7], "bearer ") {
 			secret = strings.TrimSpace(secret[7:])
-			a.secrets = append(a.secrets, secret)
+			a.know(secret)
 		}
 		a.items = append(a.items, bearer(from, secret))
 		return nil
@@ -195,13 +242,13 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 			}
 			secret = user + ":" + secret
 		} else if _, password, ok := strings.Cut(secret, ":"); ok {
-			a.secrets = append(a.secrets, password)
+			a.know(password)
 		} else {
 			return errors.New("it is not of the form user:password")
 		}
 		coded := base64.StdEncoding.EncodeToString([]byte(secret))
-		a.secrets = append(a.secrets, secret, coded)
-		a.items = append(a.items, item{from: from, where: "header", name: "Authorization", prefix: "Basic ", value: coded})
+		a.know(secret, coded)
+		a.items = append(a.items, item{from: from, where: "header", name: "Authorization", prefix: "Basic ", value: sealed.New(coded)})
 		return nil
 	}
 	name := c.Param
@@ -215,7 +262,7 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 	case "query":
 		name, secret = escape(name), escape(secret)
 	}
-	a.items = append(a.items, item{from: from, where: c.In, name: name, value: secret})
+	a.items = append(a.items, item{from: from, where: c.In, name: name, value: sealed.New(secret)})
 	return nil
 }
 
@@ -263,7 +310,7 @@ const hidden = "(secret)"
 // hide replaces the values by [hidden].
 func (a *auth) hide() {
 	for i := range a.items {
-		a.items[i].value = hidden
+		a.items[i].value = sealed.New(hidden)
 	}
 }
 
@@ -273,9 +320,9 @@ func (a *auth) header(h http.Header) {
 	for _, it := range a.items {
 		switch it.where {
 		case "header":
-			h[it.name] = []string{it.prefix + it.value}
+			h[it.name] = []string{it.prefix + it.value.Reveal()}
 		case "cookie":
-			pair := it.name + "=" + it.value
+			pair := it.name + "=" + it.value.Reveal()
 			if before := h["Cookie"]; len(before) > 0 {
 				if slices.Contains(strings.Split(strings.Join(before, "; "), "; "), pair) {
 					continue // the request is sent again
@@ -292,7 +339,7 @@ func (a *auth) header(h http.Header) {
 func (a *auth) url(u *url.URL) *url.URL {
 	query := u.RawQuery
 	for _, it := range a.items {
-		pair := it.name + "=" + it.value
+		pair := it.name + "=" + it.value.Reveal()
 		if it.where != "query" || slices.Contains(strings.Split(u.RawQuery, "&"), pair) {
 			continue
 		}
@@ -326,9 +373,12 @@ func (k *call) authenticate(ctx context.Context, security [][]string) error {
 	k.req.URL = &at
 	password, _ := user.Password()
 	coded := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
-	k.sent.secrets = append(k.sent.secrets, password, coded)
+	if k.sent == nothing {
+		k.sent = new(auth)
+	}
+	k.sent.know(password, coded)
 	if !slices.ContainsFunc(k.sent.items, func(it item) bool { return it.name == "Authorization" }) {
-		k.sent.items = append(k.sent.items, item{from: "base URL", where: "header", name: "Authorization", prefix: "Basic ", value: coded})
+		k.sent.items = append(k.sent.items, item{from: "base URL", where: "header", name: "Authorization", prefix: "Basic ", value: sealed.New(coded)})
 	}
 	return nil
 }
@@ -354,11 +404,37 @@ func (k *call) choose(ctx context.Context, security [][]string) error {
 				Next:    "The operator of this server has to correct the address of the operation.",
 			}
 		}
-		k.sent = *a
+		k.use(a)
 		break
 	}
-	k.sent.missing = missing
+	if missing != nil {
+		if k.sent == nothing {
+			k.sent = new(auth)
+		}
+		k.sent.missing = missing
+	}
 	return nil
+}
+
+// use sends the call with a.
+func (k *call) use(a *auth) {
+	k.sent = a
+	if s := k.sent.session; s != nil {
+		s.note = k.sent.know
+	}
+}
+
+// dropCookies takes back the cookies that header added.
+func (a *auth) dropCookies(h http.Header) {
+	for _, it := range a.items {
+		if it.where != "cookie" || len(h["Cookie"]) == 0 {
+			continue
+		}
+		pairs := slices.DeleteFunc(strings.Split(strings.Join(h["Cookie"], "; "), "; "), func(p string) bool { return p == it.name+"="+it.value.Reveal() })
+		if delete(h, "Cookie"); len(pairs) > 0 {
+			h["Cookie"] = []string{strings.Join(pairs, "; ")}
+		}
+	}
 }
 
 // lack is a credential that is not at hand.
@@ -371,6 +447,7 @@ type lack struct {
 // not at hand.
 func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, err error) {
 	a = new(auth)
+	var slow *sealed.Error
 	for _, name := range names {
 		c := k.credentials[name]
 		if c == nil {
@@ -381,6 +458,8 @@ func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, 
 		switch c.Kind {
 		case "oauth2", "tokenExchange", "passthrough":
 			err = k.addToken(ctx, a, c)
+		case "session":
+			err = k.addSession(ctx, a, c)
 		case "awsSigV4", "hmac", "digest":
 			err = k.addSigner(a, c)
 		default:
@@ -393,6 +472,18 @@ func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, 
 		case err == nil:
 		case errors.Is(err, errMissing):
 			lacks = append(lacks, lack{name, c.from})
+		case errors.As(err, &slow):
+			f := &Failure{
+				Kind:    KindCredential,
+				Message: fmt.Sprintf("The %s could not be had: %s. Nothing was sent.", c.from, slow.Message),
+				Next:    "The operator of this server has to look at it.",
+				Retry:   result.RetryNo,
+				cause:   err,
+			}
+			if slow.Passing {
+				f.Retry = result.RetryMay
+			}
+			return nil, nil, f
 		default:
 			return nil, nil, &Failure{
 				Kind:    KindCredential,

@@ -55,7 +55,6 @@ func TestFailureSuite(t *testing.T) {
 		// A machine that is busy with other things is late. What is printed is what
 		// was measured; this is what cannot be an accident.
 		slack = 3 * time.Second
-		calls = 40
 	)
 	may, check, no := result.RetryMay, result.RetryCheck, result.RetryNo
 	want := map[string]struct {
@@ -92,7 +91,7 @@ func TestFailureSuite(t *testing.T) {
 		"redirects for ever":            {KindRedirect, maxRedirects + 1, no, no, false},
 		"an encoding that is not known": {KindEncoding, 1, no, no, false},
 	}
-	t.Logf("%-30s %-13s %-14s %-16s %-8s %s", "fault", "code", "GET: requests", "POST: requests", "breaker", fmt.Sprintf("%d GETs at once: requests, longest", calls))
+	t.Logf("%-30s %-13s %-14s %-16s %-8s %s", "fault", "code", "GET: requests", "POST: requests", "breaker", "GETs at once: requests, longest")
 	seen := map[string]bool{}
 	for _, fault := range faulty.Faults() {
 		w, ok := want[fault.Name]
@@ -102,10 +101,16 @@ func TestFailureSuite(t *testing.T) {
 		}
 		seen[fault.Name] = true
 		t.Run(fault.Name, func(t *testing.T) {
-			timeout := 10 * time.Second
-			if w.code == KindTimeout {
-				timeout = 150 * time.Millisecond
+			timeout, calls := 10*time.Second, 40
+			if w.code == KindTooLarge {
+				calls = 10 // 256 KiB of headers each
 			}
+			if w.code == KindTimeout {
+				timeout = 250 * time.Millisecond
+			}
+			// A busy machine may take that long to connect: of those that time out none
+			// may arrive, but never more than are said.
+			asSaid := func(n, want int) bool { return n == want || n < want && w.code == KindTimeout }
 			u := plan.Upstream{Timeout: timeout, MaxResponse: 10 << 10, Retry: plan.Retry{Attempts: attempts, On: []int{429, 503}}}
 			ask := func(c *Client, method string, s *faulty.Server) (string, *Failure, time.Duration) {
 				start := time.Now()
@@ -124,7 +129,7 @@ func TestFailureSuite(t *testing.T) {
 			// One read: the code, the advice, how often it was sent and how long it took.
 			c, reads := client(u)
 			code, f, took := ask(c, "GET", reads)
-			if code != w.code || reads.Requests() != w.get || took > timeout+slack {
+			if code != w.code || !asSaid(reads.Requests(), w.get) || took > timeout+slack {
 				t.Errorf("GET: %s after %d requests in %v, want %s after %d", code, reads.Requests(), took, w.code, w.get)
 			}
 			if f != nil {
@@ -140,7 +145,7 @@ func TestFailureSuite(t *testing.T) {
 			if w.code == KindRedirect {
 				once = w.get // 307 asks for the same request elsewhere: nothing was done
 			}
-			if code != w.code || changes.Requests() != once || f != nil && f.Retry != w.retry {
+			if code != w.code || !asSaid(changes.Requests(), once) || f != nil && f.Retry != w.retry {
 				t.Errorf("POST: %s after %d requests, %+v", code, changes.Requests(), f)
 			}
 			// The breaker counts faults of the upstream, and nothing else.
@@ -174,7 +179,7 @@ func TestFailureSuite(t *testing.T) {
 			if time.Duration(longest.Load()) > timeout+slack {
 				t.Errorf("a call took %v", time.Duration(longest.Load()))
 			}
-			t.Logf("%-30s %-13s %-14d %-16d %-8v %d, %v", fault.Name, code0(w.code), reads.Requests(), changes.Requests(), map[bool]string{true: "counts", false: "-"}[w.counts], burst.Requests(), time.Duration(longest.Load()).Round(time.Millisecond))
+			t.Logf("%-30s %-13s %-14d %-16d %-8v %d: %d, %v", fault.Name, code0(w.code), reads.Requests(), changes.Requests(), map[bool]string{true: "counts", false: "-"}[w.counts], calls, burst.Requests(), time.Duration(longest.Load()).Round(time.Millisecond))
 		})
 	}
 	for name := range want {
@@ -241,6 +246,14 @@ func TestFailureSuiteConnecting(t *testing.T) {
 			}
 			client := newClient(t, plan.Upstream{BaseURL: c.base, Egress: c.egress, Breaker: &plan.Breaker{Failures: 3, Window: time.Hour, Open: time.Hour}}, Options{Resolver: dns.Resolver(t)})
 			client.backoff = func(int) time.Duration { return 0 }
+			if conn, err := client.dialing(client.toBase()).DialContext(t.Context(), "tcp", strings.TrimPrefix(c.base, "http://")); strings.Contains(c.base, port) {
+				if (err == nil) != (c.code == "http-200") { // mcpc doctor says the same
+					t.Errorf("a probe: %v", err)
+				}
+				if err == nil {
+					conn.Close()
+				}
+			}
 			before := dns.Asked(base.Hostname())
 			start := time.Now()
 			a, err := client.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", c.base+"/a", ""), nil)
@@ -270,6 +283,35 @@ func TestFailureSuiteConnecting(t *testing.T) {
 				t.Errorf("after more of them: %s", f.Kind)
 			}
 			t.Logf("%-38s %-10s %d attempts, %v", c.name, c.code, attemptsOf(a, f), took.Round(time.Millisecond))
+		})
+	}
+}
+
+// Where tokens are got is guarded as the API is: a host whose name comes to lead
+// to this machine is not sent a secret, and its list counts there, too.
+func TestFailureSuiteTokenServer(t *testing.T) {
+	s := faulty.Start(t, faulty.Fault{Answer: faulty.Always(faulty.Reply(200, `{"access_token":"t","token_type":"Bearer"}`))})
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), ":")
+	dns := &dnstest.Server{Answer: func(string) ([]netip.Addr, bool) { return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, true }}
+	for name, c := range map[string]struct {
+		egress *plan.Egress
+		code   string
+		asked  int
+	}{
+		"a public name that leads to loopback": {nil, KindCredential, 0},
+		"what is allowed":                      {&plan.Egress{Allow: []string{"127.0.0.1"}}, "http-200", 2}, // for a token, and the call
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := s.Requests()
+			client := newClient(t, plan.Upstream{BaseURL: s.URL, Egress: c.egress, Credentials: []plan.Credential{{
+				Name: "o", Kind: "oauth2", Value: plan.Expr{Op: plan.OpConst, Const: `"s3cr3t-value"`},
+				OAuth: &plan.OAuthClient{TokenURL: "http://login.example.com:" + port + "/token", ClientID: "mcpc"},
+			}}}, Options{Resolver: dns.Resolver(t)})
+			a, err := client.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", s.URL+"/a", ""), [][]string{{"o"}})
+			code, _ := outcome(a, err)
+			if code != c.code || s.Requests()-before != c.asked {
+				t.Errorf("%s (%v), %d requests", code, err, s.Requests()-before)
+			}
 		})
 	}
 }
@@ -367,26 +409,35 @@ func TestFailureSuiteTLS(t *testing.T) {
 func TestFailureSuiteDeadlines(t *testing.T) {
 	for _, fault := range faulty.Faults()[:3] { // those that hang
 		for _, coalesce := range []bool{false, true} {
-			for name, limit := range map[string]func() (context.Context, context.CancelFunc){
-				"the caller's cancel": func() (context.Context, context.CancelFunc) {
+			for name, limit := range map[string]func(s *faulty.Server) (context.Context, context.CancelFunc){
+				"the caller's cancel": func(s *faulty.Server) (context.Context, context.CancelFunc) {
 					ctx, cancel := context.WithCancel(context.Background())
-					time.AfterFunc(50*time.Millisecond, cancel)
+					go func() {
+						for s.Requests() == 0 && ctx.Err() == nil {
+							time.Sleep(time.Millisecond)
+						}
+						cancel()
+					}()
 					return ctx, cancel
 				},
-				"the caller's deadline": func() (context.Context, context.CancelFunc) {
-					return context.WithTimeout(context.Background(), 50*time.Millisecond)
+				"the caller's deadline": func(*faulty.Server) (context.Context, context.CancelFunc) {
+					return context.WithTimeout(context.Background(), 2*time.Second)
 				},
 			} {
 				t.Run(fmt.Sprintf("%s/%s/coalesce=%v", fault.Name, name, coalesce), func(t *testing.T) {
+					t.Parallel()
 					s := faulty.Start(t, fault)
 					c := newClient(t, plan.Upstream{BaseURL: s.URL, Timeout: time.Minute, Coalesce: coalesce}, Options{})
-					ctx, cancel := limit()
+					ctx, cancel := limit(s)
 					defer cancel()
 					start := time.Now()
 					_, err := c.Do(ctx, principal.Principal{}, newRequest(t, "GET", s.URL+"/a", ""), nil)
 					took := time.Since(start)
-					if code, _ := outcome(nil, err); code != KindCanceled && code != KindTimeout || took > 10*time.Second {
+					if f, ok := errors.AsType[*Failure](err); !ok || f.Kind != KindCanceled && f.Kind != KindTimeout || took > 10*time.Second {
 						t.Errorf("%v after %v", err, took)
+					}
+					if s.Requests() == 0 {
+						t.Fatal("the request did not arrive")
 					}
 					select {
 					case <-s.Left():
@@ -427,6 +478,9 @@ func TestFailureSuiteStaleConnections(t *testing.T) {
 			}
 			if f != nil && f.Retry != result.RetryCheck {
 				t.Errorf("%+v", f)
+			}
+			if method == "GET" && a.Attempts != 1 {
+				t.Errorf("%d attempts", a.Attempts) // the transport's own: no byte of an answer came
 			}
 			t.Logf("%-4s on a connection closed on reuse: %s, %d requests arrived", method, code, s.Requests()-1)
 		})

@@ -109,10 +109,18 @@ func (k *call) closed() *Failure {
 	if k.breakers == nil {
 		return nil
 	}
-	if b := k.breakers.get(k.who, k.req.URL.Host); b.State() == gobreaker.StateOpen {
+	if b := k.breaker(); b.State() == gobreaker.StateOpen {
 		return k.left(b)
 	}
 	return nil
+}
+
+// breaker is that of the call, where there are any.
+func (k *call) breaker() *breaker {
+	if k.guard == nil {
+		k.guard = k.breakers.get(k.who, k.req.URL.Host)
+	}
+	return k.guard
 }
 
 // left is the refusal of a breaker.
@@ -131,7 +139,7 @@ func (k *call) permit() (done func(status int, fail *Failure), fail *Failure) {
 	if k.breakers == nil {
 		return func(int, *Failure) {}, nil
 	}
-	b := k.breakers.get(k.who, k.req.URL.Host)
+	b := k.breaker()
 	record, err := b.Allow()
 	if err != nil {
 		return nil, k.left(b)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
+	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 )
 
 // Probe goes the way to the upstream, with its own TLS and rules for addresses.
@@ -17,7 +20,7 @@ func (c *Client) Probe(ctx context.Context) []probe.Finding {
 	if c.plan.BaseURL == "" {
 		return []probe.Finding{probe.Problem("address", probe.Fail, "Give a base_url, or --base-url.", "the address of the service is not known")}
 	}
-	t := probe.Target{URL: c.plan.BaseURL, Dial: c.dialing(c.trusting(c.plan.BaseURL)).DialContext}
+	t := probe.Target{URL: c.plan.BaseURL, Dial: c.dialing(c.toBase()).DialContext}
 	if s, ok := c.transport.(*secured); ok {
 		ready, err := s.ready()
 		if err != nil {
@@ -54,6 +57,9 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 	fail := func(check, next, format string, a ...any) []probe.Finding {
 		return append(list, probe.Problem(check, probe.Fail, next, "credential %s: "+format, append([]any{cred.Name}, a...)...))
 	}
+	if cred.logins != nil {
+		return c.probeLogin(ctx, cred)
+	}
 	var ask tokens.Ask
 	for what, f := range map[string]func() (string, error){
 		"value": func() (string, error) { return plain(cred.secret, &c.env) },
@@ -66,11 +72,13 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 		switch {
 		case errors.Is(err, errMissing):
 			return fail("secret", "Set it where the server runs.", "the %s is not set", cred.from)
+		case slow(err) != "":
+			return fail("secret", "Look at where it comes from.", "the %s could not be had: %s", cred.from, slow(err))
 		case err != nil:
 			return fail("secret", "Correct the expression in the spec.", "its value cannot be made of the %s", cred.from)
 		}
 		if what == "value" {
-			ask.Secret = v
+			ask.Secret = sealed.New(v)
 		}
 	}
 	if cred.from != "" {
@@ -103,6 +111,42 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 		return append(list, probe.Problem("token", probe.Warn, "Have the client allowed these scopes, or do not ask for them.", "credential %s: a token without the scopes %s", cred.Name, strings.Join(lacking, " ")))
 	}
 	return append(list, probe.Found("token", "credential %s: a token for %s, with the scopes asked for%s", cred.Name, got.Life.Round(time.Second), inParentheses(cred.OAuth.Scopes)))
+}
+
+// slow is why a secret of a program or of Vault could not be had; "" when it was.
+func slow(err error) string {
+	if e, ok := errors.AsType[*sealed.Error](err); ok {
+		return e.Message
+	}
+	return ""
+}
+
+// probeLogin logs in, and out again.
+func (c *Client) probeLogin(ctx context.Context, cred *credential) []probe.Finding {
+	problem := func(check, next, format string, a ...any) []probe.Finding {
+		return []probe.Finding{probe.Problem(check, probe.Fail, next, "credential %s: "+format, append([]any{cred.Name}, a...)...)}
+	}
+	k := &call{Client: c, req: &request.Request{Method: http.MethodGet, URL: c.base}, sent: nothing, start: time.Now()}
+	account, _, err := k.account(cred.logins)
+	switch {
+	case slow(err) != "":
+		return problem("secret", "Look at where it comes from.", "the %s could not be had: %s", cred.from, slow(err))
+	case err != nil:
+		return problem("secret", "Set it where the server runs.", "the %s is not set", cred.from)
+	case c.base == nil:
+		return nil // which is said of the address
+	}
+	s := &session{logins: cred.logins, name: cred.Name, slow: cred.slow, owner: tokens.Owner{Account: account}}
+	if f := k.open(ctx, s); f != nil {
+		return problem("session", "Check the request of the login, its secrets, and what success says.", "%s", f.Message)
+	}
+	if s.fresh {
+		s.store.Forget(s.owner, s.now)
+		if s.logout != nil {
+			c.leave(ctx, s.logins, s.now)
+		}
+	}
+	return []probe.Finding{probe.Found("session", "credential %s: a login gives a session", cred.Name)}
 }
 
 func (c *Client) probeTarget(address string) probe.Target {

@@ -25,7 +25,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 	if body == nil && bodyExpected(method) {
 		body = []byte{} // says Content-Length: 0
 	}
-	with := &k.sent
+	with := k.sent
 	for hops := 0; ; hops++ {
 		res, err := k.transport.RoundTrip(k.http(ctx, with, method, at, k.beginSend(ctx, method, at, header), body))
 		if err != nil {
@@ -33,6 +33,12 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 				err = cerr
 			}
 			return nil, nil, k.failed(outer, err)
+		}
+		if s := with.session; s != nil {
+			s.take(at, res.Header)
+			if res.StatusCode/100 == 3 && s.over(at, k.answer(res, at)) {
+				return res, at, nil
+			}
 		}
 		next, see := follow(method, res.StatusCode)
 		location := res.Header.Get("Location")
@@ -53,7 +59,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 			}
 			// From here on nothing goes along that was meant for the host itself,
 			// not even back to it.
-			with, header = new(auth), public(header)
+			with, header = nothing, public(header)
 		}
 		if hops == maxRedirects {
 			return nil, nil, &Failure{

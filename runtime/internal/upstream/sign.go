@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 )
 
 // addSigner adds a credential that depends on what is sent.
@@ -30,25 +31,23 @@ func (k *call) addSigner(a *auth, c *credential) error {
 	if c.from != "" {
 		from += " (" + c.from + ")"
 	}
-	shown := item{from: from, where: "header", name: "Authorization", value: hidden}
+	shown := item{from: from, where: "header", name: "Authorization", value: sealed.New(hidden)}
 	var signer tokens.Signer
 	switch c.Kind {
 	case "awsSigV4":
-		signer, shown.prefix = tokens.AWS(c.AWS, tokens.AWSKeys{Access: user, Secret: key, Session: session}), "AWS4-HMAC-SHA256 "
+		signer, shown.prefix = tokens.AWS(c.AWS, tokens.AWSKeys{Access: user, Secret: sealed.New(key), Session: sealed.New(session)}), "AWS4-HMAC-SHA256 "
 	case "hmac":
 		signer, shown.name, shown.prefix = tokens.HMAC(c.HMAC, key), c.HMAC.Header, c.HMAC.Prefix
 	case "digest":
 		if strings.Contains(user, ":") {
 			return errors.New("its user name holds a colon")
 		}
-		a.login = &tokens.Login{Digest: c.digest, User: user, Password: key}
+		a.login = &tokens.Login{Digest: c.digest, User: user, Password: sealed.New(key)}
 		signer, shown.prefix = a.login.Sign, "Digest "
 	}
 	a.names = append(a.names, c.Name)
-	a.secrets = append(a.secrets, key)
-	if session != "" {
-		a.secrets = append(a.secrets, session)
-	}
+	a.know(key)
+	a.know(session)
 	if k.dry {
 		a.items = append(a.items, shown)
 		return nil

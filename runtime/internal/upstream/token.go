@@ -12,6 +12,8 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // callerToken is the access token that p came with, or "".
@@ -30,8 +32,8 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 	}
 	var ask tokens.Ask
 	if c.secret != nil {
-		var err error
-		if ask.Secret, err = plain(c.secret, &k.env); err != nil {
+		password, err := plain(c.secret, &k.env)
+		if err != nil {
 			if errors.Is(err, errMissing) && !k.dry {
 				return &Failure{
 					Kind:    KindCredential,
@@ -41,7 +43,8 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 			}
 			return err
 		}
-		a.secrets = append(a.secrets, ask.Secret)
+		ask.Secret = sealed.New(password)
+		a.know(password)
 	}
 	if k.dry {
 		a.names = append(a.names, c.Name)
@@ -49,7 +52,7 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 		return nil
 	}
 	if c.OfCaller() {
-		if ask.Subject = callerToken(ctx, k.who); ask.Subject == "" {
+		if ask.Subject = sealed.New(callerToken(ctx, k.who)); ask.Subject.IsZero() {
 			return &Failure{
 				Kind:    KindCredential,
 				Message: k.name + " is called with the access token of the caller, and this caller has none. Nothing was sent.",
@@ -64,16 +67,25 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 			}
 		}
 	}
-	it := bearer(from, ask.Subject)
+	it := bearer(from, ask.Subject.Reveal())
 	if c.tokens != nil {
 		token, fresh, err := c.tokens.Token(ctx, ask)
+		if e, ok := errors.AsType[*tokens.Error](err); ok && e.Code == "invalid_client" && k.changed(c.slow) {
+			password, err2 := plain(c.secret, &k.env)
+			if err2 != nil {
+				return err2
+			}
+			ask.Secret = sealed.New(password)
+			a.know(password)
+			token, fresh, err = c.tokens.Token(ctx, ask)
+		}
 		if err != nil {
 			return k.noToken(ctx, c, err)
 		}
-		it.value, it.tokens, it.ask, it.fresh = token, c.tokens, ask, fresh
+		it.value, it.tokens, it.ask, it.fresh = sealed.New(token), c.tokens, ask, fresh
 	}
 	a.names = append(a.names, c.Name)
-	a.secrets = append(a.secrets, it.value)
+	a.know(it.value.Reveal())
 	a.items = append(a.items, it)
 	return nil
 }
@@ -107,29 +119,86 @@ func (k *call) noToken(ctx context.Context, c *credential, err error) *Failure {
 // renew answers a refusal with 401, once per call: with new tokens for those that
 // were kept, or with what the upstream challenges for. By that status it says that the request was not
 // carried out (RFC 9110, section 15.5.2), so any may be sent again.
-func (k *call) renew(ctx context.Context, a *Answer) bool {
+func (k *call) renew(ctx context.Context, a *Answer) (renewed bool, fail *Failure) {
 	if k.renewed {
-		return false
+		return false, nil
 	}
 	k.renewed = true
-	renewed := k.sent.login != nil && k.sent.login.Take(k.req.URL.Host, a.Header)
+	renewed = k.sent.login != nil && k.sent.login.Take(k.req.URL.Host, a.Header)
+	if s := k.sent.session; s != nil && !s.fresh && s.over(k.at, a) {
+		s.store.Forget(s.owner, s.now)
+		if fail := k.open(ctx, s); fail != nil {
+			return false, fail
+		}
+		renewed = true
+	}
+	if again, fail := k.reread(ctx); fail != nil || again {
+		return again, fail
+	}
 	for i := range k.sent.items {
 		it := &k.sent.items[i]
 		if it.tokens == nil || it.fresh {
 			continue
 		}
-		it.tokens.Forget(it.ask, it.value)
+		it.tokens.Forget(it.ask, it.value.Reveal())
 		token, _, err := it.tokens.Token(ctx, it.ask)
-		if err != nil || token == it.value {
+		if err != nil || token == it.value.Reveal() {
 			continue // the answer 401 stands
 		}
-		it.value, renewed = token, true
-		k.sent.secrets = append(k.sent.secrets, token)
+		it.value, renewed = sealed.New(token), true
+		k.sent.know(token)
 	}
 	if renewed {
 		k.sent.header(k.req.Header)
 	}
-	return renewed
+	return renewed, nil
+}
+
+// changed asks again for secrets that were refused, and tells whether one is
+// another now.
+func (k *call) changed(list []plan.Secret) (any bool) {
+	for _, s := range list {
+		any = k.renewal != nil && k.renewal(s) || any
+	}
+	return any
+}
+
+// reread makes the credentials of the call again if a secret that is sent as it
+// is has changed since.
+func (k *call) reread(ctx context.Context) (again bool, fail *Failure) {
+	for _, name := range k.sent.names {
+		if c := k.credentials[name]; c != nil && c.logins == nil && c.tokens == nil {
+			again = k.changed(c.slow) || again
+		}
+	}
+	if !again {
+		return false, nil
+	}
+	a, lacks, err := k.try(ctx, k.sent.names)
+	if f, ok := errors.AsType[*Failure](err); ok {
+		return false, f
+	}
+	if err != nil || lacks != nil {
+		return false, nil //nolint:nilerr // the answer 401 stands
+	}
+	k.sent.dropCookies(k.req.Header)
+	a.secrets = append(a.secrets, k.sent.secrets...)
+	a.missing = k.sent.missing
+	k.use(a)
+	k.sent.header(k.req.Header)
+	return true, nil
+}
+
+// refused looks whether an answer refuses the credentials of the call, and
+// whether it can be made again with others.
+func (k *call) refused(ctx context.Context, a *Answer) (again bool, fail *Failure) {
+	switch s := k.sent.session; {
+	case a.Status == http.StatusUnauthorized:
+		return k.renew(ctx, a)
+	case s != nil && s.over(k.at, a):
+		return k.resume(ctx, a)
+	}
+	return false, nil
 }
 
 // via returns what token requests to an address are sent through: its host is
@@ -143,6 +212,15 @@ func (c *Client) via(address string) http.RoundTripper {
 		return observedTransport{c, next}
 	}
 	return next
+}
+
+// toBase is a guard that lets through to the base URL as calls go there.
+func (c *Client) toBase() *egress.Guard {
+	g := c.trusting("")
+	if c.base != nil {
+		c.admit(g, c.base.Hostname())
+	}
+	return g
 }
 
 // trusting is a guard that lets through to the host of an address that the plan

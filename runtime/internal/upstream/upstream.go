@@ -39,6 +39,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -72,6 +73,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Secret resolves a secret, at every use. An error means that there is none.
 	Secret func(plan.Secret) (string, error)
+	// Refused is told that an upstream refused a secret, and tells whether it is
+	// another one now. Nil: none changes that way.
+	Refused func(plan.Secret) bool
 	// ReadFile reads the files of the plan's TLS; nil is [os.ReadFile].
 	ReadFile func(string) ([]byte, error)
 	// Redact replaces secrets in text that came from an upstream and goes into
@@ -119,6 +123,7 @@ type Client struct {
 	transport   http.RoundTripper
 	log         *slog.Logger
 	env         expr.Env
+	renewal     func(plan.Secret) bool // nil: none
 	redact      func(string) string
 	watch       func(*request.Request, *Answer)
 	backoff     func(attempt int) time.Duration
@@ -154,6 +159,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		transport:   o.Transport,
 		log:         o.Logger,
 		env:         expr.Env{Secret: o.Secret},
+		renewal:     o.Refused,
 		redact:      o.Redact,
 		resolver:    o.Resolver,
 		watch:       o.Watch,
@@ -219,12 +225,16 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		c.admit(guard, host)
 	}
 	for _, p := range u.Credentials {
-		cred, err := newCredential(p, c.via)
+		cred, err := newCredential(u, p, c.via)
 		if err != nil {
 			return nil, fmt.Errorf("credential %s: %w", p.Name, err)
 		}
 		if b := o.Before; b != nil && b.credentials[p.Name] != nil && reflect.DeepEqual(b.credentials[p.Name].Credential, p) {
-			cred.tokens, cred.digest = b.credentials[p.Name].tokens, b.credentials[p.Name].digest
+			was := b.credentials[p.Name]
+			cred.tokens, cred.digest = was.tokens, was.digest
+			if cred.logins != nil && b.plan.BaseURL == u.BaseURL {
+				cred.logins.store = was.logins.store
+			}
 		}
 		c.credentials[p.Name] = cred
 		c.personal = c.personal || p.OfCaller()
@@ -288,12 +298,14 @@ type call struct {
 	*Client
 	who      principal.Principal
 	req      *request.Request
-	sent     auth
+	sent     *auth
 	repeat   bool // the method may be sent again
 	renewed  bool // tokens were renewed after a 401
 	dry      bool // nothing is sent: no token is asked for
 	attempts int
+	guard    *breaker // see breaker; nil: not asked for yet
 	start    time.Time
+	at       *url.URL // where the last answer came from
 
 	ours    bool          // traceparent is not the author's
 	sends   int           // requests so far, along redirects too
@@ -349,7 +361,7 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 
 // do is Do without the cache.
 func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Request, security [][]string) (answer *Answer, failure error) {
-	k := &call{Client: c, who: p, req: req, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
+	k := &call{Client: c, who: p, req: req, sent: nothing, start: time.Now(), repeat: req.Repeat || slices.Contains(c.methods, req.Method)}
 	if fail := k.check(); fail != nil {
 		return nil, fail
 	}
@@ -372,7 +384,10 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 				}
 				return nil, err
 			}
-			if a.Status == http.StatusUnauthorized && k.renew(callCtx, a) {
+			if again, fail := k.refused(callCtx, a); fail != nil {
+				fail.Attempts = k.attempts
+				return nil, fail
+			} else if again {
 				continue
 			}
 			if c.watch != nil {
@@ -489,7 +504,16 @@ func (k *call) prepare(ctx context.Context, security [][]string) error {
 // to be set, for each way to authenticate, when none is at hand and one is
 // needed. Nothing is sent.
 func (c *Client) Explain(req *request.Request, security [][]string) (missing []string, err error) {
-	k := &call{Client: c, req: req, dry: true}
+	still := &Client{name: c.name, credentials: c.credentials, base: c.base, tls: c.tls, env: c.env}
+	if c.env.Secret != nil {
+		still.env.Secret = func(s plan.Secret) (string, error) {
+			if sealed.Slow(s) { // nothing is run or asked to explain a call
+				return hidden, nil
+			}
+			return c.env.Secret(s)
+		}
+	}
+	k := &call{Client: still, req: req, sent: nothing, dry: true}
 	if err := k.authenticate(context.Background(), security); err != nil {
 		return nil, err
 	}
@@ -506,7 +530,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 	k.sent.header(req.Header)
 	req.URL = k.sent.url(req.URL)
 	for _, it := range k.sent.items {
-		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value, From: it.from})
+		req.Parts = append(req.Parts, request.Part{Where: it.where, Name: it.name, Value: it.prefix + it.value.Reveal(), From: it.from})
 	}
 	if len(k.sent.names) > 0 || slices.ContainsFunc(security, func(way []string) bool { return len(way) == 0 }) {
 		return nil, nil // one way is at hand, or none is needed
@@ -523,7 +547,7 @@ func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait 
 		wait = k.backoff(k.attempts)
 		return nil, fail.transient && k.again(ctx, wait), wait, fail
 	}
-	a = k.answer(res, at)
+	a, k.at = k.answer(res, at), at
 	if slices.Contains(k.retryOn, res.StatusCode) {
 		// Not before the time that is asked for, and not all at that time.
 		wait = RetryAfter(res.Header, time.Now()) + k.backoff(k.attempts)
