@@ -11,6 +11,7 @@ GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BIN      := $(CURDIR)/bin
 JUDGES   := testdata/judges
 BENCH    := testdata/bench
+DEPLOY   := testdata/deploy
 FUZZTIME ?= 30s
 SOAK     ?= 1000000
 
@@ -52,6 +53,10 @@ test-soak: ## Make a million calls while the upstream fails, and connect ten tho
 test-judges: ## Run what third-party suites, clients and servers say of mcpc
 	cd $(JUDGES) && go test -timeout 20m ./...
 
+.PHONY: test-deploy
+test-deploy: ## Hold examples/deploy to what reads it, and run what it starts
+	cd $(DEPLOY) && go test -timeout 10m ./...
+
 .PHONY: judges-install
 judges-install: ## Install the judges: npm packages in testdata/judges, servers in bin/
 	cd $(JUDGES) && npm ci --no-audit --no-fund
@@ -68,9 +73,19 @@ redis-install: ## Install a Redis server for tests into bin/, unless there is on
 			{ apt-get install -qq -y --no-install-recommends redis-tools || { apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-tools; }; } >/dev/null && \
 			mkdir -p $(BIN) && ln -sf "$$(command -v redis-check-rdb)" $(BIN)/redis-server; \
 		else \
-			echo "redis-server is needed: install Redis 5 or newer (apt-get install redis-server, brew install redis)" >&2; exit 1; \
+			echo "redis-server is needed: install Redis 6 or newer (apt-get install redis-server, brew install redis)" >&2; exit 1; \
 		fi; }
 	@PATH="$$PATH:$(BIN)" redis-server --version
+
+.PHONY: systemd-install
+systemd-install: ## Install systemd-analyze for tests, unless it is there (Debian, as root)
+	@command -v systemd-analyze >/dev/null || { \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			export DEBIAN_FRONTEND=noninteractive; \
+			{ apt-get install -qq -y --no-install-recommends systemd || { apt-get update -qq && apt-get install -qq -y --no-install-recommends systemd; }; } >/dev/null; \
+		else \
+			echo "systemd-analyze is needed: install systemd" >&2; exit 1; \
+		fi; }
 
 .PHONY: lint
 lint: lint-install ## Check formatting, vet and lint all modules
@@ -78,6 +93,7 @@ lint: lint-install ## Check formatting, vet and lint all modules
 	$(BIN)/golangci-lint run ./...
 	cd $(JUDGES) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 	cd $(BENCH) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
+	cd $(DEPLOY) && $(BIN)/golangci-lint run -c $(CURDIR)/.golangci.yml ./...
 
 .PHONY: lint-install
 lint-install:

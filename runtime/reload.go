@@ -105,10 +105,23 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 	if (was.TLS == nil) != (is.TLS == nil) {
 		restart = append(restart, "tls")
 	}
+	if ofListener(was.Inbound) != ofListener(is.Inbound) {
+		restart = append(restart, "limits of connections and headers")
+	}
 	if old.AdminAddress() != next.AdminAddress() {
 		restart = append(restart, "admin")
 	}
 	return restart, nil
+}
+
+// ofListener are the limits that a listener keeps as long as it lives.
+func ofListener(in *plan.Inbound) plan.Inbound {
+	d := in.OrDefaults()
+	return plan.Inbound{
+		Headers: d.Headers, HeaderCount: d.HeaderCount,
+		Connections: d.Connections, ConnectionRequests: d.ConnectionRequests, ConnectionStreams: d.ConnectionStreams,
+		HeaderTimeout: d.HeaderTimeout, RequestTimeout: d.RequestTimeout, IdleTimeout: d.IdleTimeout, WriteTimeout: d.WriteTimeout,
+	}
 }
 
 // Refresh has the files of certificates and authorities, which are looked at once

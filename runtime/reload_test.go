@@ -279,8 +279,9 @@ func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	s := newServer(t, p, Options{Reloads: true})
 	other := edition("http://127.0.0.1:1", "a")
 	other.Listen, other.Observe = "127.0.0.1:9", &plan.Observe{Admin: "127.0.0.1:10"}
+	other.Inbound = &plan.Inbound{Connections: 5, Body: 1 << 20} // the second is in use at once
 	got, err := s.Reload(other, Options{})
-	if err != nil || !slices.Equal(got, []string{"listen", "admin"}) {
+	if err != nil || !slices.Equal(got, []string{"listen", "limits of connections and headers", "admin"}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }

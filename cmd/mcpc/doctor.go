@@ -37,9 +37,9 @@ Of each service and authorization server it looks at the name, the connection,
 the certificate, an answer to GET without credentials, and the clock; of
 credentials, whether their secrets are there and whether a token is given for
 them, with the scopes asked for; of stores, whether they decide and how fast;
-of identities, the metadata, keys and
-algorithms of the issuer and the dates of API keys; and whether addresses are
-free, logs can be written, and the chain of the audit log is whole.
+of identities, the metadata, keys and algorithms of the issuer and the dates of
+API keys; and whether addresses are free, logs can be written, and the chain of
+the audit log is whole.
 
 No tool is called, and no secret is printed. The exit code is 5 when something
 fails; warnings are about what works now.

@@ -415,7 +415,7 @@ func hostileProbes() []probe {
 		{name: "progress token over the limit", send: rpc(`"id":1,"method":"ping","params":{"_meta":{"progressToken":"` + strings.Repeat("p", 1000) + `"}}`), status: 400, text: `"limit":"name"`},
 		{name: "cancellation of what is not there", send: rpc(`"method":"notifications/cancelled","params":{"requestId":1}`), status: 202},
 		{name: "cancellation of an object", send: rpc(`"method":"notifications/cancelled","params":{"requestId":{}}`), status: 202},
-		{name: "resource of a file", send: rpc(`"id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}`), status: 200, text: method, absent: "root:"},
+		{name: "resource of a file", send: rpc(`"id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}`), status: 200, text: `"error"`, absent: "root:"},
 		{name: "consent forged", send: modernCall("drop", `{"id":"a"}`, `,"inputResponses":{"confirm":{"action":"accept"}},"requestState":"AAAA"`), status: 200, text: `"isError":true`},
 		{name: "consent without a question", send: modernCall("drop", `{"id":"a"}`, `,"inputResponses":{"confirm":{"action":"accept"}}`), status: 200, text: "input_required"},
 		{name: "consent of a client that cannot ask", send: rawPost(callOf("drop", `{"id":"a"}`), ""), status: 200, text: `"isError":true`},
@@ -430,7 +430,8 @@ func hostileProbes() []probe {
 		{name: "session guessed", send: rawPost(ping, "Mcp-Session-Id: 00000000-0000-0000-0000-000000000001\r\n"), status: 200, text: `"result":{}`},
 		{name: "session over the limit", send: rawPost(ping, "Mcp-Session-Id: "+strings.Repeat("s", 1000)+"\r\n"), status: 400, text: `"limit":"name"`},
 		{name: "session with a tab", send: rawPost(ping, "Mcp-Session-Id: a\tb\r\n"), status: 400, text: "Mcp-Session-Id"},
-		{name: "stream of a session", send: get + "Accept: text/event-stream\r\nMcp-Session-Id: x\r\nLast-Event-ID: ../../1\r\n\r\n", status: 405},
+		{name: "stream of a session", send: get + "Accept: text/event-stream\r\nMcp-Session-Id: x\r\nLast-Event-ID: ../../1\r\n\r\n", status: 200, absent: "data:"},
+		{name: "stream of one who may not call", guarded: true, send: get + "Accept: text/event-stream\r\n\r\n", status: 401},
 		{name: "end of a session", send: "DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: x\r\n\r\n", status: 405},
 		{name: "traceparent huge", send: rawPost(ping, "Traceparent: "+strings.Repeat("0", 30_000)+"\r\nX-Request-Id: "+strings.Repeat("r", 30_000)+"\r\n"), status: 200, text: `"result":{}`, absent: "rrrrrrrr"},
 		{name: "traceparent garbage", send: rawPost(ping, "Traceparent: 00-ffffffff-\"';DROP--\r\nTracestate: "+strings.Repeat("a=b,", 1000)+"\r\n"), status: 200, text: `"result":{}`},
@@ -469,7 +470,7 @@ func hostileProbes() []probe {
 		{name: "path of a file", send: "GET /..%2f..%2fetc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", status: 404, absent: "root:"},
 		{name: "path with NUL", send: "GET /mcp%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", status: 404},
 		{name: "profiles", send: "GET /debug/pprof/ HTTP/1.1\r\nHost: localhost\r\n\r\n", status: 404},
-		{name: "method override", send: "GET /mcp HTTP/1.1\r\nHost: localhost\r\nX-HTTP-Method-Override: POST\r\n\r\n", status: 405},
+		{name: "method override", send: "GET /mcp HTTP/1.1\r\nHost: localhost\r\nX-HTTP-Method-Override: POST\r\n\r\n", status: 406},
 
 		// Who calls.
 		{name: "nobody", guarded: true, send: rawPost(itemCall("1", `{"id":"a"}`), ""), status: 401},
@@ -523,7 +524,7 @@ func hostileProbes() []probe {
 		{name: "continue", send: chunked + "Expect: 100-continue\r\nContent-Length: 40\r\n\r\n" + ping, status: 100, more: 1},
 		{name: "continue of a body over the limit", send: chunked + "Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n", status: 413, half: true},
 		{name: "expectation unknown", send: chunked + "Expect: a-miracle\r\nContent-Length: 40\r\n\r\n" + ping, status: 417},
-		{name: "websocket", send: get + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", status: 405},
+		{name: "websocket", send: get + "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", status: 406},
 		{name: "HTTP/2 upgrade", send: chunked + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nContent-Length: 40\r\n\r\n" + ping, status: 200, text: `"result":{}`},
 		{name: "headers that stop", send: chunked, status: 0, half: true},
 		{name: "body that stops", send: chunked + "Content-Length: 40\r\n\r\n{", status: 408, text: `{"limit":"request_timeout","value":1000}`, half: true},
@@ -618,6 +619,11 @@ func (v *victim) exchange(t *testing.T, p probe) (status int, answer string) {
 		}
 		fmt.Fprintf(&all, "%s\n", resp.Status)
 		_ = resp.Header.Write(&all)
+		if strings.HasPrefix(p.send, "GET /mcp") && resp.StatusCode == http.StatusOK {
+			line, _ := bufio.NewReader(resp.Body).ReadString('\n') // a stream; the rest comes when a list changes
+			all.WriteString(line)
+			break
+		}
 		body, _ := io.ReadAll(resp.Body)
 		all.Write(body)
 		all.WriteByte('\n')

@@ -17,7 +17,7 @@ type Inbound struct {
 	Calls              int   // in flight at once, over all clients
 	Requests           int   // over HTTP that are worked on at once
 	Bodies             int64 // of all requests over HTTP that are read or worked on
-	Streams            int   // event streams that are open at once
+	Streams            int   // event streams of calls at once, and as many of clients that listen
 	Connections        int   // open at once
 	ConnectionRequests int   // in the life of a connection
 	ConnectionStreams  int   // at once on a connection of HTTP/2

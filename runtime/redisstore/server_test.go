@@ -30,7 +30,7 @@ func program(t testing.TB, name string) string {
 	if os.Getenv("CI") != "" {
 		t.Fatalf("%s is not installed: run make redis-install", name)
 	}
-	t.Skipf("%s is not installed: run make redis-install, or install Redis 5 or newer", name)
+	t.Skipf("%s is not installed: run make redis-install, or install Redis 6 or newer", name)
 	return ""
 }
 

@@ -30,7 +30,7 @@ func policyBlock() *block {
 	return &block{
 		name: "policy",
 		doc: "What callers may do. With a policy, what no rule allows is denied, and a rule that denies wins over all that allow. It holds for calls of clients, for those that steps and native code make in turn, and for reading resources and prompts; lists show what their caller may use. Several policy blocks are one policy.\n\n" +
-			"A refused call has the code `denied` and names the rule. `mcpc explain TARGET tool NAME --as subject=alice --as scope=orders:read` says how a call is decided.",
+			"A refused call has the code `denied` and names the rule. `mcpc explain TARGET tool NAME --as subject=alice --as scope=orders:read` says how a call is decided, `mcpc explain TARGET resource URI` and `prompt NAME` the same of those, and `mcpc call` with `--as` makes the call; `mcpc diff` shows whose calls a change allows or denies.",
 		example: `api "shop" { base_url = "https://shop.example" }
 
 tool "get_order" {

@@ -14,7 +14,7 @@ import (
 func storeBlock() *block {
 	return &block{
 		name: "store", label: "name", labelDoc: "referred to as `store.name`",
-		doc: "A Redis server, or one that is compatible (Valkey), for what several servers share: rate limits. It needs Lua scripts, so Redis 5 or newer; of a cluster or of sentinels, name one address that leads to the master. " +
+		doc: "A Redis server, or one that is compatible (Valkey), for what several servers share: rate limits. It has to run Lua scripts and speak the protocol of Redis 6; of a cluster, name one node, and where there are replicas, an address that leads to the master. " +
 			"Connections are made when they are first needed. Keys hold hashes, nothing of a caller, and expire when nothing is owed any more.\n\n" +
 			"While the store cannot be asked, `on_error` of what uses it holds: it is left alone then and tried again in the background, from a tenth of a second to five seconds apart, so that no call waits for it; the log has a line when that begins and one when it ends. `mcpc_limit_store_up` of the metrics says which it is.",
 		example: `store "shared" {

@@ -196,6 +196,18 @@ func consistent(t *testing.T, list []any) {
 // and other ports, and asks what the probes ask.
 func serves(t *testing.T, c corev1.Container, ports map[string]int32, spec map[string]string) {
 	t.Helper()
+	// Another program may take a port between the look and its use.
+	for range 5 {
+		if servesOn(t, c, ports, spec) {
+			return
+		}
+	}
+	t.Error("no port stays free")
+}
+
+// servesOn is serves on ports that were free just now; false when one was not.
+func servesOn(t *testing.T, c corev1.Container, ports map[string]int32, spec map[string]string) bool {
+	t.Helper()
 	dir := t.TempDir()
 	free := map[string]string{}
 	for name := range ports {
@@ -223,7 +235,13 @@ func serves(t *testing.T, c corev1.Container, ports map[string]int32, spec map[s
 	for _, a := range c.Args {
 		args = append(args, replace(a))
 	}
-	p := start(t, nil, append([]string{binary(t)}, args...)...)
+	p, err := launch(t, nil, append([]string{binary(t)}, args...)...)
+	if err != nil && strings.Contains(err.Error(), "address already in use") {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, probe := range []*corev1.Probe{c.StartupProbe, c.LivenessProbe, c.ReadinessProbe} {
 		if probe == nil || probe.HTTPGet == nil || free[probe.HTTPGet.Port.String()] == "" {
 			t.Fatalf("a probe asks for nothing: %v", probe)
@@ -245,6 +263,7 @@ func serves(t *testing.T, c corev1.Container, ports map[string]int32, spec map[s
 	if got := p.status(ready); slices.Contains(c.Args, "--drain-delay=5s") && got != http.StatusServiceUnavailable {
 		t.Errorf("after SIGTERM readiness is %d", got)
 	}
+	return true
 }
 
 func TestChart(t *testing.T) {
@@ -504,6 +523,15 @@ func (p *process) stderr() string {
 // start starts a server and waits until it has said what it serves.
 func start(t *testing.T, env []string, argv ...string) *process {
 	t.Helper()
+	p, err := launch(t, env, argv...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func launch(t *testing.T, env []string, argv ...string) (*process, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	p := &process{t, exec.CommandContext(ctx, argv[0], argv[1:]...), filepath.Join(t.TempDir(), "stderr")}
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") }), env...)
@@ -515,20 +543,18 @@ func start(t *testing.T, env []string, argv ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
 	t.Cleanup(func() {
 		cancel()
-		_ = p.cmd.Wait()
+		_ = p.cmd.Wait() // killed
 		_ = log.Close()
-		close(ended)
 	})
 	for end := time.Now().Add(30 * time.Second); !strings.Contains(p.stderr(), "serving "); {
 		if time.Now().After(end) || exited(p.cmd.Process) {
-			t.Fatalf("%s does not serve:\n%s", strings.Join(argv, " "), p.stderr())
+			return nil, fmt.Errorf("%s does not serve:\n%s", strings.Join(argv, " "), p.stderr())
 		}
 		time.Sleep(10 * time.Millisecond) // its file cannot be waited for
 	}
-	return p
+	return p, nil
 }
 
 // exited tells whether a process is no more than its exit code.

@@ -120,8 +120,7 @@ type Front struct {
 	gone        atomic.Pointer[func()] // to be called when it was replaced and nobody holds it
 	stdioCaller *identity.Caller
 
-	limits                    plan.Inbound
-	requests, streams, bodies count // over HTTP
+	limits plan.Inbound
 }
 
 // New returns a front for the tools of a plan.
@@ -161,7 +160,6 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	f.host = newHost(f)
 	f.serving = &f.host.serving
 	f.limits = p.Inbound.OrDefaults()
-	f.requests.max, f.streams.max, f.bodies.max = int64(f.limits.Requests), int64(f.limits.Streams), f.limits.Bodies
 	f.hosts, f.origins = newAllowList(o.AllowedHosts), newAllowList(o.AllowedOrigins)
 	f.versions.http, f.versions.all = httpVersions(), mcp.ValidProtocolVersions
 

@@ -21,6 +21,8 @@ type host struct {
 	now     atomic.Pointer[Front]
 	serving serving
 
+	requests, streams, bodies count // over HTTP, of all fronts
+
 	mu          sync.Mutex // also held while the front changes
 	subscribers map[*subscriber]struct{}
 	ended       bool // no more subscribers are taken

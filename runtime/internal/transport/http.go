@@ -263,9 +263,14 @@ func (f *endpoint) listen(w http.ResponseWriter, r *http.Request) *subscriber {
 func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http.Request, id jsontext.Value, wants uint32) *subscriber {
 	s := f.host.subscribe(ctx, f.limits.Streams, id, wants)
 	if s == nil {
-		bad := faultf(-32000, http.StatusServiceUnavailable, "there are %d streams already, which is the limit, or the server is shutting down; nothing is lost but news of changed lists", f.limits.Streams)
+		// Nothing is lost but news of changed lists.
+		bad := over(http.StatusServiceUnavailable, "streams", int64(f.limits.Streams), "the server is at its limit of %d streams that listen")
+		if f.host.serving.draining.Load() {
+			bad = faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down")
+		}
 		bad.retry = 30 * time.Second
 		note(w, bad.because("busy"))
+		w.Header().Set("Retry-After", retryAfter(bad.retry))
 		f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
 		return nil
 	}
@@ -342,7 +347,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 	defer f.serving.leave()
 
 	body, held, bad := f.readBody(r)
-	defer f.bodies.leave(held)
+	defer f.host.bodies.leave(held)
 	if bad != nil {
 		refuse(w, bad)
 		return nil
@@ -390,13 +395,13 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 		}
 		return f.subscribe(r.Context(), w, r, slices.Clone(m.id), wants)
 	}
-	if !f.requests.enter(1, f.requests.max) {
+	if !f.host.requests.enter(1, int64(f.limits.Requests)) {
 		f.busy(w, r, m.id)
 		return nil
 	}
-	defer f.requests.leave(1)
-	if m.token != nil && events && works(m.method) && f.streams.enter(1, f.streams.max) {
-		defer f.streams.leave(1)
+	defer f.host.requests.leave(1)
+	if m.token != nil && events && works(m.method) && f.host.streams.enter(1, int64(f.limits.Streams)) {
+		defer f.host.streams.leave(1)
 		f.serveWatched(w, r, &m, e, json)
 		return nil
 	}
@@ -447,11 +452,11 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 	}
 	// Its messages are answered side by side, so each counts.
 	work := int64(len(texts))
-	if !f.requests.enter(work, f.requests.max) {
+	if !f.host.requests.enter(work, int64(f.limits.Requests)) {
 		f.busy(w, r, nil)
 		return
 	}
-	defer f.requests.leave(work)
+	defer f.host.requests.leave(work)
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
 		m, bad := decode(text, &f.limits)
@@ -484,7 +489,7 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 
 // busy refuses a request when as many are worked on as there may be.
 func (f *endpoint) busy(w http.ResponseWriter, r *http.Request, id jsontext.Value) {
-	bad := over(http.StatusServiceUnavailable, "requests", f.requests.max, "the server is at its limit of %d requests at once")
+	bad := over(http.StatusServiceUnavailable, "requests", int64(f.limits.Requests), "the server is at its limit of %d requests at once")
 	note(w, bad.because("busy"))
 	w.Header().Set("Retry-After", retryAfter(bad.retry))
 	f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
@@ -655,12 +660,12 @@ func (f *Front) readBody(r *http.Request) (b []byte, held int64, bad *fault) {
 	}
 	// Whoever sends large requests leaves room for small ones.
 	grow := func(size int64) bool {
-		of := f.bodies.max
+		of := f.limits.Bodies
 		if size > bufferedBytes {
 			of /= 2
 		}
-		if !f.bodies.enter(size-held, of) {
-			bad = over(http.StatusServiceUnavailable, "bodies", f.bodies.max, "the server is at its limit of %d bytes of requests at once")
+		if !f.host.bodies.enter(size-held, of) {
+			bad = over(http.StatusServiceUnavailable, "bodies", f.limits.Bodies, "the server is at its limit of %d bytes of requests at once")
 			return false
 		}
 		held = size

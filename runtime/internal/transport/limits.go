@@ -25,15 +25,12 @@ func over(status int, limit string, value int64, format string) *fault {
 	return f
 }
 
-// count bounds how many of something there are at once.
-type count struct {
-	n   atomic.Int64
-	max int64
-}
+// count is how many of something there are at once.
+type count struct{ n atomic.Int64 }
 
-// enter takes up part of what there is; it is false when there is not enough.
-func (c *count) enter(part, of int64) bool {
-	if c.n.Add(part) > of {
+// enter takes up part of most; it is false when there is not as much left.
+func (c *count) enter(part, most int64) bool {
+	if c.n.Add(part) > most {
 		c.n.Add(-part)
 		return false
 	}

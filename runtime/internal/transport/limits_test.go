@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -247,12 +248,12 @@ func TestBodiesAtOnce(t *testing.T) {
 	refused(t, resp, body, 408, "request_timeout", 300)
 	slow.closed()
 	for range 20_000 {
-		if f.bodies.n.Load() == 0 {
+		if f.host.bodies.n.Load() == 0 {
 			return
 		}
 		time.Sleep(100 * time.Microsecond) // the handlers' last lines
 	}
-	t.Errorf("%d bytes are held for nobody", f.bodies.n.Load())
+	t.Errorf("%d bytes are held for nobody", f.host.bodies.n.Load())
 }
 
 // Of too many connections the one that has been silent for longest is closed; where
@@ -286,6 +287,31 @@ func TestConnectionsAtOnce(t *testing.T) {
 	if resp, _ := fifth.answer(); resp.StatusCode != 200 {
 		t.Errorf("afterwards: %d", resp.StatusCode)
 	}
+}
+
+// So many streams listen; the next client is told, and the others are served on.
+func TestStreamsAtOnce(t *testing.T) {
+	p := &plan.Server{Name: "shop", Version: "1", Inbound: &plan.Inbound{Streams: 1}}
+	f := New(p, &tools{}, Options{Changes: true, Drain: time.Millisecond})
+	web := httptest.NewServer(f.Handler())
+	defer web.Close()
+	address := web.Listener.Addr().String()
+	const get = "GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+	first := dial(t, address)
+	first.send(get)
+	resp, err := http.ReadResponse(first.r, nil)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("%v %v", resp, err)
+	}
+	second := dial(t, address)
+	second.send(get)
+	resp, body := second.answer()
+	refused(t, resp, body, 503, "streams", 1)
+	second.send(posted(pingText))
+	if resp, body := second.answer(); resp.StatusCode != 200 {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	_ = first.Close()
 }
 
 // A connection carries so many requests and is then closed by its last answer.
@@ -425,7 +451,7 @@ func TestSlowSockets(t *testing.T) {
 		}
 		w.send(call("1"))
 		for range 20_000 {
-			if f.streams.n.Load() > 0 {
+			if f.host.streams.n.Load() > 0 {
 				break
 			}
 			time.Sleep(100 * time.Microsecond)

@@ -247,7 +247,7 @@ func (c *conn) listen(f *Front, m *message) bool {
 	c.mu.Unlock()
 	if !c.subscribe(one.ctx, m.id, wants, func() { c.forget(one) }) {
 		c.forget(one)
-		return c.send(reply{head: appendFault(nil, m.id, faultf(-32000, 0, "there are %d streams already, or the server is shutting down", c.limits.Streams))})
+		return c.send(reply{head: appendFault(nil, m.id, over(0, "streams", int64(c.limits.Streams), "the server is at its limit of %d streams that listen, or shutting down"))})
 	}
 	return true
 }
