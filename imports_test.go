@@ -61,6 +61,9 @@ var rules = []rule{
 	{"runtime/internal/observe", []string{"runtime/internal/principal", "runtime/internal/result", "runtime/plan"}, []string{"github.com/go-json-experiment/json"}, "what is recorded of a call is told to it, not found out"},
 	{"runtime/internal/transport", []string{"runtime/internal/confirm", "runtime/internal/identity", "runtime/internal/observe", "runtime/internal/principal", "runtime/internal/progress", "runtime/internal/result", "runtime/plan"}, []string{"github.com/mark3labs/mcp-go", "github.com/go-json-experiment/json"},
 		"the protocol knows no upstream; it is the one importer of mcp-go"},
+	{"runtime/otlp", []string{"runtime/internal/observe", "runtime/plan"}, []string{"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp", "go.opentelemetry.io/otel/exporters/otlp/otlptrace",
+		"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/sdk/metric", "go.opentelemetry.io/otel/trace"},
+		"the one importer of OpenTelemetry, which a server links only if its spec asks for it"},
 	{"runtime/...", []string{"internal/egress", "runtime/..."}, []string{
 		"github.com/go-json-experiment/json",
 		"github.com/santhosh-tekuri/jsonschema/v6",
@@ -74,14 +77,14 @@ var rules = []rule{
 	}, "a generated server links the runtime: no HCL, no OpenAPI, no YAML, nothing of specs"},
 	{"examples/orders/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "a generated package is a plan and doors to the runtime"},
 	{"examples/migration/ordersmcp", []string{"runtime", "runtime/plan"}, nil, "the same"},
-	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command"}, []string{"github.com/mark3labs/mcp-go", "golang.org/x/text"}, "examples show the public doors only"},
+	{"examples/...", []string{"examples/...", "compiler", "runtime", "runtime/command", "runtime/otlp"}, []string{"github.com/mark3labs/mcp-go", "golang.org/x/text"}, "examples show the public doors only"},
 	{"cmd/mcpc/internal/cases", nil, []string{"github.com/rogpeppe/go-internal"}, "the harness of the corpus reads archives; what runs them is its caller"},
 	{"cmd/mcpc/internal/contract", []string{"runtime", "runtime/plan", "specs", "specs/diag", "specs/hclspec"}, nil,
 		"tests of a spec meet both sides, what was written and what was done; the verb prints what comes of it"},
 	{"cmd/mcpc/internal/lsp", []string{"compiler", "specs", "specs/diag", "specs/hclspec"}, nil, "the language server: a protocol around what the compiler and the front-end know"},
 	{"cmd/mcpc/internal/watch", []string{"specs"}, []string{"github.com/fsnotify/fsnotify"}, "what is watched is what a reader of specs remembers"},
 	{"cmd/mcpc/internal/starter", nil, nil, "the projects of mcpc init are texts; tests of the command hold them to the compiler"},
-	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "cmd/mcpc/internal/watch", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/plan", "runtime/redisstore", "specs", "specs/diag", "specs/hclspec",
+	{"cmd/mcpc", []string{"cmd/mcpc/internal/contract", "cmd/mcpc/internal/lsp", "cmd/mcpc/internal/starter", "cmd/mcpc/internal/watch", "codegen", "compiler", "compiler/lint", "compiler/surface", "runtime", "runtime/command", "runtime/otlp", "runtime/plan", "runtime/redisstore", "specs", "specs/diag", "specs/hclspec",
 		"specs/imported", "specs/curl", "specs/har", "specs/openapi", "specs/postman", "specs/wsdl"}, []string{"github.com/spf13/cobra", "github.com/rogpeppe/go-internal", "golang.org/x/mod", "golang.org/x/term"},
 		"the command: flags in, one call, printing"},
 }
@@ -187,6 +190,9 @@ func TestRuntimeLinksNoFrontEnd(t *testing.T) {
 		"github.com/redis/rueidis":      "only a server with a store talks to Redis, and imports what does",
 		module + "/specs":               "specs and runtime never meet",
 		module + "/compiler":            "the runtime executes, it does not compile",
+		module + "/runtime/otlp":        "telemetry is linked by servers whose spec asks for it",
+		"go.opentelemetry.io/otel":      "the same",
+		"google.golang.org/protobuf":    "the same",
 	}
 	for _, p := range goList(t, "./runtime/command", "./examples/orders/orders-mcp") {
 		for _, dep := range p.Deps {

@@ -132,8 +132,11 @@ func (s *server) serverFile() (string, []byte, error) {
 		"New(bridge) serves all tools by calling the services behind them. To answer a tool with Go code instead, embed Bridge in a type of your own, "+
 		"give that type the tool's method, and hand it to New.", s.pkg, title))
 
+	if o := s.Observe; o != nil && o.OTLP != nil {
+		importLinked(f, otlpPath)
+	}
 	if len(s.Stores) > 0 {
-		importStore(f)
+		importLinked(f, storePath)
 	}
 	// The handshake: see the constant.
 	f.Add(doc("This code needs a runtime that knows it. If this line does not compile, generate the code anew with the mcpc of the runtime's version.",

@@ -24,6 +24,7 @@ const (
 	planPath    = runtimePath + "/plan"
 	typedPath   = runtimePath + "/typed"
 	commandPath = runtimePath + "/command"
+	otlpPath    = runtimePath + "/otlp" // linked only where telemetry is sent
 	// storePath is imported by servers that share limits, and by no others: it links
 	// a client of Redis.
 	storePath = runtimePath + "/redisstore"
@@ -53,8 +54,8 @@ func newGenerated(pkg string) *jen.File {
 // importEmbed lets a file embed others.
 func importEmbed(f *jen.File) { f.Anon("embed") }
 
-// importStore lets a server share its rate limits.
-func importStore(f *jen.File) { f.Anon(storePath) }
+// importLinked imports a package for being linked, and nothing of it.
+func importLinked(f *jen.File, path string) { f.Anon(path) }
 
 // importAs imports a package, with a name where its path does not end in that.
 func importAs(f *jen.File, importPath, name string) {

@@ -245,6 +245,9 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 			}
 		case t.Request != nil:
 			if r, roots, ok := c.handWritten(t, apis); ok {
+				if !t.IsTool() {
+					r.Sensitive = c.sensitiveOf(roots.in)
+				}
 				c.serve(server, t, &r)
 				if t.IsTool() {
 					whole[r.Name] = roots
@@ -258,11 +261,9 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	server.Tools = append(server.Tools, selected...)
 	c.composites(server, whole)
 	c.tests(server, whole)
-	if server.Observe != nil {
-		for i := range server.Tools {
-			t := &server.Tools[i]
-			t.Sensitive = sensitiveNames(whole[t.Name].in)
-		}
+	for i := range server.Tools {
+		t := &server.Tools[i]
+		t.Sensitive = c.sensitiveOf(whole[t.Name].in)
 	}
 	c.unusedInputs()
 	for _, api := range doc.APIs {
@@ -453,6 +454,8 @@ func (c *compilation) lowerAll(a *apiContext, s *selection, cover *plan.Coverage
 		d.result = &l.tool
 		if d.tool == nil || d.tool.IsTool() {
 			whole[l.tool.Name] = l.roots
+		} else {
+			l.tool.Sensitive = c.sensitiveOf(l.roots.in)
 		}
 		if !served[d.op] {
 			served[d.op] = true

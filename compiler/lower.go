@@ -372,6 +372,11 @@ func (a *apiContext) parameters(op *specs.Operation, path pathTemplate, in *lowe
 		if desc == "" {
 			desc = s.target().desc
 		}
+		if p.Sensitive {
+			c := *s
+			c.sensitive = true
+			s = &c
+		}
 		if p.Deprecated {
 			c := *s
 			c.words = slices.Clone(s.words)

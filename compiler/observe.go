@@ -25,7 +25,35 @@ func (c *compilation) observe() *plan.Observe {
 			out.Log.Level = "info"
 		}
 	}
+	out.OTLP = c.otlp(o.OTLP)
 	return out
+}
+
+// otlp lowers where telemetry is sent.
+func (c *compilation) otlp(o *specs.OTLP) *plan.OTLP {
+	if o == nil {
+		return nil
+	}
+	unlessOff := func(f *specs.Flag) bool { return f == nil || f.Value }
+	out := &plan.OTLP{
+		Endpoint: strings.TrimRight(o.Endpoint.Str(), "/"), Traces: unlessOff(o.Traces), Metrics: unlessOff(o.Metrics),
+		Sample: o.Sample.Str(), Interval: c.duration(o.Interval, 0), CA: o.CA.Str(),
+	}
+	for _, h := range o.Headers {
+		out.Headers = append(out.Headers, plan.StepArg{Name: h.Name, Value: lowerExpr(h.Value, noArguments(&c.diags, "a header of otlp"))})
+	}
+	for _, a := range o.Attributes {
+		out.Attributes = append(out.Attributes, plan.Attribute{Name: a.Name.Value, Value: a.Value.Value})
+	}
+	return out
+}
+
+// sensitiveOf are the [sensitiveNames] of arguments, where calls are recorded.
+func (c *compilation) sensitiveOf(root *schema) []string {
+	if c.doc.Observe == nil {
+		return nil
+	}
+	return sensitiveNames(root)
 }
 
 // sensitiveNames are the names of properties, at any depth, whose schema says that

@@ -19,11 +19,15 @@ func TestSensitiveNames(t *testing.T) {
     parameters:
       - {name: code, in: query, schema: {type: string, format: password}}
       - {name: page, in: query, schema: {type: integer}}
+      - {name: tan, in: query, x-sensitive: true, schema: {type: integer}}
+      - {name: X-Own, in: header, x-sensitive: true, schema: {$ref: '#/components/schemas/Plain'}}
+      - {name: plain, in: query, schema: {$ref: '#/components/schemas/Plain'}}
     requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/Node'}}}}
     responses: {'200': {description: ok}}
 `, `
 components:
   schemas:
+    Plain: {type: string}
     Pin: {type: string, x-sensitive: true}
     Node:
       type: object
@@ -36,7 +40,7 @@ components:
         next: {$ref: '#/components/schemas/Node'}
         more: {type: object, additionalProperties: {type: object, properties: {deep: {type: string, x-sensitive: true}}}}
 `)
-	want := []string{"answer", "code", "codes", "deep", "either", "pin"}
+	want := []string{"X-Own", "answer", "code", "codes", "deep", "either", "pin", "tan"}
 	for _, observe := range []string{"", "observe {\n admin = \":9090\"\n}\n"} {
 		res := compileFiles(t, map[string]string{"a.hcl": (observe + `
 api "a" { openapi = "a.yaml" }
@@ -49,9 +53,29 @@ tool "hand" {
   }
   input "plain" { type = string }
   request "GET" "/x" { query = { k = args.key, p = args.plain } }
+}
+resource "x://{key}" {
+  api = api.a
+  name = "x"
+  input "key" {
+    type   = string
+    format = "password"
+  }
+  request "GET" "/x" { query = { k = args.key } }
+}
+prompt "p" {
+  description = "P."
+  input "key" {
+    type   = string
+    format = "password"
+  }
+  message "user" { text = "hello ${args.key}" }
 }`), "a.yaml": document})
 		if res.Plan == nil {
 			t.Fatal(messages(res))
+		}
+		if observe == "" != (res.Plan.Resources[0].Call.Sensitive == nil) || observe == "" != (res.Plan.Prompts[0].Sensitive == nil) {
+			t.Errorf("observe %t: %v, %v", observe != "", res.Plan.Resources[0].Call.Sensitive, res.Plan.Prompts[0].Sensitive)
 		}
 		for _, tool := range res.Plan.Tools {
 			expect := want

@@ -79,7 +79,7 @@ func (c *compilation) prompt(server *plan.Server, t *specs.Tool, call *plan.Tool
 		if call != nil {
 			out.Input = call.Input
 		} else {
-			out.Formats, out.Rules = checks.Formats, checks.Rules
+			out.Formats, out.Rules, out.Sensitive = checks.Formats, checks.Rules, c.sensitiveOf(root)
 		}
 	} else {
 		out.Input = call.Input

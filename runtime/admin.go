@@ -73,7 +73,12 @@ func (s *Server) AdminHandler() http.Handler {
 			say(w, http.StatusNotFound, text, []byte("there are no metrics\n"))
 			return
 		}
-		b := fmt.Appendf(nil, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.line.inFlight.Load())
+		ready := 0
+		if o.Ready() && !s.front.Draining() {
+			ready = 1
+		}
+		b := fmt.Appendf(nil, "# HELP mcpc_ready Whether calls are taken: 1, or 0 while draining or while the audit log cannot be written.\n# TYPE mcpc_ready gauge\nmcpc_ready %d\n", ready)
+		b = fmt.Appendf(b, "# HELP mcpc_calls_in_flight Calls of clients that are under way.\n# TYPE mcpc_calls_in_flight gauge\nmcpc_calls_in_flight %d\n", s.line.inFlight.Load())
 		r := s.Reloads()
 		b = fmt.Appendf(b, "# HELP mcpc_reloads_total Times that a changed configuration was to be used.\n# TYPE mcpc_reloads_total counter\nmcpc_reloads_total{outcome=\"ok\"} %d\nmcpc_reloads_total{outcome=\"failed\"} %d\n", r.Done, r.Failed)
 		b = fmt.Appendf(b, "# HELP mcpc_loaded_timestamp_seconds When the configuration in use came into use.\n# TYPE mcpc_loaded_timestamp_seconds gauge\nmcpc_loaded_timestamp_seconds %d\n", r.Loaded.Unix())

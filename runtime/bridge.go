@@ -83,6 +83,11 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 		if err != nil {
 			return nil, err
 		}
+		if t := p.Observe.OTLP; t != nil && b.observer.Telemetry == nil {
+			if b.observer.Telemetry, err = b.telemetry(t); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := b.files.open(o.Files); err != nil {
 		return nil, err
@@ -99,7 +104,7 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 			u = &moved
 		}
 		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
-			Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, b.secrets)})
+			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, b.secrets)})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}

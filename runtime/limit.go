@@ -53,7 +53,7 @@ func (b *Bridge) guards(before *Bridge) error {
 	}
 	for _, p := range b.prompts {
 		if p.own = p.call; p.own == nil {
-			p.own = &tool{plan: &plan.Tool{Name: p.plan.Name, Hints: plan.Hints{ReadOnly: true, Idempotent: true}}}
+			p.own = &tool{plan: &plan.Tool{Name: p.plan.Name, Sensitive: p.plan.Sensitive, Hints: plan.Hints{ReadOnly: true, Idempotent: true}}}
 		}
 		set(p.own, p.plan.Name, false, rules.Prompt(p.plan))
 	}
@@ -104,6 +104,7 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(bytes int), refu
 		for _, p := range passes {
 			p.Undo()
 		}
+		k.seen.limit = r.Limit
 		return nil, limited(r)
 	}
 	return func(bytes int) {

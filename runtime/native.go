@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/typed"
@@ -40,6 +41,7 @@ type Call struct {
 	run    func(context.Context, *Call) *Result
 	of     string
 	agreed bool
+	kind   observe.Kind // of what is called
 	seen   seen
 	counts bool      // a client made it: rate limits count it
 	judged Principal // for whom the policy was asked

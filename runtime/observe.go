@@ -1,11 +1,17 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
+	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // seen is what is noticed of a call on its way, for the record of it.
@@ -13,6 +19,9 @@ type seen struct {
 	last     time.Time // when the stage began; zero: nobody wants to know
 	stages   [observe.Stages]time.Duration
 	attempts int
+	rule     string // of the policy
+	limit    string // that refused the call
+	own      bool   // telemetry has a span of its own for the call
 }
 
 // stages is a stage that is not measured.
@@ -35,6 +44,10 @@ func (b *Bridge) begin(ctx context.Context, k *Call) (context.Context, time.Time
 	start := time.Now()
 	if b.observer != nil {
 		k.seen.last = start
+		if t := b.observer.Telemetry; t != nil && (k.of != "" || !observe.RequestOf(ctx).Whole(k.kind)) {
+			k.seen.own = true
+			ctx = t.BeginCall(ctx, k.tool.plan.Name)
+		}
 		if observe.TraceOf(ctx).ID == "" {
 			ctx = observe.WithTrace(ctx, observe.Accept("", ""))
 		}
@@ -51,7 +64,7 @@ func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time)
 	}
 	r := observe.Record{
 		Time: start, Trace: observe.TraceOf(ctx), Principal: k.Principal,
-		Tool: k.tool.plan.Name, StepOf: k.of, Native: k.native,
+		Kind: k.kind, Tool: k.name(), StepOf: k.of, Native: k.native, Rule: k.seen.rule, Limit: k.seen.limit,
 		Outcome: outcomeOf(res), Attempts: k.seen.attempts,
 		Arguments: k.Arguments, Sensitive: k.tool.plan.Sensitive,
 		Result: sizeOf(res), Stages: k.seen.stages, Total: time.Since(start),
@@ -60,15 +73,23 @@ func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time)
 		r.Upstream = k.tool.upstream.Name
 	}
 	if a := k.answer; a != nil {
-		r.Status, r.Answer, r.Cached = a.Status, len(a.Body), a.Cached
+		r.Status, r.Answer, r.Cached, r.Stale = a.Status, len(a.Body), a.Cached, a.Stale > 0
 	}
-	if b.plan.Observe.Correlation && k.of == "" {
+	if b.plan.Observe.Correlation && k.of == "" && k.kind == observe.Tool {
 		res.SetMeta("mcpc/correlation", r.Trace.Shown(o.Redactor))
 	}
-	o.Done(&r)
+	o.Done(ctx, &r, k.seen.own)
 	if !o.Logs() {
 		b.logCall(ctx, k, res, r.Total)
 	}
+}
+
+// name is what a call is recorded as.
+func (k *Call) name() string {
+	if k.kind == observe.Tool {
+		return k.tool.plan.Name
+	}
+	return k.Tool
 }
 
 // outcomeOf is "ok" or the code of a failure.
@@ -122,4 +143,62 @@ func (b *Bridge) logCall(ctx context.Context, k *Call, res *Result, d time.Durat
 		attrs = append(attrs, slog.String("tenant", who.Tenant), slog.String("subject", who.Subject), slog.String("client", who.Client))
 	}
 	b.log.LogAttrs(ctx, level, "call", attrs...)
+}
+
+// telemetry makes what sends telemetry as the plan says.
+func (b *Bridge) telemetry(p *plan.OTLP) (observe.Telemetry, error) {
+	o := observe.TelemetryOptions{
+		Name: b.plan.Name, Version: cmp.Or(b.plan.Version, b.options.Version),
+		ReadFile: b.secrets.readFile, Logger: b.log, Redact: b.observer.Redactor.Text,
+		Traces: b.plan.Observe.Log != nil || b.plan.Observe.Audit != "" || b.plan.Observe.Correlation,
+	}
+	values := make([]expr.Func, len(p.Headers))
+	for i := range p.Headers {
+		var err error
+		if values[i], err = expr.Compile(p.Headers[i].Value); err != nil {
+			return nil, fmt.Errorf("header %s of otlp: %w", p.Headers[i].Name, err)
+		}
+	}
+	if len(values) > 0 {
+		o.Headers = func() (http.Header, error) {
+			h := http.Header{}
+			env := &expr.Env{Secret: b.secrets.value}
+			for i := range values {
+				v, err := values[i](env)
+				if err != nil {
+					return nil, fmt.Errorf("header %s of otlp: %w", p.Headers[i].Name, err)
+				}
+				text, ok := function.Text(v)
+				if !ok {
+					return nil, fmt.Errorf("header %s of otlp is no text", p.Headers[i].Name)
+				}
+				h.Set(p.Headers[i].Name, text)
+			}
+			return h, nil
+		}
+	}
+	return observe.NewTelemetry(p, o)
+}
+
+// spans is what is told of requests; nil for nothing.
+func (b *Bridge) spans() observe.Telemetry {
+	if b.observer == nil {
+		return nil
+	}
+	return b.observer.Telemetry
+}
+
+// refusals is told of requests that became no call; nil where nobody reads of them.
+func (b *Bridge) refusals() func(*observe.Refusal) {
+	if b.observer == nil {
+		return nil
+	}
+	return b.observer.Refused
+}
+
+// flush writes and sends what is left of what calls are recorded with.
+func (s *Server) flush() {
+	if o := s.line.now.Load().bridge.observer; o != nil {
+		o.Flush()
+	}
 }

@@ -39,9 +39,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func callSchema(t *testing.T) *jsonschema.Schema {
+func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
-	f, err := os.Open("internal/observe/call.schema.json")
+	f, err := os.Open("internal/observe/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestCallLog(t *testing.T) {
 	if _, err := s.Call(t.Context(), Principal{}, "add_book", []byte(`{"body":{"title":"x"}}`)); err != nil {
 		t.Fatal(err)
 	}
-	schema := callSchema(t)
+	schema := schemaOf(t, "call.schema.json")
 	file, err := os.ReadFile(audit)
 	if err != nil {
 		t.Fatal(err)
@@ -295,37 +295,6 @@ func TestUnobserved(t *testing.T) {
 				t.Errorf("%s: a log was made", name)
 			}
 		}
-	}
-}
-
-// What recording adds to a call: all of it in one run, over an upstream that costs
-// nothing.
-func BenchmarkObserve(b *testing.B) {
-	dir := b.TempDir()
-	log := &plan.CallLog{Level: "info", File: filepath.Join(dir, "calls.log")}
-	for _, c := range []struct {
-		name    string
-		observe *plan.Observe
-	}{
-		{"nothing", nil},
-		{"log", &plan.Observe{Log: log}},
-		{"log with arguments", &plan.Observe{Log: log, Arguments: true}},
-		{"metrics", &plan.Observe{Admin: "127.0.0.1:0"}},
-		{"log, metrics, correlation", &plan.Observe{Log: log, Admin: "127.0.0.1:0", Correlation: true}},
-		{"all and audit", &plan.Observe{Log: log, Admin: "127.0.0.1:0", Correlation: true, Audit: filepath.Join(dir, "audit.log")}},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			p := library("http://books.example")
-			p.Observe = c.observe
-			s := newServer(b, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Transport: canned{}})
-			arguments := []byte(`{"id":7}`)
-			b.ReportAllocs()
-			for b.Loop() {
-				if res, err := s.Call(b.Context(), Principal{Subject: "ann"}, "get_book", arguments); err != nil || res.IsError {
-					b.Fatal(res, err)
-				}
-			}
-		})
 	}
 }
 

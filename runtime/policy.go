@@ -55,6 +55,7 @@ func (b *Bridge) permitted(ctx context.Context, k *Call, read bool) *Result {
 		}
 	}
 	d := t.Decide(callerOf(ctx, k.Principal), env)
+	k.seen.rule = d.Rule
 	if d.Allowed {
 		return nil
 	}

@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/response"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
 	"github.com/mcpc-dev/mcpc/runtime/internal/schema"
@@ -156,8 +156,8 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 	if r == nil {
 		return nil, nil, nil
 	}
-	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call, counts: true}
-	start := time.Now()
+	k := &Call{Tool: r.plan.Name, Principal: who, tool: r.call, counts: true, kind: observe.Resource}
+	ctx, start := b.begin(ctx, k)
 	res := b.guard(ctx, k, func(ctx context.Context, k *Call) *Result {
 		if err := r.call.prepare(); err != nil {
 			return b.failure(ctx, r.call, "plan", err)
@@ -168,7 +168,7 @@ func (b *Bridge) read(ctx context.Context, who Principal, uri string) (*resource
 		}
 		return b.checked(ctx, k)
 	})
-	b.logCall(ctx, k, res, time.Since(start))
+	b.end(ctx, k, res, start)
 	return r, k, res
 }
 
@@ -248,28 +248,54 @@ type message struct {
 }
 
 // prompted writes the messages of a prompt. A result says why that cannot be.
-func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, arguments []byte) (out []message, bad *Result) {
+func (b *Bridge) prompted(ctx context.Context, who Principal, p *prompt, arguments []byte) ([]message, *Result) {
+	k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, Arguments: arguments, counts: true, kind: observe.Prompt}
+	ctx, start := b.begin(ctx, k)
+	var out []message
+	res := b.guard(ctx, k, func(ctx context.Context, k *Call) (bad *Result) {
+		out, bad = b.fill(ctx, k, p)
+		return bad
+	})
+	ended := res
+	if ended == nil {
+		ended = written(out)
+	}
+	b.end(ctx, k, ended, start)
+	return out, res
+}
+
+// written is messages as a result, for the record of them.
+func written(list []message) *Result {
+	res := &Result{}
+	for _, m := range list {
+		res.Content = append(res.Content, m.content)
+	}
+	return res
+}
+
+// fill writes the messages of a prompt; call is the record of it.
+func (b *Bridge) fill(ctx context.Context, call *Call, p *prompt) (out []message, bad *Result) {
+	who := call.Principal
 	anonymous := &tool{plan: &plan.Tool{Name: p.plan.Name}}
 	if err := p.prepare(); err != nil {
 		return nil, b.failure(ctx, anonymous, "plan", err)
 	}
-	given, err := p.arguments(arguments)
+	given, err := p.arguments(call.Arguments)
 	if err != nil {
 		return nil, badArguments(sentence(err.Error()))
 	}
 	env := &expr.Env{Args: given.Values, Vars: map[string]any{}}
 	size := 0 // of what the client gets
 	if p.call != nil {
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.call, Arguments: given.JSON(), counts: true}
-		start := time.Now()
-		res := b.guard(ctx, k, b.checked)
-		b.logCall(ctx, k, res, time.Since(start))
+		call.Arguments = given.JSON()
+		res := b.guard(ctx, call, b.checked)
 		if res.IsError {
 			return nil, res
 		}
-		env.Vars["response"] = response.Scope(k.answer, bodyOf(res))
+		env.Vars["response"] = response.Scope(call.answer, bodyOf(res))
 	} else {
-		k := &Call{Tool: p.plan.Name, Principal: who, tool: p.own, Arguments: arguments, args: given, counts: true}
+		k := call
+		k.args = given
 		if res := b.permitted(ctx, k, false); res != nil {
 			return nil, res
 		}
@@ -383,8 +409,11 @@ func (c caller) ReadResource(ctx context.Context, who Principal, uri string, e t
 	}
 	defer c.line.inFlight.Add(-1)
 	r, k, res := c.bridge.read(ctx, who, uri)
-	if r == nil || res.IsError && res.Code == "http-404" {
+	if r == nil {
 		return b, transport.NoResource(uri, e)
+	}
+	if res.IsError && res.Code == "http-404" {
+		return b, transport.NoResource(uri, e).Recorded()
 	}
 	if res.IsError {
 		return b, refusal(res)
@@ -442,9 +471,9 @@ func refusal(res *Result) *transport.Error {
 	if len(res.Content) > 0 {
 		text = res.Content[0].Text
 	}
-	return transport.Failed(text, res.Code, res.Code == "invalid-arguments")
+	return transport.Failed(text, res.Code, res.Code == "invalid-arguments").Recorded()
 }
 
 func busy() *transport.Error {
-	return transport.Failed("the server is working on as many calls as it takes at once; ask again in a second", "busy", false)
+	return transport.Failed("the server is working on as many calls as it takes at once; ask again in a second", "busy", false).Because("busy")
 }

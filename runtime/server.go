@@ -240,6 +240,8 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 		Gate:           s.gate,
 		TLS:            secured,
 		Trace:          b.plan.Observe != nil && b.plan.Observe.Correlation,
+		Telemetry:      b.spans(),
+		Refused:        b.refusals(),
 	})
 	return s, nil
 }
@@ -275,8 +277,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // Close ends what is open at upstreams, such as sessions, when no call is made any
-// more. [Server.Serve] and [Server.ServeStdio] do it themselves at their end.
-func (s *Server) Close(ctx context.Context) { s.line.now.Load().bridge.leave(ctx) }
+// more, and sends what is left of telemetry. [Server.Serve] and [Server.ServeStdio]
+// do it themselves at their end.
+func (s *Server) Close(ctx context.Context) {
+	s.line.now.Load().bridge.leave(ctx)
+	s.flush()
+}
 
 // Handler returns what [Server.Serve] serves, for a server of the caller's own,
 // which then has to set its time limits itself. From then on no client can name

@@ -11,7 +11,22 @@ type Observe struct {
 	Admin       *Text // host:port
 	Arguments   *Flag
 	Correlation *Flag
+	OTLP        *OTLP
 	Range       diag.Range
+}
+
+// OTLP is where traces and metrics are sent by OpenTelemetry's protocol. What is
+// not written, the standard environment variables say.
+type OTLP struct {
+	Endpoint   *Text // URL
+	Headers    []NamedExpr
+	Traces     *Flag
+	Metrics    *Flag
+	Sample     *Text // a number from 0 to 1
+	Interval   *Text // a duration
+	Attributes []Pair
+	CA         *Text // a file
+	Range      diag.Range
 }
 
 // CallLog is a log of calls.

@@ -303,6 +303,7 @@ type Param struct {
 	Media           string // of a `content` parameter, e.g. application/json; "" otherwise
 	Description     string
 	Deprecated      bool
+	Sensitive       bool  // x-sensitive: the value is not to be written anywhere
 	Schema          *Node // never nil
 	Range           diag.Range
 }

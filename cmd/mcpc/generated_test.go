@@ -160,7 +160,7 @@ func TestGeneratedServerLinks(t *testing.T) {
 		return p == ourModule+"/runtime" || strings.HasPrefix(p, ourModule+"/runtime/") || strings.HasPrefix(p, generatedModule)
 	}
 	for _, p := range append(modules, packages...) {
-		for _, ban := range []string{"hcl", "cty", "yaml", "kin-openapi", "jennifer", "cobra"} {
+		for _, ban := range []string{"hcl", "cty", "yaml", "kin-openapi", "jennifer", "cobra", "opentelemetry", "grpc", "protobuf"} {
 			if strings.Contains(p, ban) && !allowed(p) {
 				t.Errorf("a generated server links %s", p)
 			}

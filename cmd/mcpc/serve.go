@@ -12,6 +12,7 @@ import (
 	"github.com/mcpc-dev/mcpc/compiler"
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/command"
+	_ "github.com/mcpc-dev/mcpc/runtime/otlp" // specs may ask for it
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
 )

@@ -94,6 +94,11 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 		}
 		params(u.Headers)
 	}
+	if o := p.Observe; o != nil && o.OTLP != nil {
+		for i := range o.OTLP.Headers {
+			note(&o.OTLP.Headers[i].Value)
+		}
+	}
 	for i := range p.Stores {
 		for _, e := range p.Stores[i].Exprs() {
 			note(e)

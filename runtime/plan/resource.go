@@ -38,6 +38,7 @@ type Prompt struct {
 	Input       Schema   // of the arguments
 	Formats     bool     // as of a [Tool]
 	Rules       []Rule   // checked after Input; those of Call where there is one
+	Sensitive   []string // names in the arguments, as of a [Tool]; those of Call where there is one
 	Scopes      []string // that a caller must have, also those of the resources it may embed
 	Call        *Tool    // that is called before the messages are written; nil: none
 	Messages    []Message

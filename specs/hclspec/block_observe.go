@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/mcpc-dev/mcpc/specs"
@@ -19,7 +21,14 @@ func observeBlock() *block {
 		}
 		return o.Log
 	}
-	// file is a file that is written, relative to the spec.
+	otlp := func(target any) *specs.OTLP {
+		o := target.(*specs.Observe)
+		if o.OTLP == nil {
+			o.OTLP = &specs.OTLP{}
+		}
+		return o.OTLP
+	}
+	// file is a file that is written or read, relative to the spec.
 	file := func(to func(target any, path *specs.Text)) func(*parser, any, *setting) {
 		return func(p *parser, target any, s *setting) {
 			if p.remote {
@@ -39,6 +48,7 @@ func observeBlock() *block {
   audit       = { file = "audit.log" }
   admin       = "127.0.0.1:9090"
   correlation = true
+  otlp        = { endpoint = "http://127.0.0.1:4318", sample = 0.01 }
 }`,
 		attrs: []attr{
 			{name: "log", kind: settingsKind, doc: "one line for each call, in place of what `--log-level debug` shows of calls", example: `log = { level = "warn", file = "calls.log" }`,
@@ -88,6 +98,45 @@ func observeBlock() *block {
 					return "", ""
 				},
 				set: into(func(o *specs.Observe, s *setting) { o.Admin = s.text })},
+			{name: "otlp", kind: settingsKind, doc: "send traces and metrics to a collector: OpenTelemetry's protocol (OTLP) over HTTP. What is not written, the `OTEL_*` variables of the environment say; `otlp = {}` takes all from there. A generated server links OpenTelemetry only with this", example: `otlp = { endpoint = "http://127.0.0.1:4318" }`,
+				set: func(p *parser, target any, s *setting) {
+					otlp(target).Range = s.rng
+					setMembers(p, target, s)
+					if o := otlp(target); o.Traces != nil && !o.Traces.Value && o.Metrics != nil && !o.Metrics.Value {
+						p.add(diag.Diagnostic{Code: "otlp-nothing", Message: "neither traces nor metrics are sent", Hint: "let one of traces and metrics be true, or leave out otlp", Range: o.Metrics.Range})
+					}
+				},
+				members: []attr{
+					{name: "endpoint", kind: textKind, standard: "`OTEL_EXPORTER_OTLP_ENDPOINT`", secret: true, doc: "URL of the collector; `/v1/traces` and `/v1/metrics` are appended", example: `endpoint = "https://collector.example:4318"`, check: checkCollector,
+						set: func(_ *parser, target any, s *setting) { otlp(target).Endpoint = s.text }},
+					{name: "headers", kind: entriesKind, standard: "`OTEL_EXPORTER_OTLP_HEADERS`", doc: "sent with every export; may hold sensitive values, which are read anew each time", example: `headers = { "Api-Key" = var.collector_key }`,
+						set: func(p *parser, target any, s *setting) { p.checkHeaders(s.entries); otlp(target).Headers = s.entries }},
+					{name: "traces", kind: boolKind, standard: "`true`", doc: "send traces: a span for each request of a client, each step and each request to an upstream", example: "traces = false",
+						set: func(_ *parser, target any, s *setting) { otlp(target).Traces = s.flag }},
+					{name: "metrics", kind: boolKind, standard: "`true`", doc: "send metrics", example: "metrics = false",
+						set: func(_ *parser, target any, s *setting) { otlp(target).Metrics = s.flag }},
+					{name: "sample", kind: numberKind, standard: "`OTEL_TRACES_SAMPLER`", doc: "share of the traces that begin here that are recorded, from 0 to 1; one that a client began is recorded if the client's is", example: "sample = 0.01",
+						set: func(p *parser, target any, s *setting) {
+							if f, err := strconv.ParseFloat(s.node.Text, 64); err != nil || !(f >= 0 && f <= 1) {
+								p.add(diag.Diagnostic{Code: "invalid-value", Message: fmt.Sprintf("sample cannot be %s", s.node.Text), Hint: "write a share from 0 to 1: 0.01 is one in a hundred", Range: s.rng})
+								return
+							}
+							otlp(target).Sample = &specs.Text{Value: s.node.Text, Range: s.rng}
+						}},
+					{name: "interval", kind: durationKind, standard: "`OTEL_METRIC_EXPORT_INTERVAL`", doc: "time between exports of metrics", example: `interval = "30s"`,
+						set: func(_ *parser, target any, s *setting) { otlp(target).Interval = s.text }},
+					{name: "attributes", kind: textMapKind, standard: "`OTEL_RESOURCE_ATTRIBUTES`", doc: "of the resource, beside `service.name` and `service.version`, which are those of the server", example: `attributes = { "deployment.environment.name" = "production" }`,
+						set: func(p *parser, target any, s *setting) {
+							for _, a := range s.pairs {
+								if a.Name.Value == "" {
+									p.add(diag.Diagnostic{Code: "invalid-name", Message: "an attribute has no name", Hint: `write its name: "deployment.environment.name"`, Range: a.Name.Range})
+								}
+							}
+							otlp(target).Attributes = s.pairs
+						}},
+					{name: "ca", kind: textKind, standard: "the system's", doc: "file of the certificates (PEM) that the collector's is signed by; relative to the spec", example: `ca = "collector-ca.pem"`, check: checkFile,
+						set: file(func(target any, path *specs.Text) { otlp(target).CA = path })},
+				}},
 			{name: "correlation", kind: boolKind, standard: "`false`", doc: "take the ids of a call from its client (headers `traceparent` and `X-Request-Id`, `_meta.traceparent`), send them upstream in these headers, and return the id as `_meta[\"mcpc/correlation\"]`", example: "correlation = true",
 				set: into(func(o *specs.Observe, s *setting) { o.Correlation = s.flag })},
 		},
@@ -105,11 +154,25 @@ func observeBlock() *block {
 			if o.Log != nil && o.Log.File != nil && o.Audit != nil && o.Log.File.Value == o.Audit.Value {
 				p.add(diag.Diagnostic{Code: "same-file", Message: "the log and the audit log are one file, and every line of the log would break the chain", Hint: "give each a file of its own", Range: o.Audit.Range})
 			}
-			if o.Log == nil && o.Audit == nil && o.Admin == nil && !(o.Correlation != nil && o.Correlation.Value) && !p.diags.HasErrors() {
-				p.add(diag.Diagnostic{Severity: diag.Warning, Code: "observe-nothing", Message: "the observe block has nothing recorded", Hint: "add log = { file = \"calls.log\" }, audit or admin", Range: h.rng})
+			if o.Log == nil && o.Audit == nil && o.Admin == nil && o.OTLP == nil && !(o.Correlation != nil && o.Correlation.Value) && !p.diags.HasErrors() {
+				p.add(diag.Diagnostic{Severity: diag.Warning, Code: "observe-nothing", Message: "the observe block has nothing recorded", Hint: "add log = { file = \"calls.log\" }, audit, admin or otlp", Range: h.rng})
 			}
 		},
 	}
+}
+
+// checkCollector accepts the URL of a collector.
+func checkCollector(s string) (problem, advice string) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "is no URL of a collector", `write scheme, host and port, and credentials in headers: "https://collector.example:4318"`
+	}
+	for _, tail := range []string{"/v1/traces", "/v1/metrics"} {
+		if strings.HasSuffix(strings.TrimRight(u.Path, "/"), tail) {
+			return "names one signal", "leave out " + tail + ", which is appended"
+		}
+	}
+	return "", ""
 }
 
 // checkFile accepts the path of a file.

@@ -24,6 +24,7 @@ func Codes() []Code {
 		{"duplicate-attribute", "an attribute is set twice"},
 		{"duplicate-block", "a block that may occur once occurs twice"},
 		{"observe-nothing", "an observe block asks for no record"},
+		{"otlp-nothing", "telemetry is to be sent, and neither traces nor metrics are"},
 		{"same-file", "one file is to hold two logs"},
 		{"needless-attribute", "an attribute says what is known already"},
 		{"missing-label", "a block lacks its name"},

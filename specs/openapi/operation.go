@@ -398,6 +398,7 @@ func (p *parser) newParam3(n *specs.Node) *specs.Param {
 	}
 	param.Description = p.text(n.Get("description"))
 	param.Deprecated, _ = p.flag(n.Get("deprecated"), "deprecated")
+	param.Sensitive, _ = p.flag(n.Get("x-sensitive"), "x-sensitive")
 	p.carry(param, n)
 	return param
 }

@@ -211,6 +211,7 @@ func (p *parser) newParam2(n *specs.Node) *specs.Param {
 	}
 	param.AllowEmptyValue, _ = p.flag(n.Get("allowEmptyValue"), "allowEmptyValue")
 	param.Deprecated, _ = p.flag(n.Get("x-deprecated"), "x-deprecated")
+	param.Sensitive, _ = p.flag(n.Get("x-sensitive"), "x-sensitive")
 	param.Style, param.Explode = p.collection(n, plain)
 	param.Schema = p.schema2(n)
 	return param

@@ -1,13 +1,14 @@
 package observe
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -26,10 +27,11 @@ type Options struct {
 type Observer struct {
 	Redactor *Redactor
 	Metrics  *Metrics // nil: nobody reads them
+	// Telemetry is nil where nothing is sent to a collector.
+	Telemetry Telemetry
 
 	plan  plan.Observe
 	users atomic.Int64 // servers that have it
-	file  *os.File     // what out is, when it was opened here
 
 	level     int
 	text      bool
@@ -39,6 +41,7 @@ type Observer struct {
 	audit     *Audit     // nil: none
 	log       *slog.Logger
 	failing   atomic.Bool // the log could not be written; said once
+	refusals  refusals
 }
 
 // levels in the order of how much they leave out.
@@ -56,6 +59,7 @@ func New(p *plan.Observe, o Options) (_ *Observer, err error) {
 		return nil, err
 	}
 	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger, plan: *p}
+	ob.refusals.after = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
 	ob.users.Store(1)
 	defer func() {
 		if err != nil {
@@ -74,12 +78,9 @@ func New(p *plan.Observe, o Options) (_ *Observer, err error) {
 		ob.level, ob.text = levels[l.Level], l.Text
 		ob.out = o.Stderr
 		if l.File != "" {
-			// Only for this user: even redacted, it says who did what.
-			f, err := os.OpenFile(l.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-			if err != nil {
+			if ob.out, err = openFile(l.File); err != nil {
 				return nil, fmt.Errorf("the log of calls: %w", err)
 			}
-			ob.out, ob.file = f, f
 		}
 	}
 	if p.Audit != "" {
@@ -91,19 +92,48 @@ func New(p *plan.Observe, o Options) (_ *Observer, err error) {
 }
 
 // Release says that a server does not need the observer any more. After the last
-// of them its files are closed.
+// of them what is left is written and sent, and its files are closed.
 func (o *Observer) Release() {
 	if o.users.Add(-1) != 0 {
 		return
 	}
-	if o.file != nil {
-		if err := o.file.Close(); err != nil {
+	o.Flush()
+	if o.Telemetry != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		if err := o.Telemetry.Shutdown(ctx); err != nil {
+			o.log.Warn("telemetry was not all sent", "error", o.Redactor.Text(err.Error()))
+		}
+	}
+	o.mu.Lock()
+	f, ok := o.out.(*file)
+	o.mu.Unlock()
+	if ok {
+		if err := f.Close(); err != nil {
 			o.log.Error("the log of calls cannot be closed", "error", err)
 		}
 	}
 	if o.audit != nil {
 		if err := o.audit.Release(); err != nil {
 			o.log.Error("the audit log cannot be closed", "error", err)
+		}
+	}
+}
+
+// flushTimeout is how long a server that ends goes on sending telemetry.
+const flushTimeout = 5 * time.Second
+
+// Flush writes and sends what is left of what was observed, for at most five
+// seconds.
+func (o *Observer) Flush() {
+	if o.out != nil || o.audit != nil {
+		o.refusalsCounted()
+	}
+	if o.Telemetry != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		if err := o.Telemetry.Flush(ctx); err != nil {
+			o.log.Warn("telemetry was not all sent", "error", o.Redactor.Text(err.Error()))
 		}
 	}
 }
@@ -127,30 +157,40 @@ func (o *Observer) AuditEnd() (Chain, bool) {
 
 var lines = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-// Done records a call. It returns when what it wrote is with the operating
-// system.
-func (o *Observer) Done(r *Record) {
+// Done records a call, in the context it was made in. own says that the call has a
+// span of its own in telemetry, which ends with it. It returns when what it wrote
+// is with the operating system.
+func (o *Observer) Done(ctx context.Context, r *Record, own bool) {
 	if o.Metrics != nil {
 		o.Metrics.count(r)
 	}
+	if o.Telemetry != nil {
+		o.Telemetry.EndCall(ctx, r, own)
+	}
+	if o.audit != nil || o.out != nil {
+		o.write(r.level(), func(b []byte) []byte { return r.appendMembers(b, o.Redactor, o.arguments) })
+	}
+}
+
+// write writes a line whose members are appended by members, wherever it belongs.
+func (o *Observer) write(level string, members func([]byte) []byte) {
 	buf := lines.Get().(*[]byte)
 	defer func() {
 		if cap(*buf) <= 64<<10 {
 			lines.Put(buf)
 		}
 	}()
+	b := members(append((*buf)[:0], '{'))
+	*buf = b
 	if o.audit != nil {
-		b := r.appendMembers((*buf)[:0], o.Redactor, o.arguments)
-		if err := o.audit.Append(b); err != nil {
+		if err := o.audit.Append(b[1:]); err != nil {
 			o.log.Error("the audit log cannot be written; calls are refused", "error", err)
 		}
-		*buf = b
 	}
-	if o.out == nil || levels[r.level()] < o.level {
+	if o.out == nil || levels[level] < o.level {
 		return
 	}
-	b := append((*buf)[:0], '{')
-	b = append(r.appendMembers(b, o.Redactor, o.arguments), '}')
+	b = append(b, '}')
 	if o.text {
 		b = AppendText(nil, b)
 	}

@@ -55,13 +55,13 @@ func TestAccept(t *testing.T) {
 			t.Errorf("Accept(%q, %q) = %+v", c.parent, c.request, got)
 		}
 		h := http.Header{}
-		got.Send(h)
+		got.Send(h, true)
 		if sent := Accept(h.Get("Traceparent"), h.Get("X-Request-Id")); sent.Trace != got.Trace || sent.ID != got.ID || sent.flags != got.flags {
 			t.Errorf("%+v is sent as %v", got, h)
 		}
 	}
 	h := http.Header{"X-Request-Id": {"mine"}}
-	Accept("", "").Send(h)
+	Accept("", "").Send(h, true)
 	if h.Get("X-Request-Id") != "mine" {
 		t.Error("a header that the request has is replaced")
 	}
@@ -107,7 +107,7 @@ func TestLevels(t *testing.T) {
 		var got []string
 		for _, name := range []string{"step", "call", "failed", "broken"} {
 			out.Reset()
-			o.Done(calls[name])
+			o.Done(t.Context(), calls[name], false)
 			if out.Len() > 0 {
 				got = append(got, name)
 			}
@@ -206,17 +206,17 @@ func TestAuditFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Done(record())
+	o.Done(t.Context(), record(), false)
 	good := o.audit.file
 	if o.audit.file, err = os.Open(path); err != nil { // which cannot be written
 		t.Fatal(err)
 	}
-	o.Done(record())
+	o.Done(t.Context(), record(), false)
 	if o.Ready() || !strings.Contains(said.String(), "audit log cannot be written") {
 		t.Errorf("nobody hears of it: %s", said.String())
 	}
 	o.audit.file = good
-	o.Done(record())
+	o.Done(t.Context(), record(), false)
 	if !o.Ready() {
 		t.Error("it does not recover")
 	}
@@ -324,7 +324,7 @@ func BenchmarkDone(b *testing.B) {
 			r := record()
 			b.ReportAllocs()
 			for b.Loop() {
-				o.Done(r)
+				o.Done(b.Context(), r, false)
 			}
 		})
 	}

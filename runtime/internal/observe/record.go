@@ -19,7 +19,8 @@ type Record struct {
 	Time      time.Time // of its start
 	Trace     Trace
 	Principal principal.Principal
-	Tool      string
+	Kind      Kind   // of what was called
+	Tool      string // its name in the plan
 	StepOf    string // the composite tool that it is a step of; "" is a client's call
 	Native    bool   // answered by Go code
 	Upstream  string // its name in the plan; "" for none
@@ -27,6 +28,9 @@ type Record struct {
 	Status    int    // of HTTP; 0 when there was no answer
 	Attempts  int    // requests that were sent
 	Cached    bool   // the answer is an earlier one
+	Stale     bool   // and stands for one that could not be had
+	Rule      string // of the policy, that decided; "" for none
+	Limit     string // the rate limit that refused the call
 	Arguments []byte // as the client sent them
 	Sensitive []string
 	Answer    int // bytes of the upstream's answer
@@ -34,6 +38,20 @@ type Record struct {
 	Total     time.Duration
 	Stages    [Stages]time.Duration
 }
+
+// Kind is what a call is of.
+type Kind uint8
+
+// The kinds of calls.
+const (
+	Tool Kind = iota
+	Resource
+	Prompt
+)
+
+var kindNames = [...]string{"tool", "resource", "prompt"}
+
+func (k Kind) String() string { return kindNames[k] }
 
 // Stage is a part of a call that is measured by itself.
 type Stage uint8
@@ -69,12 +87,19 @@ func (r *Record) level() string {
 	return "info"
 }
 
+const timeFormat = "2006-01-02T15:04:05.000000Z"
+
+// appendHead appends the members that every line has.
+func appendHead(b []byte, t time.Time, level string) []byte {
+	b = append(b, `"time":"`...)
+	b = t.UTC().AppendFormat(b, timeFormat)
+	b = append(append(b, `","level":"`...), level...)
+	return append(b, '"')
+}
+
 // appendMembers appends the members of the record's JSON object, without braces.
 func (r *Record) appendMembers(b []byte, red *Redactor, arguments bool) []byte {
-	b = append(b, `"time":"`...)
-	b = r.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
-	b = append(append(b, `","level":"`...), r.level()...)
-	b = append(b, '"')
+	b = appendHead(b, r.Time, r.level())
 	text := func(name, v string) {
 		if v != "" {
 			b = append(append(append(b, ',', '"'), name...), '"', ':')
@@ -91,7 +116,7 @@ func (r *Record) appendMembers(b []byte, red *Redactor, arguments bool) []byte {
 	text("tenant", red.Text(r.Principal.Tenant))
 	text("subject", red.Text(r.Principal.Subject))
 	text("client", red.Text(r.Principal.Client))
-	text("tool", r.Tool)
+	text(r.Kind.String(), r.Tool)
 	text("step_of", r.StepOf)
 	if r.Native {
 		b = append(b, `,"native":true`...)
@@ -109,6 +134,11 @@ func (r *Record) appendMembers(b []byte, red *Redactor, arguments bool) []byte {
 	if r.Cached {
 		b = append(b, `,"cached":true`...)
 	}
+	if r.Stale {
+		b = append(b, `,"stale":true`...)
+	}
+	text("rule", r.Rule)
+	text("limit", r.Limit)
 	number("bytes_in", int64(len(r.Arguments)))
 	number("bytes_answer", int64(r.Answer))
 	number("bytes_out", int64(r.Result))

@@ -20,6 +20,8 @@ type line struct {
 	Subject     string
 	Client      string
 	Tool        string
+	Resource    string
+	Prompt      string
 	StepOf      string `json:"step_of"`
 	Native      bool
 	Upstream    string
@@ -30,7 +32,20 @@ type line struct {
 	BytesIn     int                                                     `json:"bytes_in"`
 	BytesOut    int                                                     `json:"bytes_out"`
 	Duration    struct{ Total, Validate, Build, Upstream, Shape int64 } `json:"duration_us"`
+	Rule        string
+	Limit       string
+	Stale       bool
 	Arguments   json.RawMessage
+
+	// Of a refusal.
+	Event  string
+	Reason string
+	Count  int
+	Until  string
+	Method string
+	Name   string
+	Remote string
+	Code   int
 }
 
 // AppendText appends a line of the log as people read it. What is no such line is
@@ -38,7 +53,7 @@ type line struct {
 // terminal.
 func AppendText(b, text []byte) []byte {
 	var l line
-	if err := json.Unmarshal(text, &l); err != nil || l.Time == "" || l.Tool == "" {
+	if err := json.Unmarshal(text, &l); err != nil || l.Time == "" || l.what() == "" && l.Event != "refused" {
 		return append(b, printable(string(text))...)
 	}
 	var w strings.Builder
@@ -46,7 +61,10 @@ func AppendText(b, text []byte) []byte {
 	if t, err := time.Parse(time.RFC3339Nano, l.Time); err == nil {
 		at = t.Format("2006-01-02 15:04:05.000")
 	}
-	fmt.Fprintf(&w, "%s %-5s %s", at, strings.ToUpper(l.Level), l.Tool)
+	if l.Event == "refused" {
+		return append(b, printable(l.refusal(at))...)
+	}
+	fmt.Fprintf(&w, "%s %-5s %s", at, strings.ToUpper(l.Level), l.what())
 	if l.StepOf != "" {
 		fmt.Fprintf(&w, " (step of %s)", l.StepOf)
 	}
@@ -62,10 +80,12 @@ func AppendText(b, text []byte) []byte {
 	if l.Attempts > 1 {
 		fmt.Fprintf(&w, "  %d attempts", l.Attempts)
 	}
-	if l.Cached {
+	if l.Stale {
+		w.WriteString("  stale")
+	} else if l.Cached {
 		w.WriteString("  cached")
 	}
-	for _, p := range [][2]string{{"tenant", l.Tenant}, {"subject", l.Subject}, {"client", l.Client}, {"upstream", l.Upstream}, {"correlation", l.Correlation}} {
+	for _, p := range [][2]string{{"tenant", l.Tenant}, {"subject", l.Subject}, {"client", l.Client}, {"upstream", l.Upstream}, {"rule", l.Rule}, {"limit", l.Limit}, {"correlation", l.Correlation}} {
 		if p[1] != "" {
 			fmt.Fprintf(&w, "  %s=%s", p[0], p[1])
 		}
@@ -74,6 +94,39 @@ func AppendText(b, text []byte) []byte {
 		fmt.Fprintf(&w, "  %s", l.Arguments)
 	}
 	return append(b, printable(w.String())...)
+}
+
+// what is what was called.
+func (l *line) what() string {
+	switch {
+	case l.Resource != "":
+		return "resource " + l.Resource
+	case l.Prompt != "":
+		return "prompt " + l.Prompt
+	}
+	return l.Tool
+}
+
+// refusal is a line about requests that became no call, as people read it.
+func (l *line) refusal(at string) string {
+	var w strings.Builder
+	fmt.Fprintf(&w, "%s %-5s refused: %s", at, strings.ToUpper(l.Level), l.Reason)
+	if l.Until != "" {
+		fmt.Fprintf(&w, "  %d more", l.Count)
+		if t, err := time.Parse(time.RFC3339Nano, l.Until); err == nil {
+			fmt.Fprintf(&w, " until %s", t.Format("15:04:05.000"))
+		}
+		return w.String()
+	}
+	if l.Status != 0 {
+		fmt.Fprintf(&w, " %d", l.Status)
+	}
+	for _, p := range [][2]string{{"method", l.Method}, {"name", l.Name}, {"remote", l.Remote}, {"tenant", l.Tenant}, {"subject", l.Subject}, {"client", l.Client}, {"correlation", l.Correlation}} {
+		if p[1] != "" {
+			fmt.Fprintf(&w, "  %s=%s", p[0], p[1])
+		}
+	}
+	return w.String()
 }
 
 func printable(s string) string {

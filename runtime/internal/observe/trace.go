@@ -14,7 +14,8 @@ type Trace struct {
 	ID    string // the client's X-Request-Id, or Trace
 	Trace string // trace id of W3C Trace Context: 32 hexadecimal digits
 	Span  string // of this call: 16 digits
-	flags string // as they came: 2 digits
+	State string // tracestate; "" for none
+	flags string // as they came, or whether telemetry records it: 2 digits
 }
 
 // maxID bounds the request id of a client, in bytes.
@@ -33,7 +34,7 @@ func Accept(traceparent, requestID string) Trace {
 	hex.Encode(digits[:], random[:])
 	ids := string(digits[:])
 	t := Trace{Trace: ids[:32], Span: ids[32:], flags: "00"}
-	if trace, flags, ok := parent(traceparent); ok {
+	if trace, _, flags, ok := Parent(traceparent); ok {
 		t.Trace, t.flags = trace, flags
 	}
 	t.ID = t.Trace
@@ -43,23 +44,34 @@ func Accept(traceparent, requestID string) Trace {
 	return t
 }
 
-// parent reads a traceparent: version, trace id, parent id, flags. Of a later
-// version what is known of the first is used, as the standard asks for.
-func parent(s string) (trace, flags string, ok bool) {
-	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return "", "", false
+// NewTrace is a trace that was made elsewhere. The id of a request is taken over
+// if it is well-formed.
+func NewTrace(trace, span, flags, state, requestID string) Trace {
+	t := Trace{ID: trace, Trace: trace, Span: span, State: state, flags: flags}
+	if wellFormed(requestID) {
+		t.ID = requestID
 	}
-	version, trace, span, flags := s[:2], s[3:35], s[36:52], s[53:55]
+	return t
+}
+
+// Parent reads a traceparent: version, trace id, parent id, flags. Of a later
+// version what is known of the first is used, as the standard asks for.
+func Parent(s string) (trace, span, flags string, ok bool) {
+	if len(s) < 55 || s[2] != '-' || s[35] != '-' || s[52] != '-' {
+		return "", "", "", false
+	}
+	version := s[:2]
+	trace, span, flags = s[3:35], s[36:52], s[53:55]
 	for _, part := range []string{version, trace, span, flags} {
 		if strings.Trim(part, "0123456789abcdef") != "" {
-			return "", "", false
+			return "", "", "", false
 		}
 	}
 	if version == "ff" || version == "00" && len(s) > 55 || len(s) > 55 && s[55] != '-' ||
 		strings.Trim(trace, "0") == "" || strings.Trim(span, "0") == "" {
-		return "", "", false
+		return "", "", "", false
 	}
-	return trace, flags, true
+	return trace, span, flags, true
 }
 
 func wellFormed(id string) bool {
@@ -75,15 +87,19 @@ func wellFormed(id string) bool {
 	return true
 }
 
-// Send adds the trace to the header of a request, where it has none of its own.
-func (t Trace) Send(h http.Header) {
+// Send adds the trace to the header of a request, where it has none of its own;
+// id says whether the id for people goes with it.
+func (t Trace) Send(h http.Header, id bool) {
 	if t.Trace == "" {
 		return
 	}
 	if h["Traceparent"] == nil {
 		h["Traceparent"] = []string{"00-" + t.Trace + "-" + t.Span + "-" + t.flags}
+		if t.State != "" && h["Tracestate"] == nil {
+			h["Tracestate"] = []string{t.State}
+		}
 	}
-	if h["X-Request-Id"] == nil {
+	if id && h["X-Request-Id"] == nil {
 		h["X-Request-Id"] = []string{t.ID}
 	}
 }

@@ -33,7 +33,9 @@ type Request struct {
 	Header http.Header
 	Body   []byte // nil: none, and no Content-Type; else Content-Type is in Header
 	Repeat bool   // it may be sent again, whatever its method is
-	Parts  []Part // only from Explain
+	// Template is the path with {name} where arguments go, below the base URL.
+	Template string
+	Parts    []Part // only from Explain
 }
 
 // Part says where a piece of a request comes from.
@@ -60,6 +62,7 @@ type Builder struct {
 	body     *body
 	hidden   [][]string
 	repeat   bool
+	template string // see [Request]
 	boundary func() string
 	// File reads the file that an argument names as "file:NAME"; its errors
 	// complete a sentence that begins with the argument. Nil: there are none. It
@@ -74,7 +77,7 @@ type segment struct {
 
 // Compile prepares the requests of one tool. An error is a mistake in the plan.
 func Compile(u plan.Upstream, r plan.Request) (*Builder, error) {
-	b := &Builder{method: r.Method, hidden: r.Hidden, repeat: r.Repeat, boundary: randomBoundary}
+	b := &Builder{method: r.Method, hidden: r.Hidden, repeat: r.Repeat, template: r.Template(), boundary: randomBoundary}
 	if !isToken(r.Method) {
 		return nil, fmt.Errorf("request: %q is not a method", r.Method)
 	}
@@ -238,7 +241,7 @@ func (b *Builder) build(env *expr.Env, a args.Args, record func(Part)) (*Request
 		call call
 		env  expr.Env
 	}{}
-	w.Repeat = b.repeat
+	w.Repeat, w.Template = b.repeat, b.template
 	c := &w.call
 	c.env, c.args, c.file = env, a, b.File
 	if env == nil || env.Args == nil {

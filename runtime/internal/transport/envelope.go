@@ -39,6 +39,7 @@ type message struct {
 	version      string         // io.modelcontextprotocol/protocolVersion
 	hasVersion   bool
 	traceparent  string         // of W3C Trace Context
+	tracestate   string         //
 	capabilities jsontext.Value // io.modelcontextprotocol/clientCapabilities, when it is an object
 }
 
@@ -52,6 +53,7 @@ type fault struct {
 	data    string        // JSON; "" for none
 	status  int           // of HTTP; 0 is 200
 	retry   time.Duration // after which it may go better; 0: nobody knows
+	reason  string        // why, in one of few words; "" follows from code and status
 }
 
 func faultf(code, status int, format string, a ...any) *fault {
@@ -304,6 +306,8 @@ func (r *reader) meta(text []byte, m *message) (first *fault, err error) {
 			}
 		case "traceparent":
 			m.traceparent, _, err = r.string()
+		case "tracestate":
+			m.tracestate, _, err = r.string()
 		case mcp.MetaKeyProtocolVersion:
 			once(version, mcp.MetaKeyProtocolVersion)
 			m.version, m.hasVersion, err = r.string()

@@ -75,7 +75,11 @@ type Options struct {
 	Gate           *identity.Gate // who may call over HTTP; nil: everybody, unknown
 	TLS            *tls.Config    // of the HTTP server; nil: plain
 	Trace          bool           // take traces of calls from clients
-	MaxCalls       int            // that a client on stdio has running at once, if less than 64; 0 is 64
+	// Telemetry is told of every request; nil: there is none.
+	Telemetry observe.Telemetry
+	// Refused is told of every request that became no call; nil: nobody wants to know.
+	Refused  func(*observe.Refusal)
+	MaxCalls int // that a client on stdio has running at once, if less than 64; 0 is 64
 	// Leave is how long an HTTP server that ends goes on taking calls after it has
 	// said that it is not ready any more.
 	Leave time.Duration
@@ -85,27 +89,29 @@ type Options struct {
 
 // Front answers MCP messages of one server.
 type Front struct {
-	plan     *plan.Server
-	params   func() map[string]*mcp.Tool // tools with x-mcp-header parameters
-	asks     map[string]bool             // tools that want a person's word
-	keeper   *confirm.Keeper
-	gate     *identity.Gate
-	tls      *tls.Config
-	scopes   map[string][]string // that a tool wants of its caller
-	prompts  map[string][]string // the same of prompts
-	caller   Caller
-	mcp      *server.MCPServer
-	complete []byte // the members of every modern result
-	versions struct{ http, all []string }
-	lists    [2][4]list // by Era and kind
-	seen     seen       // the lists of callers who do not see all
-	log      *slog.Logger
-	drain    time.Duration
-	calls    int // of one client on stdio at once
-	trace    bool
-	hosts    allowList
-	origins  allowList
-	serving  *serving // the host's
+	plan      *plan.Server
+	params    func() map[string]*mcp.Tool // tools with x-mcp-header parameters
+	asks      map[string]bool             // tools that want a person's word
+	keeper    *confirm.Keeper
+	gate      *identity.Gate
+	tls       *tls.Config
+	scopes    map[string][]string // that a tool wants of its caller
+	prompts   map[string][]string // the same of prompts
+	caller    Caller
+	mcp       *server.MCPServer
+	complete  []byte // the members of every modern result
+	versions  struct{ http, all []string }
+	lists     [2][4]list // by Era and kind
+	seen      seen       // the lists of callers who do not see all
+	log       *slog.Logger
+	drain     time.Duration
+	calls     int // of one client on stdio at once
+	trace     bool
+	telemetry observe.Telemetry
+	onRefusal func(*observe.Refusal)
+	hosts     allowList
+	origins   allowList
+	serving   *serving // the host's
 
 	changes     bool // it may be replaced
 	leave       time.Duration
@@ -149,7 +155,7 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	if f.calls = maxCalls; o.MaxCalls > 0 {
 		f.calls = min(f.calls, o.MaxCalls)
 	}
-	f.trace = o.Trace
+	f.trace, f.telemetry, f.onRefusal = o.Trace, o.Telemetry, o.Refused
 	f.changes, f.leave = o.Changes, o.Leave
 	f.host = newHost(f)
 	f.serving = &f.host.serving
@@ -265,6 +271,10 @@ func (f *Front) lacks(ctx context.Context, m *message) []string {
 // answer answers a request. The head of the reply is appended to b, which must
 // be empty.
 func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string, b []byte) (out reply) {
+	ctx, observed := f.observed(ctx, m)
+	if observed != nil || f.onRefusal != nil {
+		defer func() { f.observedEnd(ctx, observed, m, out.fault) }()
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			id := correlation()
@@ -274,9 +284,6 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		}
 	}()
 	fail := func(f *fault) reply { return reply{head: appendFault(b[:0], m.id, f), fault: f} }
-	if f.trace && m.traceparent != "" {
-		ctx = observe.WithTrace(ctx, observe.Accept(m.traceparent, requestID(ctx)))
-	}
 	if need := f.lacks(ctx, m); need != nil {
 		return fail(faultf(mcp.INVALID_REQUEST, 403, "the caller lacks a scope: %s", strings.Join(need, " ")))
 	}
@@ -301,7 +308,7 @@ func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string
 		b = appendHead(b, m.id)
 		called, err := f.caller.CallTool(ctx, who, m.name, arguments, e, b)
 		if err != nil {
-			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)))
+			return fail(faultf(mcp.INVALID_PARAMS, 0, "unknown tool %q; tools/list names the tools there are", clip(m.name)).because("unknown-tool"))
 		}
 		if q != nil && q.state != "" {
 			return reply{head: append(q.append(appendHead(b[:0], m.id)), '}')}
@@ -461,14 +468,6 @@ func appendFault(b []byte, id jsontext.Value, f *fault) []byte {
 		b = append(append(b, `,"data":`...), f.data...)
 	}
 	return append(b, "}}"...)
-}
-
-// requestID is the id that came in a header, if one did.
-func requestID(ctx context.Context) string {
-	if t := observe.TraceOf(ctx); t.ID != t.Trace {
-		return t.ID
-	}
-	return ""
 }
 
 // clip bounds a client's text that is repeated in a message.

@@ -154,7 +154,9 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.noted(w, r, f.serve) }
+
+func (f *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	// A body in chunks may have come with a length, too, which net/http has dropped
 	// when it can be looked at. What stands behind it may then have been smuggled
 	// past a proxy that believes the length, so nothing more is read (RFC 9112, 6.1).
@@ -267,6 +269,7 @@ func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http
 			bad = faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down")
 		}
 		bad.retry = 30 * time.Second
+		note(w, bad.because("busy"))
 		w.Header().Set("Retry-After", retryAfter(bad.retry))
 		f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
 		return nil
@@ -290,12 +293,12 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 	// A web page must not reach a server on its visitor's machine: neither
 	// under a name that it made resolve to it (Host) nor directly (Origin).
 	if !f.hosts.host(r.Host) {
-		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)))
+		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)).because("host"))
 		return nil
 	}
 	if origin := r.Header["Origin"]; len(origin) > 0 {
 		if len(origin) > 1 || !f.origins.origin(origin[0]) {
-			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])))
+			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])).because("origin"))
 			return nil
 		}
 		if f.origins.names(strings.ToLower(origin[0])) && f.crossOrigin(w, r, origin[0]) {
@@ -325,10 +328,10 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 		}
 		r = r.WithContext(identity.With(r.Context(), caller))
 	}
-	if f.trace {
-		t := observe.Accept(r.Header.Get("Traceparent"), r.Header.Get("X-Request-Id"))
-		r = r.WithContext(observe.WithTrace(r.Context(), t))
+	if f.onRefusal == nil && f.trace { // who hears of refusals has it already
+		r = f.incoming(r, new(observe.Incoming))
 	}
+	noteMessage(w, r.Context(), nil)
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "answers are application/json or text/event-stream; Accept must name one of them"))
@@ -336,7 +339,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 	}
 	if !f.serving.enter() {
 		w.Header().Set("Connection", "close")
-		bad := faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down")
+		bad := faultf(-32000, http.StatusServiceUnavailable, "the server is shutting down").because("draining")
 		bad.retry = retryBusy
 		refuse(w, bad)
 		return nil
@@ -364,7 +367,9 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 	if bad == nil && e == Modern && m.method == methodCall {
 		bad = f.paramHeaders(r.Header, &m)
 	}
+	noteMessage(w, r.Context(), &m)
 	if bad != nil {
+		note(w, bad)
 		f.write(w, r, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
 		return nil
 	}
@@ -463,6 +468,7 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 		}
 		switch {
 		case bad != nil:
+			f.refused(r.Context(), &m, bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			parts[i] = func() []byte {
@@ -484,6 +490,7 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 // busy refuses a request when as many are worked on as there may be.
 func (f *endpoint) busy(w http.ResponseWriter, r *http.Request, id jsontext.Value) {
 	bad := over(http.StatusServiceUnavailable, "requests", int64(f.limits.Requests), "the server is at its limit of %d requests at once")
+	note(w, bad.because("busy"))
 	w.Header().Set("Retry-After", retryAfter(bad.retry))
 	f.write(w, r, bad.status, false, reply{head: appendFault(nil, id, bad)})
 }
@@ -624,6 +631,7 @@ func (s *events) flush() {
 
 // refuse answers a request that did not get as far as having an id.
 func refuse(w http.ResponseWriter, f *fault) {
+	note(w, f)
 	b := appendFault(nil, nil, f)
 	h := w.Header()
 	if f.retry > 0 {

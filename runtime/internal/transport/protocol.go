@@ -31,9 +31,18 @@ type Error struct {
 	code    int
 	message string
 	data    string
+	reason  string // see [fault.reasonOf]
 }
 
-func (e *Error) fault() *fault { return &fault{code: e.code, message: e.message, data: e.data} }
+func (e *Error) fault() *fault {
+	return &fault{code: e.code, message: e.message, data: e.data, reason: e.reason}
+}
+
+// Recorded says that the request was a call, which is recorded as one.
+func (e *Error) Recorded() *Error {
+	e.reason = recorded
+	return e
+}
 
 // NoResource says that no resource has a URI. Revision 2026-07-28 has no code of
 // its own for that.
@@ -43,24 +52,30 @@ func NoResource(uri string, e Era) *Error {
 		code = mcp.INVALID_PARAMS
 	}
 	data := append(result.AppendString([]byte(`{"uri":`), uri), '}')
-	return &Error{code, fmt.Sprintf("there is no resource %q; resources/list and resources/templates/list name what there is", clip(uri)), string(data)}
+	return &Error{code, fmt.Sprintf("there is no resource %q; resources/list and resources/templates/list name what there is", clip(uri)), string(data), "unknown-resource"}
 }
 
 // NoPrompt says that there is no prompt of a name.
 func NoPrompt(name string) *Error {
-	return &Error{mcp.INVALID_PARAMS, fmt.Sprintf("unknown prompt %q; prompts/list names the prompts there are", clip(name)), ""}
+	return &Error{mcp.INVALID_PARAMS, fmt.Sprintf("unknown prompt %q; prompts/list names the prompts there are", clip(name)), "", "unknown-prompt"}
 }
 
 // Failed says why a resource or prompt that exists cannot be had, with the
 // stable word of the failure. invalid is the client's mistake.
 func Failed(message, word string, invalid bool) *Error {
-	e := &Error{mcp.INTERNAL_ERROR, message, ""}
+	e := &Error{code: mcp.INTERNAL_ERROR, message: message}
 	if invalid {
 		e.code = mcp.INVALID_PARAMS
 	}
 	if word != "" {
 		e.data = string(append(result.AppendString([]byte(`{"code":`), word), '}'))
 	}
+	return e
+}
+
+// Because gives the reason why the request became no call, in one of few words.
+func (e *Error) Because(reason string) *Error {
+	e.reason = reason
 	return e
 }
 

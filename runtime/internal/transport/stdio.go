@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Limits of the stdio loop.
@@ -77,6 +78,11 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 		questions: map[string]chan []byte{},
 	}
 	c.room = sync.NewCond(&c.mu)
+	if t := f.telemetry; t != nil {
+		c.calls = observe.WithIncoming(calls, &observe.Incoming{Agreed: c.agreed})
+		begun := time.Now()
+		defer func() { t.Session(time.Since(begun), c.agreed()) }()
+	}
 	finish := make(chan struct{})
 	written := make(chan error, 1)
 	go func() { written <- c.writeLines(out, finish) }()
@@ -143,6 +149,7 @@ func (c *conn) readLines(in io.Reader) error {
 		line, tooLong, err := readLine(r, c.limits.Body)
 		if tooLong {
 			bad := over(0, "body", c.limits.Body, "the message is larger than the limit of %d bytes")
+			c.refused(c.calls, nil, bad.because("too-large"))
 			c.send(reply{head: appendFault(nil, nil, bad)})
 		} else if line = bytes.TrimSpace(line); len(line) > 0 {
 			if !c.take(line) {
@@ -192,6 +199,7 @@ func (c *conn) take(line []byte) bool {
 	}
 	switch {
 	case bad != nil:
+		c.refused(c.calls, &m, bad)
 		return c.send(reply{head: appendFault(nil, m.id, bad)})
 	case m.method == "notifications/cancelled":
 		c.cancel(m.requestID)
@@ -338,7 +346,10 @@ func (c *conn) forget(one *call) {
 
 // takeBatch answers a batch, where the client's revision knows them.
 func (c *conn) takeBatch(line []byte) bool {
-	refuse := func(f *fault) bool { return c.send(reply{head: appendFault(nil, nil, f)}) }
+	refuse := func(f *fault) bool {
+		c.refused(c.calls, nil, f)
+		return c.send(reply{head: appendFault(nil, nil, f)})
+	}
 	c.mu.Lock()
 	version := c.version
 	c.mu.Unlock()
@@ -359,6 +370,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		}
 		switch {
 		case bad != nil:
+			c.refused(c.calls, &m, bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			one := &call{message: m, front: f, era: Legacy}
@@ -401,13 +413,20 @@ func (c *conn) cancel(id jsontext.Value) {
 func (c *conn) setVersion(result []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, v := range []string{mcp.ProtocolVersion20250326, mcp.ProtocolVersion20241105} {
+	c.version = ""
+	for _, v := range c.versions.all {
 		if bytes.Contains(result, []byte(`"protocolVersion":"`+v+`"`)) {
 			c.version = v
 			return
 		}
 	}
-	c.version = ""
+}
+
+// agreed is the version that was negotiated; "" before that.
+func (c *conn) agreed() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
 }
 
 // setCapabilities remembers what the client can do, from the parameters of

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -273,7 +274,7 @@ func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+"
 const MinRedact = 4
 
 // Redact replaces secrets in a text, as they are and as they are written in
-// JSON, in XML and in URLs.
+// JSON, in XML, in HTML, in URLs and in base64.
 func Redact(text string, secrets []string) string { return Redactor(secrets).Replace(text) }
 
 // Redactor is [Redact] of many texts.
@@ -284,11 +285,18 @@ func Redactor(secrets []string) *strings.Replacer {
 	for _, secret := range secrets {
 		if len(secret) >= MinRedact {
 			quoted := string(result.AppendString(nil, secret))
-			all = append(all, secret, quoted[1:len(quoted)-1], escape(secret), url.QueryEscape(secret), element.Replace(secret), attribute.Replace(secret))
+			all = append(all, secret, quoted[1:len(quoted)-1], escape(secret), url.QueryEscape(secret), url.PathEscape(secret), element.Replace(secret), attribute.Replace(secret), html.EscapeString(secret))
+			if cautious, err := json.Marshal(secret); err == nil { // which escapes for HTML, too
+				all = append(all, string(cautious[1:len(cautious)-1]))
+			}
+			for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+				all = append(all, e.EncodeToString([]byte(secret)))
+			}
 		}
 	}
 	// The longest first: one may be a part of another.
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	all = slices.Compact(all)
 	pairs := make([]string, 0, 2*len(all))
 	for _, secret := range all {
 		pairs = append(pairs, secret, hidden)

@@ -27,7 +27,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 	}
 	with := k.sent
 	for hops := 0; ; hops++ {
-		res, err := k.transport.RoundTrip(k.http(ctx, with, method, at, header, body))
+		res, err := k.transport.RoundTrip(k.http(ctx, with, method, at, k.beginSend(ctx, method, at, header), body))
 		if err != nil {
 			if cerr := ctx.Err(); cerr != nil {
 				err = cerr
@@ -51,6 +51,7 @@ func (k *call) send(outer, ctx context.Context) (res *http.Response, at *url.URL
 		}
 		_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
 		_ = res.Body.Close()
+		k.endSend(ctx, res, nil)
 		if !sameOrigin(at, to) {
 			reads := method == http.MethodGet || method == http.MethodHead || see
 			if !reads || !k.leadsTo(at, to) {

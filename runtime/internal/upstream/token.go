@@ -204,10 +204,14 @@ func (k *call) refused(ctx context.Context, a *Answer) (again bool, fail *Failur
 // via returns what token requests to an address are sent through: its host is
 // one that the plan names.
 func (c *Client) via(address string) http.RoundTripper {
-	if c.transport != nil {
-		return c.transport // the one of Options
+	next := c.transport // the one of Options
+	if next == nil {
+		next = c.dialing(c.trusting(address))
 	}
-	return c.dialing(c.trusting(address))
+	if c.telemetry != nil {
+		return observedTransport{c, next}
+	}
+	return next
 }
 
 // toBase is a guard that lets through to the base URL as calls go there.

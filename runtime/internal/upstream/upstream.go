@@ -84,8 +84,12 @@ type Options struct {
 	// Watch is told every answer, with the request it is for, as the tool made it:
 	// without credentials. It must not change either. May be nil.
 	Watch func(*request.Request, *Answer)
-	// Trace sends the trace of a call with its requests; see package observe.
+	// Trace sends the trace of a call with its requests, and its id for people; see
+	// package observe.
 	Trace bool
+	// Telemetry is told of every request; nil: there is none. With it requests have
+	// the trace, too.
+	Telemetry observe.Telemetry
 	// Resolver resolves the names of hosts; nil is the system's.
 	Resolver *net.Resolver
 	// Transport replaces the client's own, and its checks of addresses, for
@@ -130,14 +134,16 @@ type Client struct {
 	bulkhead    *bulkhead     // nil: no bound
 	budget      *budget
 	coalesce    bool
-	trace       bool
+	plain       string // the name in the plan
+	requestID   bool   // sent upstream, with the trace
+	telemetry   observe.Telemetry
 	health      *health // nil: nobody asks for it
 	flights     flights
 }
 
 // New returns a client for an upstream. An error is a mistake in the plan.
 func New(u plan.Upstream, o Options) (*Client, error) {
-	if b := o.Before; b != nil && b.trace == o.Trace && (b.health != nil) == o.Health && reflect.DeepEqual(b.plan, u) {
+	if b := o.Before; b != nil && b.requestID == o.Trace && b.telemetry == o.Telemetry && (b.health != nil) == o.Health && reflect.DeepEqual(b.plan, u) {
 		return b, nil
 	}
 	c := &Client{
@@ -163,7 +169,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		bulkhead:    newBulkhead(u.Bulkhead),
 		budget:      newBudget(),
 		coalesce:    u.Coalesce,
-		trace:       o.Trace,
+		plain:       u.Name,
+		requestID:   o.Trace,
+		telemetry:   o.Telemetry,
 	}
 	if o.Health {
 		c.health = &health{}
@@ -298,6 +306,10 @@ type call struct {
 	guard    *breaker // see breaker; nil: not asked for yet
 	start    time.Time
 	at       *url.URL // where the last answer came from
+
+	ours    bool          // traceparent is not the author's
+	sends   int           // requests so far, along redirects too
+	sending *observe.Send // the one under way, for telemetry
 }
 
 // Do sends a request, on behalf of p, with the credentials that security asks
@@ -362,9 +374,7 @@ func (c *Client) do(ctx context.Context, p principal.Principal, req *request.Req
 	if err := k.prepare(callCtx, security); err != nil {
 		return nil, err
 	}
-	if c.trace {
-		observe.TraceOf(ctx).Send(req.Header)
-	}
+	k.traced(ctx)
 	for {
 		a, again, wait, err := k.guarded(ctx, callCtx)
 		if !again {
@@ -532,6 +542,7 @@ func (c *Client) Explain(req *request.Request, security [][]string) (missing []s
 // attempt after wait; then a and err tell why, and a has no body.
 func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait time.Duration, err error) {
 	res, at, fail := k.send(outer, ctx)
+	defer func() { k.endSend(ctx, res, fail) }()
 	if fail != nil {
 		wait = k.backoff(k.attempts)
 		return nil, fail.transient && k.again(ctx, wait), wait, fail
@@ -547,7 +558,7 @@ func (k *call) attempt(outer, ctx context.Context) (a *Answer, again bool, wait 
 			return a, true, wait, nil
 		}
 	}
-	if fail := k.read(outer, ctx, res, a); fail != nil {
+	if fail = k.read(outer, ctx, res, a); fail != nil {
 		wait = k.backoff(k.attempts)
 		return nil, fail.transient && k.again(ctx, wait), wait, fail
 	}
