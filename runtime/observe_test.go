@@ -297,11 +297,3 @@ func TestUnobserved(t *testing.T) {
 		}
 	}
 }
-
-// canned answers every request alike.
-type canned struct{}
-
-func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := `{"id":7,"title":"Emma"}`
-	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
-}

@@ -151,7 +151,7 @@ func forms(secret string) []string {
 // a diagnostic, generated code or what operators are served.
 func TestSecrets(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "") // a file of an audit log belongs to one process for good
+		dir, err := os.MkdirTemp(t.TempDir(), "") //nolint:usetesting // it is one within that; a file of an audit log belongs to one process for good
 		if err != nil {
 			rt.Fatal(err)
 		}
