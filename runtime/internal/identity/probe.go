@@ -35,14 +35,19 @@ func (g *Gate) Probe(ctx context.Context, i plan.Identity) []probe.Finding {
 }
 
 func (s *issuer) probe(ctx context.Context) (list []probe.Finding) {
+	away := false
 	for _, f := range probe.Service(ctx, probe.Target{URL: s.Issuer}) {
 		if f.Check == "http" && f.Status == probe.Warn {
 			f.Status, f.Next = probe.OK, "" // an issuer need not answer at its own address
 		}
+		away = away || f.Status == probe.Fail
 		list = append(list, f)
 	}
 	location := s.JWKS
 	if location == "" {
+		if away { // and has been said to be
+			return list
+		}
 		var err error
 		if location, err = s.keys.discover(ctx); err != nil {
 			return append(list, probe.Problem("metadata", probe.Fail, "The issuer in the spec has to be, letter by letter, the one that the authorization server says it is.", "%v", err))
