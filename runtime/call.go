@@ -231,7 +231,7 @@ func (b *Bridge) failure(ctx context.Context, t *tool, kind string, err error) *
 	if id == "" {
 		id = rand.Text()[:12]
 	}
-	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", b.secrets.redact(err.Error()))
+	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", b.redact(ctx, err.Error()))
 	return result.Error("internal", "The call failed inside this server. Its correlation id is "+id+".",
 		"Tell the operator of this server, with the correlation id.", result.RetryNo)
 }

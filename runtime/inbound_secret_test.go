@@ -124,6 +124,8 @@ func TestInboundSecrets(t *testing.T) {
 	places := slices.Sorted(maps.Keys(credentials))
 	kinds := slices.Sorted(maps.Keys(bodies))
 	n := 0
+	plain := toolCallOf("open", `{"user":"ann"}`)
+	rawExchange(t, openAt, fmt.Sprintf("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s", len(plain), plain))
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		// Secrets as generators of tokens make them; long enough to be in nothing by chance.
@@ -139,7 +141,11 @@ func TestInboundSecrets(t *testing.T) {
 		if target == "" {
 			target = "/mcp"
 		}
-		arguments := fmt.Sprintf(`{"user":"ann","pin":%q,"nested":{"api_key":%q}}`, own, own)
+		user := "ann"
+		if place == "bearer" || place == "key" || place == "jwt of none" {
+			user = strings.TrimSuffix(headers[strings.LastIndexByte(headers, ' ')+1:], "\r\n") // repeated in an argument
+		}
+		arguments := fmt.Sprintf(`{"user":%q,"pin":%q,"nested":{"api_key":%q}}`, user, own, own)
 		body := bodies[kind](arguments)
 		media := rapid.SampledFrom([]string{"application/json", "application/json", "text/plain"}).Draw(rt, "type")
 		method := rapid.SampledFrom([]string{"POST", "POST", "POST", "GET", "TRACE"}).Draw(rt, "method")

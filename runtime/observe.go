@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/function"
@@ -77,6 +78,14 @@ func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time)
 	}
 	if b.plan.Observe.Correlation && k.of == "" && k.kind == observe.Tool {
 		res.SetMeta("mcpc/correlation", r.Trace.Shown(o.Redactor))
+	}
+	if res.IsError {
+		if hide := o.Redactor.Given(ctx); hide != nil {
+			res.Content = slices.Clone(res.Content)
+			for i := range res.Content {
+				res.Content[i].Text = hide(res.Content[i].Text)
+			}
+		}
 	}
 	o.Done(ctx, &r, k.seen.own)
 	if !o.Logs() {
@@ -178,6 +187,15 @@ func (b *Bridge) telemetry(p *plan.OTLP) (observe.Telemetry, error) {
 		}
 	}
 	return observe.NewTelemetry(p, o)
+}
+
+// redact takes out of a text that goes into a log what is secret, also what the
+// caller of ctx came with where calls are recorded.
+func (b *Bridge) redact(ctx context.Context, text string) string {
+	if b.observer != nil {
+		return b.observer.Redactor.For(ctx).Text(text)
+	}
+	return b.secrets.redact(text)
 }
 
 // spans is what is told of requests; nil for nothing.

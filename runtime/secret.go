@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
@@ -20,19 +22,25 @@ type secrets struct {
 	getenv   func(string) string
 	readFile func(string) ([]byte, error)
 	slow     *sealed.Sources // programs and Vault
+	plan     *plan.Server    // whose secrets are learned before their first use
+	learned  sync.Once
 
-	*memory // of what was used
+	*memory // of what is known
 }
 
-// memory is of the secrets that were used, for one purpose: an upstream may
-// repeat in an error what it was sent, and that must not get further. Servers
+// memory is of the secrets that are known, for one purpose: an upstream may
+// repeat in an error what it was sent, a caller in an argument what he came to
+// know, and that must not get further. Servers
 // that follow one another share it: what one sent, another may be told.
 type memory struct {
-	mu    sync.RWMutex
-	seed  maphash.Seed
-	used  map[uint64]sealed.Text // by hash; of those that changed since, not all
-	least int                    // the length of the shortest; 0: there is none
-	hide  func(string) string    // replaces all that was used; nil: to be made
+	mu   sync.RWMutex
+	seed maphash.Seed
+	used map[uint64]sealed.Text // by hash; of those that changed since, not all
+	// pending has not learned yet the secrets of its plan; nil: there is none. The
+	// redactor of a log may be of a server before, so it is here.
+	pending atomic.Pointer[secrets]
+	least   int                 // the length of the shortest; 0: there is none
+	hide    func(string) string // replaces all that was used; nil: to be made
 }
 
 // newSecrets resolves as the options say.
@@ -97,8 +105,69 @@ func (s *secrets) value(ref plan.Secret) (string, error) {
 	return v, err
 }
 
-// redact replaces in text every secret that was used.
+// learn reads the secrets of the plan that cost little to read, so that they are
+// recognised before their first use. Programs are not run and Vault is not asked
+// for it. It is done when the first text is looked through: a server that
+// records nothing, and where nothing fails, never does it.
+func (s *secrets) learn() {
+	for name := range s.named {
+		_, _ = s.value(plan.Secret{Name: name})
+	}
+	for _, name := range []string{tokenVariable, keyVariable} { // of the client on stdio
+		_, _ = s.value(plan.Secret{Name: name, Env: []string{name}})
+	}
+	seen := map[string]bool{}
+	eachSecret(reflect.ValueOf(s.plan).Elem(), func(ref plan.Secret) {
+		from, here := s.source(ref)
+		if key := fmt.Sprint(ref.Name, "\x00", ref.Env, "\x00", ref.File); !seen[key] && (here || !sealed.Slow(from)) {
+			seen[key] = true
+			_, _ = s.value(ref) // one that is missing is said where it is used
+		}
+	})
+}
+
+var secretType = reflect.TypeFor[plan.Secret]()
+
+// eachSecret calls f for all secrets that a part of a plan names.
+func eachSecret(v reflect.Value, f func(plan.Secret)) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			eachSecret(v.Elem(), f)
+		}
+	case reflect.Struct:
+		if v.Type() == secretType {
+			f(v.Interface().(plan.Secret))
+			return
+		}
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				eachSecret(v.Field(i), f)
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		switch v.Type().Elem().Kind() {
+		case reflect.Pointer, reflect.Interface, reflect.Struct, reflect.Slice, reflect.Map:
+			for i := range v.Len() {
+				eachSecret(v.Index(i), f)
+			}
+		}
+	case reflect.Map:
+		for i := v.MapRange(); i.Next(); {
+			eachSecret(i.Value(), f)
+		}
+	}
+}
+
+// redact replaces in text every secret that is known.
 func (s *secrets) redact(text string) string {
+	if len(text) < upstream.MinRedact {
+		return text
+	}
+	if p := s.pending.Load(); p != nil {
+		p.learned.Do(p.learn)
+		s.pending.CompareAndSwap(p, nil)
+	}
 	s.mu.RLock()
 	hide, least := s.hide, s.least
 	s.mu.RUnlock()

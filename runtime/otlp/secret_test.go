@@ -305,7 +305,14 @@ func TestSecrets(t *testing.T) {
 			b, _ := json.Marshal(s) // a text
 			return string(b)
 		}
-		// All are used once, so that all are known.
+		// Nothing has been used yet, and all that is cheap to read is known. What the
+		// caller came with is known, too, let in or not.
+		for _, plant := range []string{token, password, key, session, given, collectorKey, caller} {
+			post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bearer","arguments":{"id":"7","note":`+quoted(forms(plant)[how])+`,"more":1}}}`, caller)
+			post(`{"jsonrpc":"2.0","id":1,"method":`+quoted(plant)+`}`, caller)
+		}
+		post(`{"jsonrpc":"2.0","id":`+quoted(caller)+`,"method":"tools/call","params":{"name":"bearer","arguments":{"id":"7","note":`+quoted(caller)+`}}}`, caller)
+		post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"bearer"}}`, "x"+caller)
 		for _, tool := range []string{"bearer", "basic", "query", "cookie"} {
 			post(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{"id":"7"}}}`, caller)
 		}
@@ -349,7 +356,7 @@ func TestSecrets(t *testing.T) {
 			if strings.HasPrefix(line, `answer: {"jsonrpc":"2.0","id":"`) {
 				_, line, _ = strings.Cut(line, `,"result"`)
 			}
-			if strings.Contains(line, `"message":"unknown tool`) {
+			if strings.Contains(line, `"message":"unknown tool`) || strings.Contains(line, `"message":"the method `) {
 				continue
 			}
 			hidden := secrets

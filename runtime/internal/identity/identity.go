@@ -106,13 +106,14 @@ type Options struct {
 
 // Gate identifies callers. It is safe for concurrent use.
 type Gate struct {
-	oauth    []*issuer
-	keys     []keyring
-	certs    []*certificates
-	resource string // this server, as clients name it; "" when there is no OAuth
-	scopes   []string
-	log      *slog.Logger
-	now      func() time.Time
+	oauth      []*issuer
+	keys       []keyring
+	keyHeaders []string
+	certs      []*certificates
+	resource   string // this server, as clients name it; "" when there is no OAuth
+	scopes     []string
+	log        *slog.Logger
+	now        func() time.Time
 }
 
 // MetadataPath is where the metadata of this protected resource is (RFC 9728,
@@ -160,6 +161,7 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 				return nil, fmt.Errorf("identity %s: %w", i.Name, err)
 			}
 			g.keys = append(g.keys, k)
+			g.keyHeaders = append(g.keyHeaders, k.Header)
 		case i.Client != nil:
 			text, err := read(i.Client.CA)
 			if err != nil {
@@ -262,6 +264,14 @@ func (g *Gate) token(ctx context.Context, token string) (*Caller, *Refusal) {
 	}
 	g.log.InfoContext(ctx, "a token was refused", "identity", s.name, "reason", err)
 	return nil, g.challenge("invalid_token", err.Error(), nil)
+}
+
+// KeyHeaders are the header fields that API keys are sent in; nil for none.
+func (g *Gate) KeyHeaders() []string {
+	if g == nil {
+		return nil
+	}
+	return g.keyHeaders
 }
 
 // Insufficient is the refusal of a caller who lacks scopes: the challenge says

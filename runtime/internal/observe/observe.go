@@ -17,7 +17,10 @@ import (
 type Options struct {
 	Stderr io.Writer           // for a log without a file
 	Known  func(string) string // replaces the values of secrets in a text
-	Logger *slog.Logger        // hears that something cannot be written
+	// List makes what replaces the secrets of a list in a text; nil: those that come
+	// with requests are not looked for.
+	List   func([]string) func(string) string
+	Logger *slog.Logger // hears that something cannot be written
 	// Before is the observer of a server that this one's follows. Its counts go on,
 	// and where the plan is the same it is the observer. May be nil.
 	Before *Observer
@@ -61,6 +64,7 @@ func New(p *plan.Observe, o Options) (_ *Observer, err error) {
 	if err != nil {
 		return nil, err
 	}
+	red.list = o.List
 	ob := &Observer{Redactor: red, arguments: p.Arguments, log: o.Logger, plan: *p}
 	ob.refusals.after = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
 	ob.users.Store(1)
@@ -171,7 +175,7 @@ func (o *Observer) Done(ctx context.Context, r *Record, own bool) {
 		o.Telemetry.EndCall(ctx, r, own)
 	}
 	if o.audit != nil || o.out != nil {
-		o.write(r.level(), func(b []byte) []byte { return r.appendMembers(b, o.Redactor, o.arguments) })
+		o.write(r.level(), func(b []byte) []byte { return r.appendMembers(b, o.Redactor.For(ctx), o.arguments) })
 	}
 }
 

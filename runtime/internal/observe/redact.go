@@ -2,6 +2,7 @@ package observe
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,49 @@ type Redactor struct {
 	names    map[string]bool // simple
 	patterns []*regexp.Regexp
 	known    func(string) string // replaces the values of secrets; may be nil
+	list     func([]string) func(string) string
+}
+
+// For is the redactor for what belongs to a request: it knows the credentials
+// that came with it, too. What it costs is spent on texts that are long enough to
+// hold one.
+func (r *Redactor) For(ctx context.Context) *Redactor {
+	given := r.Given(ctx)
+	if given == nil {
+		return r
+	}
+	own := *r
+	own.known = func(s string) string {
+		if r.known != nil {
+			s = r.known(s)
+		}
+		return given(s)
+	}
+	return &own
+}
+
+// Given replaces in a text the credentials that came with the request of ctx; nil
+// when there were none.
+func (r *Redactor) Given(ctx context.Context) func(string) string {
+	in, _ := ctx.Value(incomingKey{}).(*Incoming)
+	given := in.credentials()
+	if len(given) == 0 || r.list == nil {
+		return nil
+	}
+	least := len(given[0])
+	for _, one := range given {
+		least = min(least, len(one))
+	}
+	var hide func(string) string
+	return func(s string) string {
+		if len(s) < least {
+			return s
+		}
+		if hide == nil {
+			hide = r.list(given)
+		}
+		return hide(s)
+	}
 }
 
 // NewRedactor returns a redactor for names and patterns of the operator's own and

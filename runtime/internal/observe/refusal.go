@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ type Refusal struct {
 	Time      time.Time
 	Trace     Trace
 	Principal principal.Principal // as far as it was found out
-	Token     string              // of the caller: never written
+	Context   context.Context     // of the request; its credentials are never written
 	Reason    string              // one of few words
 	Status    int                 // of HTTP; 0 for none
 	Code      int                 // of the JSON-RPC error
@@ -120,6 +121,9 @@ func (o *Observer) refusalsCounted() {
 
 // appendMembers appends the members of the refusal's JSON object, without braces.
 func (r *Refusal) appendMembers(b []byte, red *Redactor) []byte {
+	if r.Context != nil {
+		red = red.For(r.Context)
+	}
 	b = appendHead(b, r.Time, "warn")
 	b = append(b, `,"event":"refused","reason":`...)
 	b = result.AppendString(b, r.Reason)
@@ -127,9 +131,6 @@ func (r *Refusal) appendMembers(b []byte, red *Redactor) []byte {
 	text := func(name, v string) {
 		if v == "" {
 			return
-		}
-		if r.Token != "" {
-			v = strings.ReplaceAll(v, r.Token, hidden)
 		}
 		b = append(append(append(b, ',', '"'), name...), '"', ':')
 		b = result.AppendString(b, result.Shorten(red.Text(v), maxName))

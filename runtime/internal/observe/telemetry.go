@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -157,7 +159,41 @@ type Incoming struct {
 	Remote                             string        // address of the other end, perhaps with a port; "" on stdio
 	Version                            string        // of the protocol, as the header says; "" is not known
 	Agreed                             func() string // what a session on stdio agreed on; nil over HTTP
+	Header                             http.Header   // of the request, for the credentials in it
+	KeyHeaders                         []string      // fields of Header that hold API keys
 }
+
+// credentials are what a request brought to say who it is from, valid or not.
+// Bearer tokens and keys are looked for in what is written of the request;
+// shorter ones than a generated key are not.
+func (in *Incoming) credentials() (list []string) {
+	if in == nil {
+		return nil
+	}
+	for _, name := range [...]string{"Authorization", "Proxy-Authorization"} {
+		for _, v := range in.Header[name] {
+			if _, token, ok := strings.Cut(v, " "); ok {
+				v = strings.TrimSpace(token)
+			}
+			list = append(list, v)
+		}
+	}
+	for _, name := range append([]string{"X-Api-Key"}, in.KeyHeaders...) {
+		list = append(list, in.Header[http.CanonicalHeaderKey(name)]...)
+	}
+	return slices.DeleteFunc(list, func(s string) bool { return len(s) < minCredential })
+}
+
+// Carries tells whether a credential of the request of ctx is in a text, as it is.
+func Carries(ctx context.Context, text string) bool {
+	in, _ := ctx.Value(incomingKey{}).(*Incoming)
+	return slices.ContainsFunc(in.credentials(), func(one string) bool { return strings.Contains(text, one) })
+}
+
+// minCredential is the length below which what a client sent as a credential is
+// not looked for, in bytes: whoever sends "tools/call" as a key must not take
+// that word out of the log.
+const minCredential = 12
 
 // WithIncoming returns a context of an HTTP request.
 func WithIncoming(ctx context.Context, in *Incoming) context.Context {

@@ -25,7 +25,7 @@ const otherMethod = "_OTHER"
 
 // incoming keeps what an HTTP request says of its trace for the messages in it.
 func (f *Front) incoming(r *http.Request, in *observe.Incoming) *http.Request {
-	in.HTTP, in.Remote = httpVersion(r), r.RemoteAddr
+	in.HTTP, in.Remote, in.Header, in.KeyHeaders = httpVersion(r), r.RemoteAddr, r.Header, f.gate.KeyHeaders()
 	if f.trace || f.telemetry != nil {
 		in.Traceparent = r.Header.Get("Traceparent")
 	}
@@ -65,6 +65,9 @@ func (f *Front) observed(ctx context.Context, m *message) (context.Context, *obs
 		return observe.WithTrace(ctx, observe.Accept(parent, in.RequestID)), nil
 	}
 	r := &observe.Request{Method: m.method, ID: m.id, Stdio: in.HTTP == "", HTTP: in.HTTP, Traceparent: parent, Tracestate: state, Start: time.Now()}
+	if observe.Carries(ctx, string(r.ID)) {
+		r.ID = nil
+	}
 	if !slices.Contains(methods, m.method) {
 		r.Method = otherMethod
 	}
@@ -145,7 +148,7 @@ func (f *Front) refused(ctx context.Context, m *message, bad *fault) {
 	if f.onRefusal == nil || bad.reasonOf() == recorded {
 		return
 	}
-	r := observe.Refusal{Time: time.Now(), Trace: observe.TraceOf(ctx), Reason: bad.reasonOf(), Status: bad.status, Code: bad.code}
+	r := observe.Refusal{Time: time.Now(), Trace: observe.TraceOf(ctx), Reason: bad.reasonOf(), Status: bad.status, Code: bad.code, Context: ctx}
 	in := observe.IncomingOf(ctx)
 	if r.Remote = in.Remote; r.Remote != "" {
 		if host, _, err := net.SplitHostPort(r.Remote); err == nil {
@@ -156,7 +159,7 @@ func (f *Front) refused(ctx context.Context, m *message, bad *fault) {
 		r.Trace = observe.Accept(in.Traceparent, in.RequestID)
 	}
 	if caller := identity.Of(ctx); caller != nil {
-		r.Principal, r.Token = caller.Principal, caller.Token()
+		r.Principal = caller.Principal
 	}
 	if m != nil {
 		r.Method, r.Name = m.method, m.name
