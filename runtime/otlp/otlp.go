@@ -55,6 +55,9 @@ type telemetry struct {
 	traces  *sdktrace.TracerProvider // nil: no spans
 	metrics *sdkmetric.MeterProvider // nil: no metrics
 	tracer  trace.Tracer
+	// sample decides on requests that nobody has decided on; nil: the library does,
+	// as the environment says.
+	sample sdktrace.Sampler
 
 	operations, sessions, sends metric.Float64Histogram
 	refused                     metric.Int64Counter
@@ -102,7 +105,8 @@ func open(p *plan.OTLP, o observe.TelemetryOptions) (observe.Telemetry, error) {
 			if err != nil || !(share >= 0 && share <= 1) {
 				return nil, fmt.Errorf("otlp: the sample %q is no share from 0 to 1", p.Sample)
 			}
-			settings = append(settings, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share))))
+			t.sample = sdktrace.TraceIDRatioBased(share)
+			settings = append(settings, sdktrace.WithSampler(sdktrace.ParentBased(t.sample)), sdktrace.WithIDGenerator(ids{}))
 		}
 		t.traces = sdktrace.NewTracerProvider(settings...)
 		t.tracer = t.traces.Tracer(scope)

@@ -2,12 +2,15 @@ package otlp
 
 import (
 	"context"
+	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
@@ -53,12 +56,53 @@ func (t *telemetry) Begin(ctx context.Context, r *observe.Request, requestID str
 	if t.tracer == nil {
 		return observe.WithTrace(ctx, observe.Accept(r.Traceparent, requestID))
 	}
-	if parent := remote(r.Traceparent, r.Tracestate); parent.IsValid() {
+	parent := remote(r.Traceparent, r.Tracestate)
+	if t.sample != nil {
+		// Most requests are not recorded: for those no span is made.
+		own := observe.Accept(r.Traceparent, requestID)
+		switch {
+		case !parent.IsValid():
+			id, _ := trace.TraceIDFromHex(own.Trace) // Accept makes good ones
+			if t.sample.ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id}).Decision == sdktrace.Drop {
+				return observe.WithTrace(ctx, own)
+			}
+			ctx = context.WithValue(ctx, chosen{}, id)
+		case !parent.IsSampled():
+			own.State = parent.TraceState().String()
+			return observe.WithTrace(ctx, own)
+		}
+	}
+	if parent.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	}
 	ctx, span := t.tracer.Start(ctx, r.Method, serverSpan...)
 	r.Span = span
 	return t.withTrace(ctx, span, requestID)
+}
+
+// chosen is the key of the trace id of a request that is to be recorded.
+type chosen struct{}
+
+// ids are random, but for the trace id that was decided on already.
+type ids struct{}
+
+// NewIDs implements [sdktrace.IDGenerator].
+func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	id, ok := ctx.Value(chosen{}).(trace.TraceID)
+	for !ok {
+		binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
+		binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
+		ok = id.IsValid()
+	}
+	return id, ids{}.NewSpanID(ctx, id)
+}
+
+// NewSpanID implements [sdktrace.IDGenerator].
+func (ids) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
+	for !id.IsValid() {
+		binary.LittleEndian.PutUint64(id[:], rand.Uint64())
+	}
+	return id
 }
 
 // withTrace gives a context the trace of a span, where somebody reads it.
@@ -144,7 +188,7 @@ func failure(r *observe.Request) string {
 
 // BeginCall implements [observe.Telemetry].
 func (t *telemetry) BeginCall(ctx context.Context, name string) context.Context {
-	if t.tracer == nil || trace.SpanContextFromContext(ctx).IsValid() && !trace.SpanFromContext(ctx).IsRecording() {
+	if r := observe.RequestOf(ctx); r != nil && r.Span == nil || t.tracer == nil || trace.SpanContextFromContext(ctx).IsValid() && !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx
 	}
 	ctx, span := t.tracer.Start(ctx, executeTool+" "+name, internalSpan...)

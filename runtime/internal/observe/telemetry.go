@@ -186,6 +186,9 @@ func (in *Incoming) credentials() (list []string) {
 
 // Carries tells whether a credential of the request of ctx is in a text, as it is.
 func Carries(ctx context.Context, text string) bool {
+	if len(text) < minCredential {
+		return false
+	}
 	in, _ := ctx.Value(incomingKey{}).(*Incoming)
 	return slices.ContainsFunc(in.credentials(), func(one string) bool { return strings.Contains(text, one) })
 }

@@ -60,9 +60,13 @@ func (k *call) endSend(ctx context.Context, res *http.Response, fail *Failure) {
 func answered(s *observe.Send, res *http.Response) *observe.Send {
 	if res != nil {
 		s.Status = res.StatusCode
-		s.Proto = strconv.Itoa(res.ProtoMajor)
-		if res.ProtoMajor == 1 {
-			s.Proto += "." + strconv.Itoa(res.ProtoMinor)
+		switch {
+		case res.ProtoMajor == 1 && res.ProtoMinor == 1:
+			s.Proto = "1.1"
+		case res.ProtoMajor == 1:
+			s.Proto = "1.0"
+		default:
+			s.Proto = strconv.Itoa(res.ProtoMajor)
 		}
 	}
 	return s
