@@ -81,7 +81,8 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 		if stderr == nil {
 			stderr = os.Stderr
 		}
-		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, List: func(given []string) func(string) string { return upstream.Redactor(given).Replace }, Logger: b.log, Before: before.observing()})
+		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact, Logger: b.log, List: func(given []string) func(string) string { return upstream.Redactor(given).Replace }, Before: before.observing(),
+			Renew: p.Observe.OTLP != nil && before != nil && (before.plan.Name != p.Name || before.plan.Version != p.Version || !before.secrets.same(b.secrets))})
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,12 @@ const (
 	keyVariable   = "MCPC_KEY"
 )
 
+// refusedError says that the credential of the client on stdio is not good, which
+// is more than that it cannot be checked.
+type refusedError struct{ message string }
+
+func (e *refusedError) Error() string { return e.message }
+
 // local is who the client on stdio is; nil is nobody known. What is in the
 // environment has to be valid: a server that drops a credential would run with
 // other rights than its operator believes.
@@ -43,12 +49,15 @@ func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 			}
 		}
 		if !set {
-			return nil, fmt.Errorf("%s is set, and the spec has no identity with API keys", keyVariable)
+			return nil, &refusedError{keyVariable + " is set, and the spec has no identity with API keys"}
 		}
 	}
 	caller, refusal := s.gate.Identify(r.WithContext(ctx))
 	if refusal != nil {
-		return nil, errors.New("the credential in the environment is refused: " + refusal.Message)
+		if refusal.Status == http.StatusServiceUnavailable {
+			return nil, errors.New("the credential in the environment: " + refusal.Message)
+		}
+		return nil, &refusedError{"the credential in the environment is refused: " + refusal.Message}
 	}
 	return caller, nil
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -329,5 +330,50 @@ func TestCallerTokenUpstream(t *testing.T) {
 				t.Errorf("the log: %s", log.String())
 			}
 		})
+	}
+}
+
+// A plan that refuses the client on stdio ends its session, with calls in flight
+// finished; one that cannot tell whether it is good is not taken.
+func TestRevokedOnStdio(t *testing.T) {
+	s, p := locked(t, Options{Getenv: env("MCPC_KEY", "r-key", "LIBRARY_TOKEN", "t"), Reloads: true})
+	o := Options{Getenv: env("MCPC_KEY", "r-key", "LIBRARY_TOKEN", "t"), ReadFile: noFile}
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := s.ServeStdio(context.Background(), inR, outW)
+		_ = outW.Close()
+		ended <- err
+	}()
+	t.Cleanup(func() { _ = inW.Close() })
+	lines := &stdioLines{t: t, in: inW, out: bufio.NewScanner(outR)}
+	lines.write(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+	lines.read()
+
+	same := *p
+	same.Version = "2"
+	if _, err := s.Reload(&same, o); err != nil {
+		t.Fatal(err)
+	}
+	lines.write(callBook)
+	if got := lines.read(); !strings.Contains(got, `"title":"x"`) {
+		t.Fatalf("a plan that knows the key: %s", got)
+	}
+
+	without := *p
+	keys := *p.Identities[0].Keys
+	keys.Keys = keys.Keys[1:]
+	without.Identities = []plan.Identity{{Name: "machines", Keys: &keys}, p.Identities[1]}
+	if _, err := s.Reload(&without, o); err != nil {
+		t.Fatal(err)
+	}
+	// The reader may take one more line, which is answered by nobody.
+	go func() { _, _ = io.WriteString(inW, callBook+"\n["+callBook+"]\n") }()
+	if lines.out.Scan() {
+		t.Errorf("a revoked key: %s", lines.out.Text())
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "r-key") {
+		t.Errorf("the session ended with %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -23,6 +24,7 @@ type line struct {
 	now      atomic.Pointer[Server]
 	inFlight atomic.Int64 // calls
 	stdio    atomic.Bool  // there is a client on stdio
+	revoked  chan error   // holds why the client on stdio is served no more
 	started  time.Time
 
 	reloading sync.Mutex // one at a time
@@ -41,7 +43,7 @@ type Reloads struct {
 }
 
 func newLine(s *Server) *line {
-	l := &line{started: time.Now().UTC().Truncate(time.Second)}
+	l := &line{revoked: make(chan error, 1), started: time.Now().UTC().Truncate(time.Second)}
 	l.state.Loaded = l.started
 	l.now.Store(s)
 	return l
@@ -58,6 +60,9 @@ func newLine(s *Server) *line {
 // connections, breakers, caches and tokens, rate limits with what clients have
 // used up, access tokens that were verified, the log, the audit log and all
 // counts.
+//
+// When the plan refuses the credential of a client on stdio, nothing more is taken
+// from it, and [Server.ServeStdio] ends with an error.
 //
 // The options are those of [New], of which Reloads, DrainDelay, DrainTimeout and
 // what is about HTTP hosts stay as they were. When there is an error, nothing has
@@ -78,12 +83,17 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 		gate = old.gate
 	}
 	next, err := b.server(old.native, gate)
+	var refused *refusedError
 	if err == nil {
 		next.line = l
 		if l.stdio.Load() {
 			caller, lerr := next.local(context.Background())
-			next.front.SetCaller(caller)
-			err = lerr
+			if errors.As(lerr, &refused) {
+				next.front.RefuseCaller()
+			} else {
+				next.front.SetCaller(caller)
+				err = lerr
+			}
 		}
 	}
 	if err != nil {
@@ -93,6 +103,12 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 	l.now.Store(next)
 	next.Refresh()
 	old.front.Replace(next.front, func() { old.bridge.close(next.bridge) })
+	if refused != nil {
+		select {
+		case l.revoked <- refused:
+		default: // it is ending already
+		}
+	}
 	l.mu.Lock()
 	l.state.Done++
 	l.state.Loaded, l.state.Failure = time.Now().UTC().Truncate(time.Second), ""

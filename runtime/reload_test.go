@@ -576,3 +576,44 @@ func TestDrainDelay(t *testing.T) {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
 }
+
+// sent is telemetry that notes what it was made with, and its end.
+type sent struct {
+	observe.Telemetry
+	name, endpoint string
+	flushed, ended bool
+}
+
+func (s *sent) Flush(context.Context) error    { s.flushed = true; return nil }
+func (s *sent) Shutdown(context.Context) error { s.ended = true; return nil }
+
+// Telemetry goes on while it says the same; with another endpoint or another name
+// of the service it is made anew, and the old one is sent to its end.
+func TestReloadTelemetry(t *testing.T) {
+	observe.Register(func(p *plan.OTLP, o observe.TelemetryOptions) (observe.Telemetry, error) {
+		return &sent{name: o.Name, endpoint: p.Endpoint}, nil
+	})
+	t.Cleanup(func() { observe.Register(nil) })
+	of := func(name, endpoint string) *plan.Server {
+		p := edition("http://127.0.0.1:1", "a")
+		p.Name, p.Observe = name, &plan.Observe{OTLP: &plan.OTLP{Endpoint: endpoint}}
+		return p
+	}
+	s := newServer(t, of("shop", "http://127.0.0.1:2"), Options{Reloads: true})
+	now := func() *sent { return s.line.now.Load().bridge.observer.Telemetry.(*sent) }
+	first := now()
+	reload(t, s, of("shop", "http://127.0.0.1:2"))
+	if now() != first || first.ended {
+		t.Error("the same telemetry was made anew")
+	}
+	for _, next := range [][2]string{{"shop", "http://127.0.0.1:3"}, {"store", "http://127.0.0.1:3"}} {
+		old := now()
+		reload(t, s, of(next[0], next[1]))
+		if got := now(); got == old || got.name != next[0] || got.endpoint != next[1] || got.ended {
+			t.Errorf("%v: %+v", next, got)
+		}
+		if !old.flushed || !old.ended {
+			t.Errorf("%v: the old telemetry: %+v", next, old)
+		}
+	}
+}

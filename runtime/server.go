@@ -252,7 +252,8 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 //
 // Where the plan has identities, the client is who the environment says: by the
 // access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
-// known.
+// known. When a plan of [Server.Reload] refuses what is there, calls in flight are
+// finished and an error says so.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	s.line.stdio.Store(true)
 	caller, err := s.local(ctx)
@@ -261,7 +262,31 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	}
 	s.front.SetCaller(caller)
 	defer s.Close(ctx)
-	return s.front.ServeLines(ctx, in, out)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var revoked error
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case revoked = <-s.line.revoked:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err = s.front.ServeLines(ctx, in, out)
+	cancel()
+	<-watched
+	if revoked == nil {
+		select { // the session ended by the message that was not taken
+		case revoked = <-s.line.revoked:
+		default:
+		}
+	}
+	if revoked != nil {
+		return fmt.Errorf("the plan that was reloaded ends the client's session: %w", revoked)
+	}
+	return err
 }
 
 // Serve serves HTTP on l until ctx ends: MCP's Streamable HTTP at /mcp, whether

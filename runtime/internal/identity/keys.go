@@ -165,6 +165,9 @@ func (s *keySet) fetch(ctx context.Context) ([]publicKey, error) {
 	return keys, nil
 }
 
+// errAnotherIssuer is said of metadata that is not for the issuer that was asked.
+var errAnotherIssuer = errors.New("it is the metadata of another issuer")
+
 // discover finds where the keys are: in the metadata of the authorization server
 // (RFC 8414), or of OpenID Connect Discovery.
 func (s *keySet) discover(ctx context.Context) (string, error) {
@@ -191,7 +194,7 @@ func (s *keySet) discover(ctx context.Context) (string, error) {
 			continue
 		}
 		if doc.Issuer != s.issuer {
-			last = errors.New("it is the metadata of another issuer")
+			last = errAnotherIssuer
 			continue
 		}
 		to, err := url.Parse(doc.JWKS)

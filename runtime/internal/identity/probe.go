@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,11 @@ func (s *issuer) probe(ctx context.Context) (list []probe.Finding) {
 		}
 		var err error
 		if location, err = s.keys.discover(ctx); err != nil {
-			return append(list, probe.Problem("metadata", probe.Fail, "The issuer in the spec has to be, letter by letter, the one that the authorization server says it is.", "%v", err))
+			next := "See whether an authorization server has its metadata there."
+			if errors.Is(err, errAnotherIssuer) {
+				next = "The issuer in the spec has to be, letter by letter, the one that the authorization server says it is."
+			}
+			return append(list, probe.Problem("metadata", probe.Fail, next, "%v", err))
 		}
 		list = append(list, probe.Found("metadata", "the issuer is %s", s.Issuer))
 	}

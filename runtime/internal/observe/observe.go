@@ -24,6 +24,9 @@ type Options struct {
 	// Before is the observer of a server that this one's follows. Its counts go on,
 	// and where the plan is the same it is the observer. May be nil.
 	Before *Observer
+	// Renew takes nothing of Before but its counts: telemetry has another name or
+	// other secrets.
+	Renew bool
 }
 
 // Observer records calls as a plan says. It is safe for concurrent use.
@@ -53,7 +56,7 @@ var levels = map[string]int{"debug": 0, "info": 1, "warn": 2, "error": 3}
 // New returns an observer. An error is a file that cannot be written, or a
 // mistake in the plan.
 func New(p *plan.Observe, o Options) (_ *Observer, err error) {
-	if o.Before != nil && reflect.DeepEqual(o.Before.plan, *p) {
+	if o.Before != nil && !o.Renew && reflect.DeepEqual(o.Before.plan, *p) {
 		o.Before.users.Add(1)
 		return o.Before, nil
 	}

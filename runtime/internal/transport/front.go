@@ -119,6 +119,7 @@ type Front struct {
 	users       atomic.Int64           // requests that hold it
 	gone        atomic.Pointer[func()] // to be called when it was replaced and nobody holds it
 	stdioCaller *identity.Caller
+	outcast     bool // nothing is taken from the client on stdio
 
 	limits plan.Inbound
 }

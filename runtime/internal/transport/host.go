@@ -88,6 +88,10 @@ func (f *Front) Replace(next *Front, gone func()) {
 // SetCaller says who the client on stdio is; nil is nobody known.
 func (f *Front) SetCaller(c *identity.Caller) { f.stdioCaller = c }
 
+// RefuseCaller has nothing taken from the client on stdio: from its next message
+// on its session ends.
+func (f *Front) RefuseCaller() { f.outcast = true }
+
 // local is a context of the client on stdio.
 func (f *Front) local(ctx context.Context) context.Context {
 	if f.stdioCaller == nil {

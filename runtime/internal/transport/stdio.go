@@ -192,6 +192,9 @@ func (c *conn) take(line []byte) bool {
 			f.release()
 		}
 	}()
+	if f.outcast {
+		return false
+	}
 	m, bad := decode(line, &f.limits)
 	var e Era
 	if bad == nil {
@@ -361,6 +364,10 @@ func (c *conn) takeBatch(line []byte) bool {
 		return refuse(bad)
 	}
 	f := c.host.hold()
+	if f.outcast {
+		f.release()
+		return false
+	}
 	var calls []*call
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
