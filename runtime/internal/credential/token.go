@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -316,14 +317,19 @@ func (t *Tokens) statement(pem string) (string, error) {
 	return signed, nil
 }
 
-// refusal reads an error answer. Of its text only the code is taken, whose
-// letters are checked: descriptions repeat what was sent.
+// refusals are the error codes of RFC 6749 (section 5.2), RFC 8693, RFC 8707 and
+// those that are sent for failures of the server.
+var refusals = []string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+	"invalid_target", "access_denied", "server_error", "temporarily_unavailable", "slow_down", "invalid_token", "insufficient_scope"}
+
+// refusal reads an error answer. Of its text only the code is taken, if it is one
+// that is known: all else may repeat what was sent.
 func refusal(status int, body []byte) *Error {
 	var answer struct {
 		Error string `json:"error"`
 	}
 	e := &Error{Passing: status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout}
-	if json.Unmarshal(body, &answer) == nil && len(answer.Error) <= 40 && answer.Error != "" && strings.Trim(answer.Error, "abcdefghijklmnopqrstuvwxyz_") == "" {
+	if json.Unmarshal(body, &answer) == nil && slices.Contains(refusals, answer.Error) {
 		e.Code = answer.Error
 	}
 	e.Message = fmt.Sprintf("the authorization server answered %d", status)
