@@ -156,7 +156,9 @@ func (f *Front) Serve(ctx context.Context, l net.Listener) error {
 
 func (f *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.noted(w, r, f.serve) }
 
-func (f *endpoint) serve(w http.ResponseWriter, r *http.Request) {
+// serve serves a request. ctx is of the work it makes: it is not the request's own,
+// since what is added to that costs a copy of the request.
+func (f *endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	// A body in chunks may have come with a length, too, which net/http has dropped
 	// when it can be looked at. What stands behind it may then have been smuggled
 	// past a proxy that believes the length, so nothing more is read (RFC 9112, 6.1).
@@ -174,7 +176,7 @@ func (f *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/mcp":
-		if stay := f.current(w, r); stay != nil {
+		if stay := f.current(ctx, w, r); stay != nil {
 			stay.stream(f.host, w)
 		}
 	case "/healthz":
@@ -227,17 +229,17 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 
 // current has the front of the moment answer. A subscriber that is returned stays
 // connected, and holds no front.
-func (f *endpoint) current(w http.ResponseWriter, r *http.Request) *subscriber {
+func (f *endpoint) current(ctx context.Context, w http.ResponseWriter, r *http.Request) *subscriber {
 	now := f.host.hold()
 	defer now.release()
 	if now != f.Front {
 		f = &endpoint{now, f.hosts}
 	}
-	return f.serveMCP(w, r)
+	return f.serveMCP(ctx, w, r)
 }
 
 // listen opens the stream of a client of an older revision: a GET.
-func (f *endpoint) listen(w http.ResponseWriter, r *http.Request) *subscriber {
+func (f *endpoint) listen(ctx context.Context, w http.ResponseWriter, r *http.Request) *subscriber {
 	if v := r.Header.Get(mcp.HeaderProtocolVersion); mcp.IsModernProtocol(v) {
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusMethodNotAllowed, "revision %s has no GET: subscriptions/listen opens a stream", clip(v)))
@@ -247,7 +249,6 @@ func (f *endpoint) listen(w http.ResponseWriter, r *http.Request) *subscriber {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "a stream is text/event-stream; Accept must name it"))
 		return nil
 	}
-	ctx := r.Context()
 	if f.gate != nil {
 		caller, refusal := f.gate.Identify(r)
 		if refusal != nil {
@@ -289,7 +290,7 @@ func (s *subscriber) stream(h *host, w http.ResponseWriter) {
 	s.run(s.ctx.Done(), nil, out.send, out.comment)
 }
 
-func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subscriber) {
+func (f *endpoint) serveMCP(ctx context.Context, w http.ResponseWriter, r *http.Request) (stay *subscriber) {
 	// A web page must not reach a server on its visitor's machine: neither
 	// under a name that it made resolve to it (Host) nor directly (Origin).
 	if !f.hosts.host(r.Host) {
@@ -306,7 +307,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 		}
 	}
 	if r.Method == http.MethodGet && f.changes {
-		return f.listen(w, r)
+		return f.listen(ctx, w, r)
 	}
 	if r.Method != http.MethodPost {
 		// No session to end (DELETE), and where no list changes no stream (GET):
@@ -326,12 +327,12 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 			f.deny(w, refusal)
 			return nil
 		}
-		r = r.WithContext(identity.With(r.Context(), caller))
+		ctx = identity.With(ctx, caller)
 	}
 	if f.onRefusal == nil && f.trace { // who hears of refusals has it already
-		r = f.incoming(r, new(observe.Incoming))
+		ctx = f.incoming(ctx, r, new(observe.Incoming))
 	}
-	noteMessage(w, r.Context(), nil)
+	noteMessage(ctx, w, nil)
 	json, events := accepts(r.Header["Accept"])
 	if !json && !events {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "answers are application/json or text/event-stream; Accept must name one of them"))
@@ -356,7 +357,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
 	if isBatch(body) {
-		f.serveBatch(w, r, body, json)
+		f.serveBatch(ctx, w, r, body, json)
 		return nil
 	}
 	m, bad := decode(body, &f.limits)
@@ -367,14 +368,14 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 	if bad == nil && e == Modern && m.method == methodCall {
 		bad = f.paramHeaders(r.Header, &m)
 	}
-	noteMessage(w, r.Context(), &m)
+	noteMessage(ctx, w, &m)
 	if bad != nil {
 		note(w, bad)
 		f.write(w, r, bad.status, !json, reply{head: appendFault(nil, m.id, bad)})
 		return nil
 	}
-	if need := f.lacks(r.Context(), &m); need != nil {
-		f.deny(w, f.gate.Insufficient(identity.Of(r.Context()), need))
+	if need := f.lacks(ctx, &m); need != nil {
+		f.deny(w, f.gate.Insufficient(identity.Of(ctx), need))
 		return nil
 	}
 	if !m.isRequest() {
@@ -393,7 +394,7 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 			f.write(w, r, bad.status, false, reply{head: appendFault(nil, m.id, bad)})
 			return nil
 		}
-		return f.subscribe(r.Context(), w, r, slices.Clone(m.id), wants)
+		return f.subscribe(ctx, w, r, slices.Clone(m.id), wants)
 	}
 	if !f.host.requests.enter(1, int64(f.limits.Requests)) {
 		f.busy(w, r, m.id)
@@ -402,12 +403,12 @@ func (f *endpoint) serveMCP(w http.ResponseWriter, r *http.Request) (stay *subsc
 	defer f.host.requests.leave(1)
 	if m.token != nil && events && works(m.method) && f.host.streams.enter(1, int64(f.limits.Streams)) {
 		defer f.host.streams.leave(1)
-		f.serveWatched(w, r, &m, e, json)
+		f.serveWatched(ctx, w, r, &m, e, json)
 		return nil
 	}
 	buf := buffers.Get().(*[]byte)
-	out := f.answer(r.Context(), &m, e, f.versions.http, (*buf)[:0])
-	if r.Context().Err() == nil {
+	out := f.answer(ctx, &m, e, f.versions.http, (*buf)[:0])
+	if ctx.Err() == nil {
 		f.write(w, r, statusOf(out.fault, e), !json, out)
 	}
 	recycle(buf, out.head)
@@ -425,8 +426,7 @@ func statusOf(f *fault, e Era) int {
 
 // serveWatched answers a call whose client wants to hear of its progress: with
 // plain JSON when it ends soon, and otherwise with a stream of events.
-func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *message, e Era, json bool) {
-	ctx := r.Context()
+func (f *endpoint) serveWatched(ctx context.Context, w http.ResponseWriter, r *http.Request, m *message, e Era, json bool) {
 	stream := f.events(w, r)
 	var out reply
 	watch(ctx, m.token, func(ctx context.Context) { out = f.answer(ctx, m, e, f.versions.http, nil) }, stream.send)
@@ -440,7 +440,7 @@ func (f *endpoint) serveWatched(w http.ResponseWriter, r *http.Request, m *messa
 }
 
 // serveBatch answers a batch, which only 2025-03-26 knows.
-func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byte, json bool) {
+func (f *endpoint) serveBatch(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte, json bool) {
 	if v := r.Header.Get(mcp.HeaderProtocolVersion); v != "" && v != mcp.ProtocolVersion20250326 {
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusBadRequest, "batches exist in revision 2025-03-26 only, not in %q", clip(v)))
 		return
@@ -468,18 +468,18 @@ func (f *endpoint) serveBatch(w http.ResponseWriter, r *http.Request, body []byt
 		}
 		switch {
 		case bad != nil:
-			f.refused(r.Context(), &m, bad)
+			f.refused(ctx, &m, bad)
 			parts[i] = func() []byte { return appendFault(nil, m.id, bad) }
 		case m.isRequest():
 			parts[i] = func() []byte {
-				one := f.answer(r.Context(), &m, Legacy, f.versions.http, nil)
+				one := f.answer(ctx, &m, Legacy, f.versions.http, nil)
 				return one.appendTo(nil)
 			}
 		}
 	}
 	out := batch(parts)
 	switch {
-	case r.Context().Err() != nil:
+	case ctx.Err() != nil:
 	case len(out) == 0:
 		w.WriteHeader(http.StatusAccepted)
 	default:

@@ -24,7 +24,7 @@ var methods = []string{"initialize", "ping", "server/discover", methodCall, meth
 const otherMethod = "_OTHER"
 
 // incoming keeps what an HTTP request says of its trace for the messages in it.
-func (f *Front) incoming(r *http.Request, in *observe.Incoming) *http.Request {
+func (f *Front) incoming(ctx context.Context, r *http.Request, in *observe.Incoming) context.Context {
 	in.HTTP, in.Remote, in.Header, in.KeyHeaders = httpVersion(r), r.RemoteAddr, r.Header, f.gate.KeyHeaders()
 	if f.trace || f.telemetry != nil {
 		in.Traceparent = r.Header.Get("Traceparent")
@@ -36,7 +36,7 @@ func (f *Front) incoming(r *http.Request, in *observe.Incoming) *http.Request {
 		in.Tracestate = strings.Join(r.Header["Tracestate"], ",")
 		in.Version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}
-	return r.WithContext(observe.WithIncoming(r.Context(), in))
+	return observe.WithIncoming(ctx, in)
 }
 
 func httpVersion(r *http.Request) string {
@@ -190,23 +190,22 @@ func note(w http.ResponseWriter, bad *fault) {
 }
 
 // noteMessage remembers who asks for what, for a refusal.
-func noteMessage(w http.ResponseWriter, ctx context.Context, m *message) {
+func noteMessage(ctx context.Context, w http.ResponseWriter, m *message) {
 	if n, ok := w.(*noting); ok {
 		n.ctx, n.message = ctx, m
 	}
 }
 
 // noted serves a request and tells of its refusal.
-func (f *endpoint) noted(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request)) {
+func (f *endpoint) noted(w http.ResponseWriter, r *http.Request, serve func(context.Context, http.ResponseWriter, *http.Request)) {
 	now := f.host.now.Load()
 	if now.onRefusal == nil {
-		serve(w, r)
+		serve(r.Context(), w, r)
 		return
 	}
 	n := &noting{ResponseWriter: w}
-	r = now.incoming(r, &n.in)
-	n.ctx = r.Context()
-	serve(n, r)
+	n.ctx = now.incoming(r.Context(), r, &n.in)
+	serve(n.ctx, n, r)
 	if n.fault != nil {
 		now.refused(n.ctx, n.message, n.fault)
 	}
