@@ -227,6 +227,19 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 	refuse(w, bad)
 }
 
+// identified adds the caller of a request to its context, or refuses it.
+func (f *endpoint) identified(ctx context.Context, w http.ResponseWriter, r *http.Request) (context.Context, bool) {
+	if f.gate == nil {
+		return ctx, true
+	}
+	caller, refusal := f.gate.Identify(r)
+	if refusal != nil {
+		f.deny(w, refusal)
+		return ctx, false
+	}
+	return identity.With(ctx, caller), true
+}
+
 // current has the front of the moment answer. A subscriber that is returned stays
 // connected, and holds no front.
 func (f *endpoint) current(ctx context.Context, w http.ResponseWriter, r *http.Request) *subscriber {
@@ -249,13 +262,9 @@ func (f *endpoint) listen(ctx context.Context, w http.ResponseWriter, r *http.Re
 		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusNotAcceptable, "a stream is text/event-stream; Accept must name it"))
 		return nil
 	}
-	if f.gate != nil {
-		caller, refusal := f.gate.Identify(r)
-		if refusal != nil {
-			f.deny(w, refusal)
-			return nil
-		}
-		ctx = identity.With(ctx, caller)
+	ctx, ok := f.identified(ctx, w, r)
+	if !ok {
+		return nil
 	}
 	return f.subscribe(ctx, w, r, nil, allChanged)
 }
@@ -320,14 +329,10 @@ func (f *endpoint) serveMCP(ctx context.Context, w http.ResponseWriter, r *http.
 		refuse(w, bad)
 		return nil
 	}
-	if f.gate != nil {
-		// Before the body is read: who may not call sends nothing.
-		caller, refusal := f.gate.Identify(r)
-		if refusal != nil {
-			f.deny(w, refusal)
-			return nil
-		}
-		ctx = identity.With(ctx, caller)
+	// Before the body is read: who may not call sends nothing.
+	ctx, ok := f.identified(ctx, w, r)
+	if !ok {
+		return nil
 	}
 	if f.onRefusal == nil && f.trace { // who hears of refusals has it already
 		ctx = f.incoming(ctx, r, new(observe.Incoming))
