@@ -272,7 +272,7 @@ func (a *auth) add(c *credential, env *expr.Env, learn func(string)) error {
 
 // learn tells what comes of the credential, once as long as text stays the same.
 func (c *credential) learn(text string, tell func(string), more ...string) {
-	if last := c.learned.Load(); last == nil || last.Reveal() != text {
+	if last := c.learned.Load(); tell != nil && (last == nil || last.Reveal() != text) { // nobody is told of an explanation
 		now := sealed.New(text)
 		c.learned.Store(&now)
 		for _, t := range append(more, text) {
