@@ -117,32 +117,37 @@ func (s *secrets) remember(v string) {
 	s.inURL(v)
 }
 
-// inURL remembers what is secret in a URL: the password of its user, or the user
-// where that is all, and the values of query parameters with the name of a secret.
-// In what is no URL there is nothing.
+// inURL remembers what is secret in a URL.
 func (s *secrets) inURL(text string) {
+	for _, v := range secretsOfURL(text) {
+		s.remember(v)
+	}
+}
+
+// secretsOfURL are the password of its user, or the user where that is all, and the
+// values of query parameters with the name of a secret. In what is no URL there are
+// none.
+func secretsOfURL(text string) (list []string) {
 	if !strings.Contains(text, "://") {
-		return
+		return nil
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return
+		return nil
 	}
 	if u.User != nil {
 		password, both := u.User.Password()
 		if !both {
 			password = u.User.Username()
 		}
-		s.remember(password)
-		s.remember(base64.StdEncoding.EncodeToString([]byte(u.User.Username() + ":" + password)))
+		list = append(list, password, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 	}
 	for name, values := range u.Query() {
 		if observe.SecretName(name) {
-			for _, v := range values {
-				s.remember(v)
-			}
+			list = append(list, values...)
 		}
 	}
+	return list
 }
 
 // learn reads the secrets of the plan that cost little to read, so that they are
