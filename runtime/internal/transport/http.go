@@ -335,7 +335,9 @@ func (f *endpoint) serveMCP(ctx context.Context, w http.ResponseWriter, r *http.
 		return nil
 	}
 	if f.onRefusal == nil && f.trace { // who hears of refusals has it already
-		ctx = f.incoming(ctx, r, new(observe.Incoming))
+		in := new(observe.Incoming)
+		f.incoming(r, in)
+		ctx = &observe.Scope{Context: ctx, Incoming: in}
 	}
 	noteMessage(ctx, w, nil)
 	json, events := accepts(r.Header["Accept"])
@@ -462,6 +464,9 @@ func (f *endpoint) serveBatch(ctx context.Context, w http.ResponseWriter, r *htt
 		return
 	}
 	defer f.host.requests.leave(work)
+	if scope := observe.ScopeOf(ctx); scope != nil {
+		scope.Shared = true
+	}
 	parts := make([]func() []byte, len(texts)) // nil owes no answer
 	for i, text := range texts {
 		m, bad := decode(text, &f.limits)

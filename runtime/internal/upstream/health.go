@@ -2,12 +2,13 @@ package upstream
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Health is how the calls of a client have gone. Answers that were kept, and calls
@@ -43,7 +44,7 @@ func (h *health) begin() {
 func (h *health) end(a *Answer, err error) {
 	kind, good := "other", false
 	if a != nil && err == nil {
-		kind, good = fmt.Sprintf("%dxx", a.Status/100), a.Status < 500
+		kind, good = observe.Class(a.Status), a.Status < 500
 	} else if f, ok := errors.AsType[*Failure](err); ok {
 		kind = f.Kind
 	}
