@@ -418,35 +418,6 @@ func (f *Front) handle(ctx context.Context, m *message, versions []string) ([]by
 	}
 }
 
-// batch answers several messages at once, as 2025-03-26 allowed: it is the array
-// of what the parts yield, or nil when none yields an answer.
-func batch(parts []func() []byte) []byte {
-	answers := make([][]byte, len(parts))
-	var wg sync.WaitGroup
-	for i, part := range parts {
-		if part != nil {
-			wg.Go(func() { answers[i] = part() })
-		}
-	}
-	wg.Wait()
-	var b []byte
-	for _, a := range answers {
-		switch {
-		case a == nil:
-			continue
-		case b == nil:
-			b = append(b, '[')
-		default:
-			b = append(b, ',')
-		}
-		b = append(b, a...)
-	}
-	if b != nil {
-		b = append(b, ']')
-	}
-	return b
-}
-
 // appendHead appends a response up to its result.
 func appendHead(b []byte, id jsontext.Value) []byte {
 	b = append(b, `{"jsonrpc":"2.0","id":`...)
