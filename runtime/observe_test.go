@@ -145,8 +145,18 @@ func TestCorrelation(t *testing.T) {
 		"header":     {true, http.Header{"Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01"}}, "", trace, true},
 		"meta":       {true, nil, `,"traceparent":"00-` + trace + `-00f067aa0ba902b7-01"`, trace, true},
 		"request id": {true, http.Header{"X-Request-Id": {"req-9"}}, `,"traceparent":"00-` + trace + `-00f067aa0ba902b7-01"`, "req-9", true},
+		"meta wins":  {true, http.Header{"Traceparent": {"00-11111111111111111111111111111111-00f067aa0ba902b7-01"}}, `,"traceparent":"00-` + trace + `-00f067aa0ba902b7-01"`, trace, true},
 		"off":        {false, http.Header{"X-Request-Id": {"req-9"}, "Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01"}}, "", "", false},
-		"hostile":    {true, http.Header{"X-Request-Id": {"a b"}}, `,"traceparent":7`, "*", false},
+		// What is not as it should be is made anew.
+		"hostile":         {true, http.Header{"X-Request-Id": {"a b"}}, `,"traceparent":7`, "*", false},
+		"lines":           {true, http.Header{"X-Request-Id": {"a\r\nSet-Cookie: b=c"}}, "", "*", false},
+		"long":            {true, http.Header{"X-Request-Id": {strings.Repeat("a", 65)}, "Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01-more"}}, "", "*", false},
+		"two":             {true, http.Header{"X-Request-Id": {"req-9", "req-8"}, "Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01", "00-11111111111111111111111111111111-00f067aa0ba902b7-01"}}, "", "*", false},
+		"joined":          {true, http.Header{"Traceparent": {"00-" + trace + "-00f067aa0ba902b7-01,00-" + trace + "-00f067aa0ba902b7-01"}}, "", "*", false},
+		"upper case":      {true, http.Header{"Traceparent": {"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"}}, "", "*", false},
+		"zeros":           {true, http.Header{"Traceparent": {"00-00000000000000000000000000000000-00f067aa0ba902b7-01"}}, "", "*", false},
+		"no version":      {true, http.Header{"Traceparent": {"ff-" + trace + "-00f067aa0ba902b7-01"}}, "", "*", false},
+		"a later version": {true, http.Header{"Traceparent": {"01-" + trace + "-00f067aa0ba902b7-01-more"}}, "", trace, true},
 	} {
 		p := library(up)
 		p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Correlation: c.on}
@@ -169,11 +179,18 @@ func TestCorrelation(t *testing.T) {
 			t.Fatalf("%s: %v: %s", name, err, w.Body)
 		}
 		id, _ := got.Result.Meta["mcpc/correlation"].(string)
+		back := id
 		if c.id == "*" && len(id) == 32 {
 			id = "*"
 		}
 		if id != c.id {
 			t.Errorf("%s: %q is returned, want %q", name, id, c.id)
+		}
+		if h := w.Header().Get("X-Request-Id"); h != back {
+			t.Errorf("%s: the header of the answer is %q, not %q", name, h, back)
+		}
+		if c.id == "*" && (len(seen["X-Request-Id"]) != 1 || seen.Get("X-Request-Id") != back || strings.Contains(log.String(), "req-") || !strings.Contains(log.String(), `"correlation":"`+back+`"`)) {
+			t.Errorf("%s: upstream gets %v, logged is %s", name, seen, log.String())
 		}
 		if strings.Contains(seen.Get("Traceparent"), trace) != c.upstream || c.upstream && seen.Get("X-Request-Id") != c.id {
 			t.Errorf("%s: upstream gets %v", name, seen)
