@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"io"
 	"os"
 	"time"
 )
@@ -16,6 +17,7 @@ type file struct {
 	known os.FileInfo
 	next  time.Time // of the next look
 	now   func() time.Time
+	torn  bool // it ends within a line
 }
 
 func openFile(path string) (*file, error) {
@@ -29,6 +31,7 @@ func (f *file) open() error {
 	if err != nil {
 		return err
 	}
+	f.torn = torn(f.path)
 	if f.File != nil {
 		_ = f.Close() // what was written is with the system
 	}
@@ -37,17 +40,45 @@ func (f *file) open() error {
 	return err
 }
 
-// Write appends lines.
+// torn tells whether a file ends within a line: who wrote it died, or the disk was
+// full. One that cannot be read is taken to be whole.
+func torn(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	var last [1]byte
+	if _, err = f.Seek(-1, io.SeekEnd); err == nil {
+		_, err = f.Read(last[:])
+	}
+	return err == nil && last[0] != '\n'
+}
+
+// Write appends lines. Where the file ends within one, that gets an end, so that
+// only it is lost.
 func (f *file) Write(p []byte) (int, error) {
 	if now := f.now(); !now.Before(f.next) {
 		f.next = now.Add(reopenAfter)
 		if at, err := os.Stat(f.path); err != nil || f.known == nil || !os.SameFile(at, f.known) {
 			// Where it cannot be made anew, the old one is better than none.
 			if err := f.open(); err != nil {
-				_, _ = f.File.Write(p)
+				_, _ = f.append(p)
 				return 0, err
 			}
 		}
 	}
-	return f.File.Write(p)
+	return f.append(p)
+}
+
+func (f *file) append(p []byte) (int, error) {
+	if f.torn {
+		if _, err := f.File.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		f.torn = false
+	}
+	n, err := f.File.Write(p)
+	f.torn = n > 0 && n < len(p)
+	return n, err
 }
