@@ -2,6 +2,7 @@ package observe
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type file struct {
 	waiting []byte
 	timer   *time.Timer // writes what waits
 	failed  func(error) // hears of what the timer could not write
+	torn    bool        // it ends within a line
 }
 
 func openFile(path string, failed func(error)) (*file, error) {
@@ -48,6 +50,7 @@ func (f *file) open() error {
 	if err != nil {
 		return err
 	}
+	f.torn = torn(f.path)
 	if f.file != nil {
 		_ = f.file.Close() // what was written is with the system
 	}
@@ -56,7 +59,23 @@ func (f *file) open() error {
 	return err
 }
 
-// Write appends lines, now or soon. The error is of the last write that was made.
+// torn tells whether a file ends within a line: who wrote it died, or the disk was
+// full. One that cannot be read is taken to be whole.
+func torn(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	var last [1]byte
+	if _, err = f.Seek(-1, io.SeekEnd); err == nil {
+		_, err = f.Read(last[:])
+	}
+	return err == nil && last[0] != '\n'
+}
+
+// Write appends lines, now or soon. Where the file ends within one, that gets an end,
+// so that only it is lost. The error is of the last write that was made.
 func (f *file) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,7 +128,16 @@ func (f *file) write(p []byte, now time.Time) {
 			f.err = f.open()
 		}
 	}
-	if _, err := f.file.Write(p); err != nil {
+	if f.torn {
+		if _, err := f.file.Write([]byte{'\n'}); err != nil {
+			f.err = err
+			return
+		}
+		f.torn = false
+	}
+	n, err := f.file.Write(p)
+	f.torn = n > 0 && n < len(p)
+	if err != nil {
 		f.err = err
 	}
 }

@@ -81,11 +81,11 @@ func TestRefusalAsText(t *testing.T) {
 	r := refused("unauthenticated")
 	r.Name, r.Trace.ID = "get\x1b[31m_order", "req-9"
 	got := string(AppendText(nil, append(r.appendMembers([]byte{'{'}, red), '}')))
-	if want := "2026-05-01 12:00:00.000 WARN  refused: unauthenticated 401  method=tools/call  name=get�[31m_order  remote=192.0.2.7  correlation=req-9"; got != want {
+	if want := "2026-05-01 12:00:00.000Z WARN  refused: unauthenticated 401  method=tools/call  name=get�[31m_order  remote=192.0.2.7  correlation=req-9"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	got = string(AppendText(nil, []byte(`{"time":"2026-05-01T12:00:00.000000Z","level":"warn","event":"refused","reason":"host","count":90,"until":"2026-05-01T12:00:59.000000Z"}`)))
-	if want := "2026-05-01 12:00:00.000 WARN  refused: host  90 more until 12:00:59.000"; got != want {
+	if want := "2026-05-01 12:00:00.000Z WARN  refused: host  90 more until 12:00:59.000Z"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

@@ -14,6 +14,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -240,6 +241,8 @@ type reply struct {
 	body  []byte // shared with other replies and never changed
 	tail  string
 	fault *fault // what it tells of; nil for a result
+
+	correlation string // the id of the request for people; "" where none is wanted
 }
 
 func (r *reply) size() int { return len(r.head) + len(r.body) + len(r.tail) }
@@ -274,11 +277,16 @@ func (f *Front) lacks(ctx context.Context, m *message) []string {
 func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string, b []byte) (out reply) {
 	ctx, observed := f.observed(ctx, m)
 	if observed != nil || f.onRefusal != nil {
-		defer func() { f.observedEnd(ctx, observed, m, out.fault) }()
+		defer func() {
+			f.observedEnd(ctx, observed, m, out.fault)
+			if f.trace {
+				out.correlation = observe.TraceOf(ctx).ID
+			}
+		}()
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			id := correlation()
+			id := cmp.Or(observe.TraceOf(ctx).ID, correlation())
 			f.log.ErrorContext(ctx, "panic while answering", "method", m.method, "correlation", id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			bad := faultf(mcp.INTERNAL_ERROR, 0, "internal error; its correlation id in the log is %s", id)
 			out = reply{head: appendFault(nil, m.id, bad), fault: bad}

@@ -287,6 +287,9 @@ func (f *endpoint) paramHeaders(h http.Header, m *message) *fault {
 
 // write writes a whole answer, as JSON or as the only event of a stream.
 func (f *endpoint) write(w http.ResponseWriter, r *http.Request, status int, asEvent bool, out reply) {
+	if out.correlation != "" {
+		w.Header()[requestID] = []string{out.correlation}
+	}
 	if asEvent && status == http.StatusOK {
 		stream := f.events(w, r)
 		stream.send(out.appendTo(nil))

@@ -27,15 +27,24 @@ const otherMethod = "_OTHER"
 func (f *Front) incoming(r *http.Request, in *observe.Incoming) {
 	in.HTTP, in.Remote, in.Header, in.KeyHeaders = httpVersion(r), r.RemoteAddr, r.Header, f.gate.KeyHeaders()
 	if f.trace || f.telemetry != nil {
-		in.Traceparent = r.Header.Get("Traceparent")
+		in.Traceparent = only(r.Header["Traceparent"])
 	}
 	if f.trace {
-		in.RequestID = r.Header.Get("X-Request-Id")
+		in.RequestID = only(r.Header[requestID])
 	}
 	if f.telemetry != nil {
 		in.Tracestate = strings.Join(r.Header["Tracestate"], ",")
 		in.Version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}
+}
+
+// only is the value of a header that may be sent once; "" when it was not, or more
+// often: then nobody knows which one is meant.
+func only(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
 }
 
 func httpVersion(r *http.Request) string {
@@ -194,15 +203,31 @@ type noting struct {
 	message *message
 	scope   observe.Scope
 	in      observe.Incoming
+	trace   bool // its id goes back to the client
 }
 
 // Unwrap is for http.ResponseController.
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
-// note remembers why a request is refused.
+// requestID is the header that carries the id of a request for people.
+const requestID = "X-Request-Id"
+
+// note remembers why a request is refused. Its client hears the id that it is
+// recorded with.
 func note(w http.ResponseWriter, bad *fault) {
-	if n, ok := w.(*noting); ok {
-		n.fault = bad
+	n, ok := w.(*noting)
+	if !ok {
+		return
+	}
+	n.fault = bad
+	if n.trace {
+		parent := n.in.Traceparent
+		if m := n.message; m != nil && m.traceparent != "" {
+			parent = m.traceparent
+		}
+		t := observe.Accept(parent, n.in.RequestID)
+		n.ctx = observe.WithTrace(n.ctx, t)
+		w.Header()[requestID] = []string{t.ID}
 	}
 }
 
@@ -220,7 +245,7 @@ func (f *endpoint) noted(w http.ResponseWriter, r *http.Request, serve func(cont
 		serve(r.Context(), w, r)
 		return
 	}
-	n := &noting{ResponseWriter: w}
+	n := &noting{ResponseWriter: w, trace: now.trace}
 	now.incoming(r, &n.in)
 	n.scope.Context, n.scope.Incoming = r.Context(), &n.in
 	n.ctx = &n.scope
