@@ -190,6 +190,10 @@ func (f *endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 	case identity.MetadataPath, identity.MetadataPath + "/mcp":
 		f.serveMetadata(w, r)
 	default:
+		if f.host.now.Load().gate.MetadataAt(r.URL.Path) {
+			f.serveMetadata(w, r)
+			return
+		}
 		plain(w, http.StatusNotFound, "the MCP endpoint is /mcp")
 	}
 }
@@ -223,6 +227,9 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 		w.Header().Set("WWW-Authenticate", r.Challenge)
 	}
 	bad := faultf(mcp.INVALID_REQUEST, r.Status, "%s", r.Message)
+	if r.Status == http.StatusBadRequest {
+		bad.reason = "unauthenticated"
+	}
 	bad.retry = r.After
 	refuse(w, bad)
 }
@@ -271,8 +278,14 @@ func (f *endpoint) listen(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // subscribe opens a stream, or says why it does not.
 func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http.Request, id jsontext.Value, wants uint32) *subscriber {
+	release := func() {}
+	if c := identity.Of(ctx); c != nil && !c.Expires.IsZero() {
+		// A stream ends with its credential: who listens on comes with a new one.
+		ctx, release = context.WithDeadline(ctx, c.Expires)
+	}
 	s := f.host.subscribe(ctx, f.limits.Streams, id, wants)
 	if s == nil {
+		release()
 		// Nothing is lost but news of changed lists.
 		bad := over(http.StatusServiceUnavailable, "streams", int64(f.limits.Streams), "the server is at its limit of %d streams that listen")
 		if f.host.serving.draining.Load() {
@@ -285,11 +298,13 @@ func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http
 		return nil
 	}
 	s.limit = f.limits.WriteTimeout
+	s.release = release
 	return s
 }
 
 // stream keeps a subscriber's stream until one of the two ends it.
 func (s *subscriber) stream(h *host, w http.ResponseWriter) {
+	defer s.release()
 	defer h.unsubscribe(s)
 	out := events{w: w, rc: http.NewResponseController(w), limit: s.limit}
 	_ = out.rc.SetReadDeadline(time.Time{}) // the request is read; not every writer has deadlines
