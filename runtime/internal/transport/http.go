@@ -234,8 +234,12 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 	refuse(w, bad)
 }
 
-// identified adds the caller of a request to its context, or refuses it.
+// identified adds the caller of a request to its context, and where it comes from if
+// that matters, or refuses it.
 func (f *endpoint) identified(ctx context.Context, w http.ResponseWriter, r *http.Request) (context.Context, bool) {
+	if f.addresses {
+		ctx = identity.WithAddress(ctx, f.proxies.Client(r))
+	}
 	if f.gate == nil {
 		return ctx, true
 	}
