@@ -32,6 +32,7 @@ type Bridge struct {
 	observer  *observe.Observer // nil: the plan asks for none
 	stores    []*limit.Keeper   // of rate limits
 	limits    []*limit.Limit    // those of the plan, in its order
+	ofClients bool              // some of them are about where calls come from
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An

@@ -239,7 +239,7 @@ func hostileProbes() []probe {
 		{name: "key wrong", guarded: true, send: rawPost(itemCall("1", `{"id":"a"}`), "X-Api-Key: wrong\r\n"), status: 401, absent: "wrong"},
 		{name: "keys two", guarded: true, send: rawPost(itemCall("1", `{"id":"a"}`), "X-Api-Key: "+hostileKey+"\r\nX-Api-Key: x\r\n"), status: 401},
 		{name: "key in the query", guarded: true, send: rawPostTo("/mcp?X-Api-Key="+hostileKey+"&api_key="+hostileKey, itemCall("1", `{"id":"a"}`), "Content-Type: application/json\r\n"), status: 401},
-		{name: "token in the query", guarded: true, send: rawPostTo("/mcp?access_token=abc", itemCall("1", `{"id":"a"}`), "Content-Type: application/json\r\nX-Api-Key: "+hostileKey+"\r\n"), status: 401},
+		{name: "token in the query", guarded: true, send: rawPostTo("/mcp?access_token=abc", itemCall("1", `{"id":"a"}`), "Content-Type: application/json\r\nX-Api-Key: "+hostileKey+"\r\n"), status: 400},
 		{name: "key and a token nobody checks", guarded: true, send: rawPost(itemCall("1", `{"id":"a"}`), "X-Api-Key: "+hostileKey+"\r\nAuthorization: Bearer x.y.z\r\n"), status: 401},
 		{name: "authorizations two", guarded: true, send: rawPost(itemCall("1", `{"id":"a"}`), "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n"), status: 401},
 		{name: "authorization of another kind", guarded: true, send: rawPost(itemCall("1", `{"id":"a"}`), "Authorization: Basic YTpi\r\n"), status: 401, absent: "YTpi"},

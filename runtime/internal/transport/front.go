@@ -74,8 +74,12 @@ type Options struct {
 	AllowedOrigins []string       // values of Origin besides loopback ones; "*" is any
 	Drain          time.Duration  // for calls in flight when the server ends; 0 is 10 s
 	Gate           *identity.Gate // who may call over HTTP; nil: everybody, unknown
-	TLS            *tls.Config    // of the HTTP server; nil: plain
-	Trace          bool           // take traces of calls from clients
+	// Addresses has calls know the address they come from, for identity.ClientFacts;
+	// Proxies are those in front of the server.
+	Addresses bool
+	Proxies   identity.Proxies
+	TLS       *tls.Config // of the HTTP server; nil: plain
+	Trace     bool        // take traces of calls from clients
 	// Telemetry is told of every request; nil: there is none.
 	Telemetry observe.Telemetry
 	// Refused is told of every request that became no call; nil: nobody wants to know.
@@ -95,6 +99,8 @@ type Front struct {
 	asks      map[string]bool             // tools that want a person's word
 	keeper    *confirm.Keeper
 	gate      *identity.Gate
+	addresses bool // calls know where they come from
+	proxies   identity.Proxies
 	tls       *tls.Config
 	scopes    map[string][]string // that a tool wants of its caller
 	prompts   map[string][]string // the same of prompts
@@ -159,6 +165,7 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	}
 	f.trace, f.telemetry, f.onRefusal = o.Trace, o.Telemetry, o.Refused
 	f.changes, f.leave = o.Changes, o.Leave
+	f.addresses, f.proxies = o.Addresses, o.Proxies
 	f.host = newHost(f)
 	f.serving = &f.host.serving
 	f.limits = p.Inbound.OrDefaults()

@@ -64,6 +64,10 @@ func (f *endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 	case identity.MetadataPath, identity.MetadataPath + "/mcp":
 		f.serveMetadata(w, r)
 	default:
+		if f.host.now.Load().gate.MetadataAt(r.URL.Path) {
+			f.serveMetadata(w, r)
+			return
+		}
 		plain(w, http.StatusNotFound, "the MCP endpoint is /mcp")
 	}
 }
@@ -97,12 +101,19 @@ func (f *endpoint) deny(w http.ResponseWriter, r *identity.Refusal) {
 		w.Header().Set("WWW-Authenticate", r.Challenge)
 	}
 	bad := faultf(mcp.INVALID_REQUEST, r.Status, "%s", r.Message)
+	if r.Status == http.StatusBadRequest {
+		bad.reason = "unauthenticated"
+	}
 	bad.retry = r.After
 	refuse(w, bad)
 }
 
-// identified adds the caller of a request to its context, or refuses it.
+// identified adds the caller of a request to its context, and where it comes from if
+// that matters, or refuses it.
 func (f *endpoint) identified(ctx context.Context, w http.ResponseWriter, r *http.Request) (context.Context, bool) {
+	if f.addresses {
+		ctx = identity.WithAddress(ctx, f.proxies.Client(r))
+	}
 	if f.gate == nil {
 		return ctx, true
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 )
 
 // listen opens the stream of a client of an older revision: a GET.
@@ -29,8 +31,14 @@ func (f *endpoint) listen(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // subscribe opens a stream, or says why it does not.
 func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http.Request, id jsontext.Value, wants uint32) *subscriber {
+	release := func() {}
+	if c := identity.Of(ctx); c != nil && !c.Expires.IsZero() {
+		// A stream ends with its credential: who listens on comes with a new one.
+		ctx, release = context.WithDeadline(ctx, c.Expires)
+	}
 	s := f.host.subscribe(ctx, f.limits.Streams, id, wants)
 	if s == nil {
+		release()
 		// Nothing is lost but news of changed lists.
 		bad := over(http.StatusServiceUnavailable, "streams", int64(f.limits.Streams), "the server is at its limit of %d streams that listen")
 		if f.host.serving.draining.Load() {
@@ -43,11 +51,13 @@ func (f *endpoint) subscribe(ctx context.Context, w http.ResponseWriter, r *http
 		return nil
 	}
 	s.limit = f.limits.WriteTimeout
+	s.release = release
 	return s
 }
 
 // stream keeps a subscriber's stream until one of the two ends it.
 func (s *subscriber) stream(h *host, w http.ResponseWriter) {
+	defer s.release()
 	defer h.unsubscribe(s)
 	out := events{w: w, rc: http.NewResponseController(w), limit: s.limit}
 	_ = out.rc.SetReadDeadline(time.Time{}) // the request is read; not every writer has deadlines
