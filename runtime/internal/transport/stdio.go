@@ -192,7 +192,7 @@ func (c *conn) take(line []byte) bool {
 			f.release()
 		}
 	}()
-	if f.outcast {
+	if f.outcast.Load() {
 		return false
 	}
 	m, bad := decode(line, &f.limits)
@@ -364,7 +364,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		return refuse(bad)
 	}
 	f := c.host.hold()
-	if f.outcast {
+	if f.outcast.Load() {
 		f.release()
 		return false
 	}

@@ -86,6 +86,8 @@ type observedTransport struct {
 	next http.RoundTripper
 }
 
+func (t observedTransport) CloseIdleConnections() { closeIdle(t.next) }
+
 func (t observedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	s := newSend(t.Client, r.Method, r.URL)
 	if parent, state := t.telemetry.BeginSend(r.Context(), s); parent != "" && r.Header["Traceparent"] == nil {
