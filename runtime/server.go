@@ -302,6 +302,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return s.front.Serve(ctx, l)
 }
 
+// Encrypted tells whether [Server.Serve] serves HTTPS.
+func (s *Server) Encrypted() bool { return s.cert != nil }
+
 // Close ends what is open at upstreams, such as sessions, when no call is made any
 // more, and sends what is left of telemetry. [Server.Serve] and [Server.ServeStdio]
 // do it themselves at their end.

@@ -184,7 +184,11 @@ func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader,
 		if lerr != nil {
 			return lerr
 		}
-		greet("at http://" + l.Addr().String() + "/mcp")
+		scheme := "http"
+		if s.Encrypted() {
+			scheme = "https"
+		}
+		greet("at " + scheme + "://" + l.Addr().String() + "/mcp")
 		err = s.Serve(ctx, l)
 	}
 	if errors.Is(err, context.Canceled) {

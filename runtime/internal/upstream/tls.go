@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -37,23 +38,35 @@ func ClientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.C
 		}
 	}
 	if p.Cert != "" {
+		var last atomic.Pointer[tls.Certificate]
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			cert, err := readFile(p.Cert)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errFiles, err)
+			pair, err := clientCertificate(p, readFile)
+			if err == nil {
+				last.Store(pair)
+			} else if was := last.Load(); was != nil {
+				return was, nil // half-written files: the old one is still good
 			}
-			key, err := readFile(p.Key)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errFiles, err)
-			}
-			pair, err := tls.X509KeyPair(cert, key)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %s and %s: %w", errFiles, p.Cert, p.Key, err)
-			}
-			return &pair, nil
+			return pair, err
 		}
 	}
 	return c, nil
+}
+
+// clientCertificate reads what this side shows.
+func clientCertificate(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Certificate, error) {
+	cert, err := readFile(p.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFiles, err)
+	}
+	key, err := readFile(p.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFiles, err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s and %s: %w", errFiles, p.Cert, p.Key, err)
+	}
+	return &pair, nil
 }
 
 // secured is a transport that is made when it is first needed: explaining a call
