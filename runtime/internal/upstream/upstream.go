@@ -278,9 +278,23 @@ func (c *Client) dialing(g *egress.Guard) *http.Transport {
 // Timeout is how long a call may take, retries included.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
-// Close closes connections that are not in use.
+// Close closes connections that are not in use, to the API and to where tokens and
+// sessions come from.
 func (c *Client) Close() {
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+	closeIdle(c.transport)
+	for _, cred := range c.credentials {
+		if cred.tokens != nil {
+			cred.tokens.CloseIdleConnections()
+		}
+		if cred.logins != nil {
+			closeIdle(cred.logins.transport)
+		}
+	}
+}
+
+// closeIdle closes connections that are not in use, where there are any.
+func closeIdle(t http.RoundTripper) {
+	if t, ok := t.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
