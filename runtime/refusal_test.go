@@ -47,7 +47,7 @@ func TestRefusals(t *testing.T) {
 	const ann, bob = "ann-has-this-key", "bob-has-this-key"
 	audit := filepath.Join(t.TempDir(), "audit.log")
 	p := keyed(up)
-	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Audit: audit, Admin: "127.0.0.1:0"}
+	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Audit: audit, Admin: "127.0.0.1:0", Correlation: true}
 	var log lockedBuffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	h := s.Handler()
@@ -90,8 +90,12 @@ func TestRefusals(t *testing.T) {
 		if c.change != nil {
 			c.change(r)
 		}
-		h.ServeHTTP(httptest.NewRecorder(), r)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
 		got := log.String()[before:]
+		if id := w.Result().Header.Get("X-Request-Id"); len(id) != 32 || !strings.Contains(got, `"correlation":"`+id+`"`) {
+			t.Errorf("%s: the client hears of %q: %s", name, id, got)
+		}
 		if c.reason == "" {
 			if strings.Contains(got, "refused") || !strings.Contains(got, `"outcome"`) {
 				t.Errorf("%s: %s", name, got)

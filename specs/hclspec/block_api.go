@@ -158,7 +158,7 @@ func apiBlock() *block {
 					{name: "burst", kind: integerKind, standard: "the rate of a second", doc: "requests that may go out at once", example: "burst = 30",
 						set: into(func(t *apiTarget, s *setting) { t.limit().Burst = s.number })},
 				}},
-			{name: "cache", kind: settingsKind, doc: "keep answers 200 to GET requests in memory, as far as their Cache-Control does not forbid it", example: `cache = { ttl = "30s", etag = true, scope = "caller" }`, set: setMembers,
+			{name: "cache", kind: settingsKind, doc: "keep answers 200 to GET requests in memory, as far and as long as their Cache-Control allows, until a request that may change something is sent to the same path", example: `cache = { ttl = "30s", etag = true, scope = "caller" }`, set: setMembers,
 				members: []attr{
 					{name: "ttl", kind: durationKind, required: true, doc: "how long an answer is given again without asking", example: `ttl = "30s"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().TTL = s.text })},
@@ -166,7 +166,7 @@ func apiBlock() *block {
 						set: into(func(t *apiTarget, s *setting) { t.cache().ETag = s.flag.Value })},
 					{name: "stale_if_error", kind: durationKind, standard: "not at all", doc: "how long after that an answer is still given when the API fails", example: `stale_if_error = "10m"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().Stale = s.text })},
-					{name: "scope", kind: textKind, words: []string{"caller", "all"}, standard: "`\"caller\"`", doc: "who gets an answer again: who called, or everybody", example: `scope = "caller"`,
+					{name: "scope", kind: textKind, words: []string{"caller", "all"}, standard: "`\"caller\"`", doc: "who gets an answer again: who called, or all callers of his tenant", example: `scope = "caller"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().Scope = s.text })},
 				}},
 			{name: "breaker", kind: settingsKind, doc: "stop calling an API that fails: after so many failures within `window` it is left alone for `open`, and calls are refused at once. Broken connections, time-outs and statuses from 500 on count; a 404 does not", example: `breaker = { failures = 5, open = "30s" }`, set: setMembers,

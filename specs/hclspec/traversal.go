@@ -43,7 +43,7 @@ func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *sc
 		}
 		return p.steps(resolve(name, at, sc), e.Traversal[2:], sc)
 	case "tool":
-		if sc.phase == policyPhase {
+		if sc.phase.guards() {
 			break
 		}
 		return p.fail(sc, "wrong-phase", r, "tool is no value", "refer to a tool with call = tool.NAME, and to what it answered with step.NAME")

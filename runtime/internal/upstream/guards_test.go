@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,6 +63,38 @@ func TestBreaker(t *testing.T) {
 	if err := call(other); err != nil {
 		t.Error(err)
 	}
+}
+
+// Who has hardly any time left does not open the breaker of those who have; who gave
+// the upstream most of its time does, whose ever deadline it was.
+func TestBreakerAndTheCallersTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Timeout: 10 * time.Second, Retry: plan.Retry{Attempts: 1}, Breaker: &plan.Breaker{Failures: 3, Window: time.Hour, Open: time.Minute, HalfOpen: 1}},
+			Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})})
+		call := func(limit time.Duration) string {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := c.Do(ctx, principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
+			f, _ := errors.AsType[*Failure](err)
+			return f.Kind
+		}
+		for range 10 {
+			if kind := call(time.Second); kind != KindTimeout {
+				t.Fatal(kind)
+			}
+		}
+		for _, limit := range []time.Duration{time.Minute, 10*time.Second - 1, 6 * time.Second} {
+			if kind := call(limit); kind != KindTimeout {
+				t.Fatal(kind)
+			}
+		}
+		if kind := call(time.Minute); kind != KindBreaker {
+			t.Errorf("an upstream that never answers: %s", kind)
+		}
+	})
 }
 
 // A breaker lets exactly as many probes through after its time as are asked for,
