@@ -458,7 +458,13 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 				continue // a plan holds what the spec says
 			}
 			for how, form := range written {
-				if i := strings.Index(text, form(s)); i >= 0 {
+				part := form(s)
+				if how == "as it is" && where != "answers" && !strings.HasPrefix(where, "call ") {
+					// Not a part of it, quoted in any way. (In results a service repeats
+					// secrets that are encoded twice.)
+					part, _, _ = strings.Cut(s, "\"")
+				}
+				if i := strings.Index(text, part); i >= 0 {
 					t.Errorf("the secret %s is, %s, in what %s gives: …%s…", name, how, where, text[max(0, i-300):min(len(text), i+200)])
 					break
 				}
