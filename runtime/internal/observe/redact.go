@@ -111,9 +111,12 @@ func simple(name string) string {
 // Name tells whether what has the name is secret.
 func (r *Redactor) Name(name string) bool {
 	s := simple(name)
-	if r.names[s] {
-		return true
-	}
+	return r.names[s] || SecretName(s)
+}
+
+// SecretName tells whether what has the name is secret anywhere.
+func SecretName(name string) bool {
+	s := simple(name)
 	for _, w := range secretWords {
 		if strings.Contains(s, w) {
 			return true

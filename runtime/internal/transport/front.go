@@ -125,8 +125,8 @@ type Front struct {
 	host        *host
 	users       atomic.Int64           // requests that hold it
 	gone        atomic.Pointer[func()] // to be called when it was replaced and nobody holds it
-	stdioCaller *identity.Caller
-	outcast     bool // nothing is taken from the client on stdio
+	stdioCaller atomic.Pointer[identity.Caller]
+	outcast     atomic.Bool // nothing is taken from the client on stdio
 
 	limits plan.Inbound
 }

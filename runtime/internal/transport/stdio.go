@@ -192,7 +192,7 @@ func (c *conn) take(line []byte) bool {
 			f.release()
 		}
 	}()
-	if f.outcast {
+	if f.outcast.Load() {
 		return false
 	}
 	m, bad := decode(line, &f.limits)
@@ -308,7 +308,7 @@ func (c *conn) start(size int, f *Front, calls []*call, work func()) bool {
 // answerHere answers a request on stdio, whose client shows its credential once: it
 // ends all the same.
 func (f *Front) answerHere(ctx context.Context, m *message, e Era, versions []string) reply {
-	if c := f.stdioCaller; c != nil && !c.Expires.IsZero() && !time.Now().Before(c.Expires) && m.method != "ping" {
+	if c := f.stdioCaller.Load(); c != nil && !c.Expires.IsZero() && !time.Now().Before(c.Expires) && m.method != "ping" {
 		bad := faultf(mcp.INVALID_REQUEST, 0, "the credential in the environment of this server has expired; it has to be started with a new one").because("unauthenticated")
 		f.refused(ctx, m, bad)
 		return reply{head: appendFault(nil, m.id, bad), fault: bad}
@@ -375,7 +375,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		return refuse(bad)
 	}
 	f := c.host.hold()
-	if f.outcast {
+	if f.outcast.Load() {
 		f.release()
 		return false
 	}

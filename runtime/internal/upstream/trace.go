@@ -86,6 +86,8 @@ type observedTransport struct {
 	next http.RoundTripper
 }
 
+func (t observedTransport) CloseIdleConnections() { closeIdle(t.next) }
+
 func (t observedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.telemetry.Sends(r.Context()) {
 		return t.next.RoundTrip(r)
