@@ -36,7 +36,7 @@ func (b *Bridge) confirmed(ctx context.Context, k *Call) *Result {
 	case k.tool.confirm == nil || k.agreed:
 		return nil
 	case k.of != "": // middleware led a step here
-		return result.Error("confirmation", fmt.Sprintf("Nothing was done: %s wants a person's agreement, which is not asked for between steps.", k.Tool), "", result.RetryNo)
+		return result.Error("confirmation", fmt.Sprintf("Nothing was done: %s wants a person's agreement, which is not asked for between steps.", k.Tool), "Call "+k.Tool+" by itself if it is listed; otherwise tell the operator of this server.", result.RetryNo)
 	}
 	v, err := k.tool.confirm(&expr.Env{Args: k.args.Values})
 	text, ok := v.(string)

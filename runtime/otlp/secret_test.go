@@ -1,7 +1,6 @@
 package otlp_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -18,13 +17,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/mcpc-dev/mcpc/codegen"
 	"github.com/mcpc-dev/mcpc/compiler"
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/specs"
 )
@@ -193,7 +192,7 @@ func TestSecrets(t *testing.T) {
 			rt.Fatal(err)
 		}
 
-		var sent lockedBytes
+		var sent lockbuf.Buffer
 		collecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			_, _ = sent.Write(body)
@@ -290,7 +289,7 @@ func TestSecrets(t *testing.T) {
 			fmt.Fprintf(&out, "%s: %s\n", f.Name, f.Content)
 		}
 
-		var operator lockedBytes
+		var operator lockbuf.Buffer
 		var log string
 		o := runtime.Options{
 			Getenv: env, Secrets: r.Secrets, Logger: slog.New(slog.NewTextHandler(&operator, &slog.HandlerOptions{Level: slog.LevelDebug})), Stderr: &operator,
@@ -421,21 +420,4 @@ func TestSecrets(t *testing.T) {
 			}
 		}
 	})
-}
-
-type lockedBytes struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBytes) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBytes) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
