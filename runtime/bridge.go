@@ -32,6 +32,7 @@ type Bridge struct {
 	observer  *observe.Observer // nil: the plan asks for none
 	stores    []*limit.Keeper   // of rate limits
 	limits    []*limit.Limit    // those of the plan, in its order
+	ofClients bool              // some of them are about where calls come from
 	anew      []string          // limits of the plan before that count from the beginning
 }
 
@@ -63,6 +64,8 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 	}()
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
+	} else {
+		b.log = slog.New(redacting{b.log.Handler(), b.secrets.redact})
 	}
 	if b.secrets.getenv == nil {
 		b.secrets.getenv = os.Getenv
@@ -108,7 +111,8 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 			}
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
+		b.secrets.inURL(u.BaseURL)
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, Learn: b.secrets.remember, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
 			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u, b.secrets)})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)

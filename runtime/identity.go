@@ -36,23 +36,26 @@ func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 	if s.gate == nil || token == "" && key == "" {
 		return nil, nil
 	}
-	r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
+	headers := []string{""} // that the key may be in
 	if key != "" {
-		set := false
-		for _, i := range s.bridge.plan.Identities {
-			if i.Keys != nil {
-				r.Header.Set(i.Keys.Header, key)
-				set = true
-			}
-		}
-		if !set {
+		if headers = s.gate.KeyHeaders(); len(headers) == 0 {
 			return nil, &refusedError{keyVariable + " is set, and the spec has no identity with API keys"}
 		}
 	}
-	caller, refusal := s.gate.Identify(r.WithContext(ctx))
+	var caller *identity.Caller
+	var refusal *identity.Refusal
+	for _, header := range headers {
+		r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		if header != "" {
+			r.Header.Set(header, key)
+		}
+		if caller, refusal = s.gate.Identify(r.WithContext(ctx)); refusal == nil {
+			break
+		}
+	}
 	if refusal != nil {
 		if refusal.Status == http.StatusServiceUnavailable {
 			return nil, errors.New("the credential in the environment: " + refusal.Message)

@@ -216,6 +216,10 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := identity.ParseProxies(b.plan.Proxies)
+	if err != nil {
+		return nil, err
+	}
 	secured, shownCert, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
 	if err != nil {
 		return nil, err
@@ -239,6 +243,8 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 		MaxCalls:       int(s.maxCalls),
 		Gate:           s.gate,
 		TLS:            secured,
+		Addresses:      b.ofClients,
+		Proxies:        proxies,
 		Trace:          b.plan.Observe != nil && b.plan.Observe.Correlation,
 		Telemetry:      b.spans(),
 		Refused:        b.refusals(),
@@ -301,9 +307,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer s.Close(ctx)
 	return s.front.Serve(ctx, l)
 }
-
-// Encrypted tells whether [Server.Serve] serves HTTPS.
-func (s *Server) Encrypted() bool { return s.cert != nil }
 
 // Close ends what is open at upstreams, such as sessions, when no call is made any
 // more, and sends what is left of telemetry. [Server.Serve] and [Server.ServeStdio]

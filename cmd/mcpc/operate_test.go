@@ -377,7 +377,9 @@ func TestHangupWhileEnding(t *testing.T) {
 func (s *running) described() string {
 	_, text, _, err := post(http.DefaultClient, s.url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	var answer struct {
-		Result struct{ Tools []struct{ Description string } }
+		Result struct {
+			Tools []struct{ Description string }
+		}
 	}
 	if err != nil || json.Unmarshal([]byte(text), &answer) != nil || len(answer.Result.Tools) != 1 {
 		return ""

@@ -147,6 +147,8 @@ type subscriber struct {
 	id    jsontext.Value  // of subscriptions/listen
 	wants uint32
 	limit time.Duration // of writing, over HTTP
+	// release frees what ctx holds, over HTTP.
+	release func()
 
 	pending atomic.Uint32
 	wake    chan struct{} // holds a value when something is pending

@@ -80,7 +80,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	}
 	c.room = sync.NewCond(&c.mu)
 	if t := f.telemetry; t != nil {
-		c.calls = observe.WithIncoming(calls, &observe.Incoming{Agreed: c.agreed})
+		c.calls = &observe.Scope{Context: calls, Incoming: &observe.Incoming{Agreed: c.agreed}, Shared: true}
 		begun := time.Now()
 		defer func() { t.Session(time.Since(begun), c.agreed()) }()
 	}
