@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,32 +14,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
-
-// lockedBuffer is a buffer that several write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 func schemaOf(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
@@ -78,7 +59,7 @@ func TestCallLog(t *testing.T) {
 	p := library(up)
 	audit := filepath.Join(t.TempDir(), "audit.log")
 	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Audit: audit, Arguments: true, Correlation: true}
-	var log lockedBuffer
+	var log lockbuf.Buffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	who := Principal{Tenant: "acme", Subject: "ann", Client: "cli"}
 	for _, arguments := range []string{`{"id":7}`, `{"id":404}`, `{"id":"x"}`, `{`} {
@@ -163,7 +144,7 @@ func TestCorrelation(t *testing.T) {
 	} {
 		p := library(up)
 		p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Correlation: c.on}
-		var log lockedBuffer
+		var log lockbuf.Buffer
 		s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 		r := httptest.NewRequest("POST", "http://localhost/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_book","arguments":{"id":7},"_meta":{"x":1`+c.meta+`}}}`))
 		r.Header.Set("Content-Type", "application/json")
@@ -228,7 +209,7 @@ func TestNoSecretComesOut(t *testing.T) {
 		p.Tools[0].Input = `{"type":"object"}`
 		dir := t.TempDir()
 		p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Audit: filepath.Join(dir, "audit.log"), Admin: "127.0.0.1:0", Arguments: true, Correlation: true, Patterns: []string{`[0-9]{3}-[0-9]{2}-[0-9]{4}`}}
-		var log, operator lockedBuffer
+		var log, operator lockbuf.Buffer
 		b, err := NewBridge(p, Options{
 			Getenv: env("LIBRARY_TOKEN", token), Stderr: &log, Secrets: map[string]string{"key": key},
 			Logger: slog.New(slog.NewTextHandler(&operator, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -348,7 +329,7 @@ func TestEveryEndIsRecorded(t *testing.T) {
 	impatient := p.Upstreams[0]
 	impatient.Name, impatient.Timeout = "slow", 50*time.Millisecond
 	p.Upstreams = append(p.Upstreams, impatient)
-	var log lockedBuffer
+	var log lockbuf.Buffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	web := httptest.NewServer(s.Handler())
 	defer web.Close()

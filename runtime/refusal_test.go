@@ -15,6 +15,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -48,7 +49,7 @@ func TestRefusals(t *testing.T) {
 	audit := filepath.Join(t.TempDir(), "audit.log")
 	p := keyed(up)
 	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Audit: audit, Admin: "127.0.0.1:0", Correlation: true}
-	var log lockedBuffer
+	var log lockbuf.Buffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	h := s.Handler()
 	reasons := map[string]int{}
@@ -171,7 +172,7 @@ func TestReadsAreRecorded(t *testing.T) {
 		{Name: "embedding", Input: `{"type":"object"}`, Messages: []plan.Message{{Role: "user", Resource: &embedded}}},
 	}
 	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Admin: "127.0.0.1:0"}
-	var log lockedBuffer
+	var log lockbuf.Buffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	h := s.Handler()
 	for message, want := range map[string][]string{

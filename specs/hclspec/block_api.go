@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/imported"
 )
 
 // apiTarget is an api block while it is decoded.
@@ -341,15 +343,40 @@ func apiBlock() *block {
 	}
 }
 
+// checkBaseURL says what is wrong with a base URL. The text is not repeated where it
+// may hold a secret.
 func checkBaseURL(s string) (problem, advice string) {
 	u, err := url.Parse(s)
 	switch {
+	case strings.Contains(s, "@") && (err != nil || u.User != nil || u.Host == ""):
+		return "cannot hold a user name or password", "use auth = basic(user, password)"
+	case err == nil && (u.RawQuery != "" || u.ForceQuery) || strings.ContainsAny(s, "?#"):
+		if err == nil && slices.ContainsFunc(slices.Collect(maps.Keys(u.Query())), imported.IsSecretName) {
+			return "cannot hold a query or fragment", `use auth = api_key("query", name, secret): what is written here is in plans and generated code`
+		}
+		return "cannot hold a query or fragment", "put query parameters into the request"
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Sprintf("cannot be %q", s), `write an absolute URL: "https://api.example.com/v1"`
-	case u.User != nil:
-		return "cannot hold a user name or password", "use auth = basic(user, password)"
-	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return "cannot hold a query or fragment", "put query parameters into the request"
 	}
 	return "", ""
+}
+
+// mayHoldSecret tells whether a text that is refused is a URL with a user or a query,
+// so that it is not shown.
+func mayHoldSecret(s string) bool {
+	return strings.Contains(s, "@") && !strings.ContainsAny(s, " \n") || strings.Contains(s, "://") && strings.Contains(s, "?")
+}
+
+// shownURL is a URL that is refused, without what may be secret in it.
+func shownURL(s string) string {
+	s, _, _ = strings.Cut(s, "?")
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
+	}
+	scheme, _, found := strings.Cut(s[:at], "//")
+	if !found {
+		return "…" + s[at:]
+	}
+	return scheme + "//…" + s[at:]
 }

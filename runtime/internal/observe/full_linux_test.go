@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -122,12 +123,15 @@ func TestLogAfterHalfALine(t *testing.T) {
 	if err := os.WriteFile(path, []byte("a\nhal"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := openFile(path)
+	f, err := openFile(path, func(error) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }() // as it is
+	now := time.Now()
+	f.now = func() time.Time { return now }
 	write := func(s string) error {
+		now = now.Add(together)
 		_, err := f.Write([]byte(s + "\n"))
 		return err
 	}

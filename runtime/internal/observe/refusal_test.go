@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -101,73 +99,4 @@ func TestNamesOfRefusals(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-}
-
-// A log that was moved away, deleted or replaced is opened anew under its name; one
-// that cannot be is said, and what is written goes where it can.
-func TestLogIsOpenedAnew(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "calls.log")
-	f, err := openFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	f.now = func() time.Time { return now }
-	write := func(s string) error {
-		now = now.Add(reopenAfter)
-		_, err := f.Write([]byte(s + "\n"))
-		return err
-	}
-	content := func(path string) string {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Error(err)
-		}
-		return string(b)
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(write("a"))
-	must(os.Rename(path, path+".1"))
-	must(write("b"))
-	if content(path+".1") != "a\n" || content(path) != "b\n" {
-		t.Errorf("moved: %q, %q", content(path+".1"), content(path))
-	}
-	must(os.Remove(path))
-	must(write("c"))
-	must(os.Truncate(path, 0))
-	must(write("d"))
-	if content(path) != "d\n" {
-		t.Errorf("removed, then truncated: %q", content(path))
-	}
-	must(os.WriteFile(path+".new", []byte("x\n"), 0o600))
-	must(os.Rename(path+".new", path))
-	must(write("e"))
-	if content(path) != "x\ne\n" {
-		t.Errorf("replaced: %q", content(path))
-	}
-	must(os.Rename(path, path+".2"))
-	must(os.Mkdir(path, 0o700))
-	if write("f") == nil {
-		t.Error("a folder is in its place, and nobody hears of it")
-	}
-	if content(path+".2") != "x\ne\nf\n" {
-		t.Errorf("a line is lost: %q", content(path+".2"))
-	}
-	must(os.Remove(path))
-	must(write("g"))
-	if content(path) != "g\n" {
-		t.Errorf("it does not recover: %q", content(path))
-	}
-	// In between nobody looks.
-	must(os.Rename(path, path+".3"))
-	if _, err := f.Write([]byte("h\n")); err != nil || content(path+".3") != "g\nh\n" {
-		t.Errorf("%v, %q", err, content(path+".3"))
-	}
-	must(f.Close())
 }

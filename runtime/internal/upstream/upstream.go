@@ -81,6 +81,10 @@ type Options struct {
 	// Redact replaces secrets in text that came from an upstream and goes into
 	// an error, besides those that were sent with the call itself. May be nil.
 	Redact func(string) string
+	// Learn is told what must not be shown and is no secret of the plan, but comes of
+	// those: tokens, sessions, the password in a pair. What belongs to one caller is
+	// not told: it is known in his calls only. May be nil.
+	Learn func(string)
 	// Watch is told every answer, with the request it is for, as the tool made it:
 	// without credentials. It must not change either. May be nil.
 	Watch func(*request.Request, *Answer)
@@ -125,6 +129,7 @@ type Client struct {
 	env         expr.Env
 	renewal     func(plan.Secret) bool // nil: none
 	redact      func(string) string
+	learn       func(string)
 	watch       func(*request.Request, *Answer)
 	backoff     func(attempt int) time.Duration
 	gzip        sync.Pool
@@ -161,6 +166,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		env:         expr.Env{Secret: o.Secret},
 		renewal:     o.Refused,
 		redact:      o.Redact,
+		learn:       o.Learn,
 		resolver:    o.Resolver,
 		watch:       o.Watch,
 		backoff:     backoff,
@@ -200,6 +206,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	if c.methods == nil {
 		c.methods = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 	}
+	if c.learn == nil {
+		c.learn = func(string) {}
+	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -214,7 +223,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	if u.BaseURL != "" {
 		base, err := url.Parse(u.BaseURL)
 		if err != nil {
-			return nil, fmt.Errorf("base URL: %w", err)
+			return nil, errors.New("base URL: it is no URL") // which may hold a password
 		}
 		c.admit(guard, base.Hostname())
 		c.base = base
@@ -278,9 +287,23 @@ func (c *Client) dialing(g *egress.Guard) *http.Transport {
 // Timeout is how long a call may take, retries included.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
-// Close closes connections that are not in use.
+// Close closes connections that are not in use, to the API and to where tokens and
+// sessions come from.
 func (c *Client) Close() {
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+	closeIdle(c.transport)
+	for _, cred := range c.credentials {
+		if cred.tokens != nil {
+			cred.tokens.CloseIdleConnections()
+		}
+		if cred.logins != nil {
+			closeIdle(cred.logins.transport)
+		}
+	}
+}
+
+// closeIdle closes connections that are not in use, where there are any.
+func closeIdle(t http.RoundTripper) {
+	if t, ok := t.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
