@@ -360,7 +360,7 @@ func TestEveryEndIsRecorded(t *testing.T) {
 		if c.leave {
 			go func() { <-arrived; cancel() }()
 		}
-		res, err := http.DefaultClient.Do(r)
+		res, err := web.Client().Do(r)
 		switch {
 		case err == nil:
 			_, _ = io.Copy(io.Discard, res.Body)

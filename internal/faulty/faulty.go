@@ -130,6 +130,7 @@ func drip(c net.Conn, text string, gone <-chan struct{}) bool {
 			return false
 		case <-tick.C:
 			if _, err := c.Write([]byte{text[i%len(text)]}); err != nil {
+				<-gone // reading shows it as well: whoever finds out first, the client has left
 				return false
 			}
 		}

@@ -47,6 +47,7 @@ type Observer struct {
 	audit     *Audit     // nil: none
 	log       *slog.Logger
 	failing   atomic.Bool // the log could not be written; said once
+	refusing  atomic.Bool // nor the audit log
 	refusals  refusals
 }
 
@@ -194,8 +195,10 @@ func (o *Observer) write(level string, members func([]byte) []byte) {
 	b := members(append((*buf)[:0], '{'))
 	*buf = b
 	if o.audit != nil {
-		if err := o.audit.Append(b[1:]); err != nil {
+		if err := o.audit.Append(b[1:]); err != nil && !o.refusing.Swap(true) {
 			o.log.Error("the audit log cannot be written; calls are refused", "error", err)
+		} else if err == nil && o.refusing.Load() && o.refusing.Swap(false) {
+			o.log.Warn("the audit log can be written again")
 		}
 	}
 	if o.out == nil || levels[level] < o.level {
