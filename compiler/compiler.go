@@ -264,7 +264,9 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	c.tests(server, whole)
 	for i := range server.Tools {
 		t := &server.Tools[i]
-		t.Sensitive = c.sensitiveOf(whole[t.Name].in)
+		if t.Sensitive = c.sensitiveOf(whole[t.Name].in); t.Confirm != nil && doc.Observe == nil {
+			t.Sensitive = sensitiveNames(whole[t.Name].in)
+		}
 	}
 	c.unusedInputs()
 	for _, api := range doc.APIs {

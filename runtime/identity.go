@@ -65,6 +65,54 @@ func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 	return caller, nil
 }
 
+// watch looks at the credential of the client on stdio again, every so often and
+// when it expires, until ctx ends; one that is not good any more ends the session.
+// Tokens that were verified are kept for a while, so that an authorization server is
+// seldom asked. While it does not answer, the credential is good until it expires.
+func (l *line) watch(ctx context.Context, caller *identity.Caller) {
+	if getenv := l.now.Load().bridge.secrets.getenv; getenv(tokenVariable) == "" && getenv(keyVariable) == "" {
+		return
+	}
+	for {
+		wait := l.look
+		if caller != nil && !caller.Expires.IsZero() {
+			wait = min(wait, max(time.Until(caller.Expires), time.Second))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if caller = l.lookAgain(ctx, caller); ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// lookAgain finds out who the client on stdio is now, who was somebody before.
+func (l *line) lookAgain(ctx context.Context, was *identity.Caller) *identity.Caller {
+	l.reloading.Lock() // the front that answers stays the same
+	defer l.reloading.Unlock()
+	s := l.now.Load()
+	caller, err := s.local(ctx)
+	if ctx.Err() != nil {
+		return was
+	}
+	_, refused := errors.AsType[*refusedError](err)
+	switch {
+	case err == nil:
+		s.front.SetCaller(caller)
+		return caller
+	case refused:
+	case was == nil || was.Expires.IsZero() || time.Now().Before(was.Expires):
+		s.bridge.log.Warn("the credential of the client on stdio cannot be checked; it is good until it expires", "error", err)
+		return was
+	}
+	s.front.RefuseCaller()
+	l.revoke(fmt.Errorf("the client's session ends: %w", err))
+	return was
+}
+
 // certificate is how a server shows its certificate: read from its files when it
 // is needed, and again when a minute has passed, so that a renewed one is shown.
 // Clients are asked for theirs where somebody may come with one.

@@ -32,6 +32,9 @@ func (b *Bridge) guards(before *Bridge) error {
 		if limits[i], err = limit.New(p, b.plan.Name, keeper); err != nil {
 			return err
 		}
+		if l := before.limitNamed(p.Name); l != nil && !limits[i].Follow(l) {
+			b.anew = append(b.anew, p.Name)
+		}
 	}
 	b.limits = limits
 	b.ofClients = slices.ContainsFunc(b.plan.Limits, func(l plan.CallLimit) bool { return l.OfClient() })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
@@ -60,7 +61,7 @@ func (b *Bridge) permitted(ctx context.Context, k *Call, read bool) *Result {
 		return nil
 	}
 	if d.Err != nil {
-		b.log.WarnContext(ctx, "a policy rule cannot be decided", "rule", d.Rule, "tool", k.Tool, "error", b.redact(ctx, d.Err.Error()))
+		b.log.WarnContext(ctx, "a policy rule cannot be decided", "rule", d.Rule, "tool", k.Tool, "error", b.redact(ctx, function.Unquoted(d.Err)))
 	}
 	what := k.Tool
 	if read { // without them it may be called

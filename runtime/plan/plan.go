@@ -315,7 +315,7 @@ type Tool struct {
 	Response   Response
 	Pagination *Pagination // nil: one answer is the whole result
 	Scopes     []string    // that a caller must have
-	Sensitive  []string    // names in the arguments whose values are never logged; only with [Observe]
+	Sensitive  []string    // names in the arguments whose values are neither logged nor shown in Confirm; only with [Observe] or Confirm
 	Confirm    *Expr       // what a person is asked before a call; nil: nothing
 	Origin     Origin
 	Deprecated string // what to use instead, also said in Description; "" when it is not deprecated

@@ -219,11 +219,11 @@ identity "mesh" {
 func checkIssuer(s string) (problem, advice string) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Sprintf("cannot be %q", s), `write an absolute URL: "https://login.example"`
+		return fmt.Sprintf("cannot be %q", shownURL(s)), `write an absolute URL: "https://login.example"`
 	}
 	host := u.Hostname()
 	if u.Scheme != "https" && (u.Scheme != "http" || host != "localhost" && host != "127.0.0.1" && host != "::1") {
-		return fmt.Sprintf("cannot be %q", s), "use https://; http:// is for this machine only"
+		return fmt.Sprintf("cannot be %q", shownURL(s)), "use https://; http:// is for this machine only"
 	}
 	return "", ""
 }

@@ -427,7 +427,7 @@ func (c *completer) members(chain []string, add func(Completion)) {
 				}
 			}
 		default:
-			for _, n := range phaseNames() {
+			for _, n := range phaseNames {
 				if n.name == root {
 					for _, m := range n.members {
 						add(Completion{Label: m, Kind: CompleteReference})

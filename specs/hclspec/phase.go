@@ -40,9 +40,7 @@ type phaseName struct {
 
 // phaseNames are all such names. What stands for them when an expression is
 // evaluated: specs.ExprArg for the members of args, specs.ExprVar for the rest.
-func phaseNames() []phaseName { return namesByPhase }
-
-var namesByPhase = []phaseName{
+var phaseNames = [...]phaseName{
 	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase, policyPhase, limitPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
 	{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
 	{name: "page", phases: []phase{loginPhase}, members: []string{"status", "headers", "body", "fields", "meta", "cookies"}, known: "in the request of a login with a page", advice: "write page.fields, .meta, .cookies, .headers or .body"},
@@ -70,7 +68,7 @@ func (f phase) rootNames() []string {
 		return nil
 	}
 	names := []string{"var", "local"}
-	for _, r := range phaseNames() {
+	for _, r := range phaseNames {
 		if slices.Contains(r.phases, f) {
 			names = append(names, r.name)
 		}

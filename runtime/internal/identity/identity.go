@@ -196,6 +196,19 @@ func (g *Gate) issuer(p plan.Identity) *issuer {
 	return nil
 }
 
+// Release closes connections that are not in use to issuers that next does not ask.
+// Either may be nil.
+func (g *Gate) Release(next *Gate) {
+	if g == nil {
+		return
+	}
+	for _, s := range g.oauth {
+		if next == nil || !slices.Contains(next.oauth, s) {
+			s.client.CloseIdleConnections()
+		}
+	}
+}
+
 // Identify finds out who sent a request. Of several credentials each must be
 // valid: one that is not may be a mistake that the other hides.
 func (g *Gate) Identify(r *http.Request) (*Caller, *Refusal) {

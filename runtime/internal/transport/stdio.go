@@ -79,7 +79,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	}
 	c.room = sync.NewCond(&c.mu)
 	if t := f.telemetry; t != nil {
-		c.calls = observe.WithIncoming(calls, &observe.Incoming{Agreed: c.agreed})
+		c.calls = &observe.Scope{Context: calls, Incoming: &observe.Incoming{Agreed: c.agreed}, Shared: true}
 		begun := time.Now()
 		defer func() { t.Session(time.Since(begun), c.agreed()) }()
 	}
@@ -192,7 +192,7 @@ func (c *conn) take(line []byte) bool {
 			f.release()
 		}
 	}()
-	if f.outcast {
+	if f.outcast.Load() {
 		return false
 	}
 	m, bad := decode(line, &f.limits)
@@ -221,7 +221,7 @@ func (c *conn) take(line []byte) bool {
 		return true
 	case !works(m.method):
 		// In the order they came: what follows initialize relies on it.
-		out := f.answerHere(f.local(c.calls), &m, e, c.versions.all)
+		out := f.answer(f.local(c.calls), &m, e, c.versions.all, nil)
 		if m.method == "initialize" && out.fault == nil {
 			c.setVersion(out.body)
 			c.setCapabilities(m.params)
@@ -305,17 +305,6 @@ func (c *conn) start(size int, f *Front, calls []*call, work func()) bool {
 	return true
 }
 
-// answerHere answers a request on stdio, whose client shows its credential once: it
-// ends all the same.
-func (f *Front) answerHere(ctx context.Context, m *message, e Era, versions []string) reply {
-	if c := f.stdioCaller; c != nil && !c.Expires.IsZero() && !time.Now().Before(c.Expires) && m.method != "ping" {
-		bad := faultf(mcp.INVALID_REQUEST, 0, "the credential in the environment of this server has expired; it has to be started with a new one").because("unauthenticated")
-		f.refused(ctx, m, bad)
-		return reply{head: appendFault(nil, m.id, bad), fault: bad}
-	}
-	return f.answer(ctx, m, e, versions, nil)
-}
-
 // run waits for a turn and answers a call. ok is false when the client
 // cancelled it: nothing more may then be sent for it.
 func (c *conn) run(one *call) (out reply, ok bool) {
@@ -338,7 +327,7 @@ func (c *conn) run(one *call) (out reply, ok bool) {
 			one.ctx = confirm.With(one.ctx, c.ask)
 		}
 	}
-	work := func(ctx context.Context) { out = one.front.answerHere(ctx, &one.message, one.era, c.versions.all) }
+	work := func(ctx context.Context) { out = one.front.answer(ctx, &one.message, one.era, c.versions.all, nil) }
 	if one.token == nil {
 		work(one.ctx)
 	} else {
@@ -375,7 +364,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		return refuse(bad)
 	}
 	f := c.host.hold()
-	if f.outcast {
+	if f.outcast.Load() {
 		f.release()
 		return false
 	}
