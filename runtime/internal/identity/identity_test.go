@@ -387,7 +387,8 @@ func TestHostileIssuer(t *testing.T) {
 	i.add(t, "k", "ES256")
 	for name, answer := range map[string]http.HandlerFunc{
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`{"keys":[{"kid":"` + strings.Repeat("k", maxDocument) + `"}]}`))
+			i.Config.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/keys", nil))
+			_, _ = w.Write(bytes.Repeat([]byte(" "), maxDocument))
 		},
 		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusFound)
