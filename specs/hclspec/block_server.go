@@ -54,7 +54,7 @@ func serverBlock() *block {
 					}
 					s.Listen = v.text
 				})},
-				{name: "tls", kind: settingsKind, doc: "serve HTTPS with this certificate; its files are looked at again every minute", example: `tls = { cert = "server.pem", key = "server.key" }`, set: setMembers,
+				{name: "tls", kind: settingsKind, local: true, doc: "serve HTTPS with this certificate; its files are looked at again every minute", example: `tls = { cert = "server.pem", key = "server.key" }`, set: setMembers,
 					members: []attr{
 						{name: "cert", kind: textKind, required: true, doc: "file of the chain (PEM), its path relative to the spec", example: `cert = "server.pem"`,
 							set: func(p *parser, target any, v *setting) {
