@@ -198,6 +198,16 @@ func (b *Bridge) probeCertificate() []probe.Finding {
 	return probePair("certificate", "the files of tls in listen", b.plan.TLS.Cert, b.plan.TLS.Key, b.secrets.readFile)
 }
 
+// ProbeCertificate looks at the certificate a server is to show. A server is not made
+// with one that is wrong, so that it has to be looked at without.
+func ProbeCertificate(p *plan.Certificate) []Finding {
+	var list []Finding
+	for _, f := range probePair("certificate", "the files of tls in listen", p.Cert, p.Key, os.ReadFile) {
+		list = append(list, Finding{"listen", f})
+	}
+	return list
+}
+
 // probePair looks at a certificate and its key: whether they can be read and fit,
 // when the certificate ends, and who can read the key.
 func probePair(check, what, certFile, keyFile string, read func(string) ([]byte, error)) []probe.Finding {
