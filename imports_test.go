@@ -31,6 +31,7 @@ var rules = []rule{
 	{"specs/diag", nil, nil, "every front-end and every command prints diagnostics: it depends on nothing"},
 	{"runtime/plan", nil, nil, "generated programs hold plans: the plan is data and costs them nothing"},
 	{"internal/dnstest", nil, []string{"golang.org/x/net"}, "for tests: names without a network"},
+	{"internal/lockbuf", nil, nil, "for tests: what a process writes, read while it writes"},
 	{"internal/faulty", nil, nil, "for tests: an upstream that fails"},
 	{"internal/egress", nil, []string{"golang.org/x/net"}, "where connections may go is one decision, for what is read at load and for calls"},
 	{"specs", []string{"internal/egress", "specs/diag"}, nil, "the declared model knows no format"},

@@ -185,6 +185,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	server := &plan.Server{Name: doc.Server.Name, Title: doc.Server.Title, Version: doc.Server.Version, Instructions: doc.Server.Instructions}
 	if doc.Server.Listen != nil {
 		server.Listen = doc.Server.Listen.Value
+		server.Proxies = values(doc.Server.Proxies)
 	}
 	server.Inbound = c.inbound()
 	c.identities(server)
@@ -263,7 +264,9 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	c.tests(server, whole)
 	for i := range server.Tools {
 		t := &server.Tools[i]
-		t.Sensitive = c.sensitiveOf(whole[t.Name].in)
+		if t.Sensitive = c.sensitiveOf(whole[t.Name].in); t.Confirm != nil && doc.Observe == nil {
+			t.Sensitive = sensitiveNames(whole[t.Name].in)
+		}
 	}
 	c.unusedInputs()
 	for _, api := range doc.APIs {
@@ -284,6 +287,7 @@ func compileDocument(doc *specs.Document, o Options) (*plan.Server, *plan.Model,
 	c.methods(server)
 	server.Moved = c.moved(server.Tools)
 	c.guards(server)
+	c.checkProxies(server)
 	c.diags.Sort()
 	if c.diags.HasErrors() {
 		return nil, nil, c.diags

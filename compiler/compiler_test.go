@@ -457,12 +457,14 @@ func TestBaseURL(t *testing.T) {
 		"relative url":  {"https://h.example/docs/spec.yaml", "../v1", "https://h.example/v1"},
 		"no scheme":     {"spec.yaml", "//a.example/v1", "https://a.example/v1"},
 		"query":         {"spec.yaml", "https://a.example/v1/?k=v", "https://a.example/v1?k=v"},
+		"secret query":  {"spec.yaml", "https://a.example/v1?api_key=v", ""},
+		"user":          {"spec.yaml", "https://ann:v@a.example/v1", ""},
 		"variable":      {"spec.yaml", "https://{host}/v1", ""},
 		"websocket":     {"spec.yaml", "wss://a.example", ""},
 		"empty url":     {"https://h.example/spec.yaml", "", "https://h.example/spec.yaml"},
 	} {
-		got, ok := resolveServer(c.source, c.server)
-		if got != c.want || ok != (c.want != "") {
+		got, err := resolveServer(c.source, c.server)
+		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -491,7 +491,7 @@ func (a *apiContext) server(op *specs.Operation) (string, bool) {
 		return "", false
 	}
 	for _, s := range op.Servers {
-		if u, ok := resolveServer(a.api.Source, s.URL); ok {
+		if u, err := resolveServer(a.api.Source, s.URL); err == nil {
 			return u, u != a.base
 		}
 	}

@@ -47,7 +47,7 @@ func (c *compilation) guards(server *plan.Server) {
 			}
 			out := plan.PolicyRule{Name: r.Name, Deny: r.Deny, Tools: values(r.Tools), Resources: values(r.Resources), Prompts: values(r.Prompts), Scopes: values(r.Scopes)}
 			out.When = c.guardExpr(r.When, about)
-			if len(r.Scopes) > 0 || usesCaller(out.When) {
+			if len(r.Scopes) > 0 || out.When.Reads("caller") {
 				c.needsIdentity("rule", r.Name, r.Range)
 			}
 			server.Policy.Rules = append(server.Policy.Rules, out)
@@ -59,7 +59,7 @@ func (c *compilation) guards(server *plan.Server) {
 			about = c.named("tool", l.Tools, tools)
 		}
 		out := plan.CallLimit{Name: l.Name, Tools: values(l.Tools), Key: c.guardExpr(l.Key, about), Cost: c.guardExpr(l.Cost, about), Concurrency: l.Concurrency, Queue: c.duration(l.Queue, 0)}
-		if usesCaller(out.Key) || usesCaller(out.Cost) {
+		if out.Key.Reads("caller") || out.Cost.Reads("caller") {
 			c.needsIdentity("rate_limit", l.Name, l.Range)
 		}
 		if l.Rate != nil {
@@ -80,6 +80,13 @@ func (c *compilation) guards(server *plan.Server) {
 		if s.URL != nil && slices.ContainsFunc(server.Limits, func(l plan.CallLimit) bool { return l.Store == s.Name }) {
 			server.Stores = append(server.Stores, c.store(s))
 		}
+	}
+}
+
+// checkProxies warns of proxies that nothing asks for.
+func (c *compilation) checkProxies(server *plan.Server) {
+	if list := c.doc.Server.Proxies; len(list) > 0 && !slices.ContainsFunc(server.Limits, func(l plan.CallLimit) bool { return l.OfClient() }) {
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "does-not-apply", Message: "trusted_proxies is about client.address, which no rate_limit uses", Hint: "add a rate_limit with key = client.address, or remove trusted_proxies", Range: list[0].Range})
 	}
 }
 
@@ -132,7 +139,11 @@ func (c *compilation) store(s *specs.Store) plan.Store {
 // needsIdentity warns of what is about callers where nobody is known.
 func (c *compilation) needsIdentity(what, name string, at diag.Range) {
 	if len(c.doc.Identities) == 0 {
-		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "caller-without-identity", Message: fmt.Sprintf("%s %q is about the caller, and the spec has no identity: nobody is known", what, name), Hint: `add identity "name" { oauth { … } }`, Range: at})
+		hint := `add identity "name" { oauth { … } }`
+		if what == "rate_limit" {
+			hint += ", or limit by client.address"
+		}
+		c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "caller-without-identity", Message: fmt.Sprintf("%s %q is about the caller, and the spec has no identity: nobody is known", what, name), Hint: hint, Range: at})
 	}
 }
 
@@ -172,10 +183,6 @@ func (c *compilation) guardExpr(x *specs.Expr, about []guarded) *plan.Expr {
 		return argument(name)
 	})
 	return &out
-}
-
-func usesCaller(x *plan.Expr) bool {
-	return x != nil && (x.Op == plan.OpVar && x.Name == "caller" || slices.ContainsFunc(x.Args, func(a plan.Expr) bool { return usesCaller(&a) }))
 }
 
 // properties are the names of the arguments of a schema.

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/imported"
 )
 
 // Defaults of an upstream.
@@ -204,7 +206,7 @@ func (c *compilation) baseURL(api *specs.API, given string) string {
 	if api.BaseURL != nil {
 		u, err := absoluteURL(api.BaseURL.Value)
 		if err != nil {
-			c.diags.Add(diag.Diagnostic{Code: "invalid-base-url", Message: fmt.Sprintf("base_url %q %v", redact(api.BaseURL.Value), err), Hint: "write an absolute URL such as https://api.example.com/v1", Range: api.BaseURL.Range})
+			c.diags.Add(diag.Diagnostic{Code: "invalid-base-url", Message: fmt.Sprintf("base_url %q %v", redact(api.BaseURL.Value), err), Hint: "write an absolute URL such as https://api.example.com/v1", Range: api.BaseURL.Range, Secret: redact(api.BaseURL.Value) != api.BaseURL.Value})
 		}
 		return u
 	}
@@ -213,15 +215,18 @@ func (c *compilation) baseURL(api *specs.API, given string) string {
 		servers = []specs.ServerURL{{URL: "/", Range: api.Range}} // OpenAPI's default
 	}
 	for _, s := range servers {
-		if u, ok := resolveServer(api.Source, s.URL); ok {
+		if u, err := resolveServer(api.Source, s.URL); err == nil {
 			return u
 		}
 	}
 	message := fmt.Sprintf("%s does not say where the API is: it names no absolute server URL", sourceName(api))
+	hidden := false
 	if len(api.Servers) > 0 {
-		message = fmt.Sprintf("%s does not say where the API is: its server URL %q is not absolute", sourceName(api), redact(api.Servers[0].URL))
+		_, err := resolveServer(api.Source, api.Servers[0].URL)
+		hidden = redact(api.Servers[0].URL) != api.Servers[0].URL
+		message = fmt.Sprintf("%s does not say where the API is: its server URL %q %v", sourceName(api), redact(api.Servers[0].URL), err)
 	}
-	c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "no-base-url", Message: message, Hint: c.baseURLHint(api), Range: servers[0].Range})
+	c.diags.Add(diag.Diagnostic{Severity: diag.Warning, Code: "no-base-url", Message: message, Hint: c.baseURLHint(api), Range: servers[0].Range, Secret: hidden})
 	return ""
 }
 
@@ -244,31 +249,32 @@ func sourceName(api *specs.API) string {
 
 // resolveServer makes a server URL absolute (RFC 3986, section 5): it is
 // relative to the document, when that came from a URL.
-func resolveServer(source, server string) (string, bool) {
+func resolveServer(source, server string) (string, error) {
 	ref, err := url.Parse(strings.TrimSpace(server))
 	if err != nil {
-		return "", false
+		return "", errNoURL
 	}
 	if ref.Scheme == "" && specs.IsURL(source) {
 		base, err := url.Parse(source)
 		if err != nil {
-			return "", false
+			return "", errNoURL
 		}
 		ref = base.ResolveReference(ref)
 	}
 	if ref.Scheme == "" && ref.Host != "" {
 		ref.Scheme = "https" // "//api.example.com": as safe as can be
 	}
-	u, err := absoluteURL(ref.String())
-	return u, err == nil
+	return absoluteURL(ref.String())
 }
+
+var errNoURL = errors.New("is not a URL")
 
 // absoluteURL checks a base URL and returns it without a trailing slash.
 func absoluteURL(s string) (string, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("is not a URL")
+		return "", errNoURL
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "", fmt.Errorf("is not an absolute http or https URL")
 	case u.Host == "" || u.Hostname() == "":
@@ -277,6 +283,12 @@ func absoluteURL(s string) (string, error) {
 		return "", fmt.Errorf("holds a user name; credentials belong into auth")
 	case strings.ContainsAny(u.Host, "{}"):
 		return "", fmt.Errorf("has a variable without a value")
+	}
+	for name := range u.Query() {
+		// It would be in plans, generated code and explanations.
+		if imported.IsSecretName(name) {
+			return "", fmt.Errorf("holds the query parameter %s; secrets belong into auth", name)
+		}
 	}
 	u.Fragment, u.RawFragment = "", ""
 	path := strings.TrimRight(u.EscapedPath(), "/")
@@ -290,8 +302,12 @@ func absoluteURL(s string) (string, error) {
 	return out, nil
 }
 
-// redact hides user information of something that was meant as a URL.
+// redact hides what may be secret in something that was meant as a URL: the user
+// and the query.
 func redact(s string) string {
+	if head, _, found := strings.Cut(s, "?"); found {
+		s = head + "?…"
+	}
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
 		if i := strings.Index(s, "//"); i >= 0 && i < at {
 			return s[:i+2] + "…" + s[at:]

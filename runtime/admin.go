@@ -25,6 +25,14 @@ func (s *Server) AdminAddress() string {
 	return ""
 }
 
+// Scheme is the scheme of the URL that [Server.Serve] serves clients at.
+func (s *Server) Scheme() string {
+	if s.bridge.plan.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
 // ServeAdmin serves operators on l until ctx ends; see [Server.AdminHandler].
 func (s *Server) ServeAdmin(ctx context.Context, l net.Listener) error {
 	h := &http.Server{

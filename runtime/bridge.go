@@ -32,6 +32,8 @@ type Bridge struct {
 	observer  *observe.Observer // nil: the plan asks for none
 	stores    []*limit.Keeper   // of rate limits
 	limits    []*limit.Limit    // those of the plan, in its order
+	ofClients bool              // some of them are about where calls come from
+	anew      []string          // limits of the plan before that count from the beginning
 }
 
 // NewBridge returns a bridge for a plan, which must not change afterwards. An
@@ -62,6 +64,8 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 	}()
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
+	} else {
+		b.log = slog.New(redacting{b.log.Handler(), b.secrets.redact})
 	}
 	if b.secrets.getenv == nil {
 		b.secrets.getenv = os.Getenv
@@ -83,7 +87,7 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 		}
 		b.observer, err = observe.New(p.Observe, observe.Options{Stderr: stderr, Known: b.secrets.redact,
 			List: func(given []string) func(string) string { return upstream.Redactor(given).Replace }, Logger: b.log, Before: before.observing(),
-			Renew: p.Observe.OTLP != nil && before != nil && (before.plan.Name != p.Name || before.plan.Version != p.Version || !before.secrets.same(b.secrets))})
+			Renew: p.Observe.OTLP != nil && before != nil && (before.plan.Name != p.Name || before.plan.Version != p.Version || !before.secrets.same(b.secrets, p.Observe))})
 		if err != nil {
 			return nil, err
 		}
@@ -107,8 +111,9 @@ func newBridge(p *plan.Server, o Options, before *Bridge) (_ *Bridge, err error)
 			}
 			u = &moved
 		}
-		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
-			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u.Name, b.secrets)})
+		b.secrets.inURL(u.BaseURL)
+		c, err := upstream.New(*u, upstream.Options{Logger: b.log, Secret: b.secrets.value, Refused: b.secrets.refused, Redact: b.secrets.redact, Learn: b.secrets.remember, ReadFile: b.secrets.readFile, Watch: b.watch(), Transport: o.Transport, Trace: p.Observe != nil && p.Observe.Correlation,
+			Telemetry: b.spans(), Health: p.Observe != nil && p.Observe.Admin != "", Before: before.client(u, b.secrets)})
 		if err != nil {
 			return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
 		}

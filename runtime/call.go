@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
@@ -231,7 +232,7 @@ func (b *Bridge) failure(ctx context.Context, t *tool, kind string, err error) *
 	if id == "" {
 		id = rand.Text()[:12]
 	}
-	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", b.redact(ctx, err.Error()))
+	b.log.ErrorContext(ctx, "a call failed for an internal reason", "tool", t.plan.Name, "kind", kind, "correlation", id, "error", b.redact(ctx, function.Unquoted(err)))
 	return result.Error("internal", "The call failed inside this server. Its correlation id is "+id+".",
 		"Tell the operator of this server, with the correlation id.", result.RetryNo)
 }

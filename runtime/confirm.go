@@ -5,10 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
+	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 )
 
 // WithConfirmation returns a context whose calls ask by ask before a tool that
@@ -32,14 +36,14 @@ func (b *Bridge) confirmed(ctx context.Context, k *Call) *Result {
 	case k.tool.confirm == nil || k.agreed:
 		return nil
 	case k.of != "": // middleware led a step here
-		return result.Error("confirmation", fmt.Sprintf("Nothing was done: %s wants a person's agreement, which is not asked for between steps.", k.Tool), "", result.RetryNo)
+		return result.Error("confirmation", fmt.Sprintf("Nothing was done: %s wants a person's agreement, which is not asked for between steps.", k.Tool), "Call "+k.Tool+" by itself if it is listed; otherwise tell the operator of this server.", result.RetryNo)
 	}
 	v, err := k.tool.confirm(&expr.Env{Args: k.args.Values})
 	text, ok := v.(string)
 	if err != nil || !ok {
 		return b.failure(ctx, k.tool, "confirm", fmt.Errorf("the question cannot be made: %w", err))
 	}
-	q := confirm.Question{Text: result.Shorten(text, maxQuestion), Call: digest(k)}
+	q := confirm.Question{Text: result.Shorten(b.discreet(ctx, k, text), maxQuestion), Call: digest(k)}
 	answer, err := confirm.Ask(ctx, q)
 	switch {
 	case err != nil:
@@ -53,6 +57,39 @@ func (b *Bridge) confirmed(ctx context.Context, k *Call) *Result {
 	}
 	return result.Error("confirmation", fmt.Sprintf("Nothing was done: %s wants a person's agreement, and this client cannot ask for it.", k.Tool),
 		"Use a client that supports elicitation; over HTTP it has to speak revision 2026-07-28 or newer.", result.RetryNo)
+}
+
+// discreet is a question without secrets: those that are known, and arguments that
+// are secret. Clients keep what they ask people, and others may look on.
+func (b *Bridge) discreet(ctx context.Context, k *Call, question string) string {
+	secretName := observe.SecretName
+	if b.observer != nil {
+		secretName = b.observer.Redactor.Name
+	}
+	var list []string
+	var visit func(v any, hidden bool)
+	visit = func(v any, hidden bool) {
+		switch v := v.(type) {
+		case map[string]any:
+			for name, m := range v {
+				visit(m, hidden || slices.Contains(k.tool.plan.Sensitive, name) || secretName(name))
+			}
+		case []any:
+			for _, m := range v {
+				visit(m, hidden)
+			}
+		case nil, bool:
+		default:
+			if text, ok := function.Text(v); ok && hidden {
+				list = append(list, text)
+			}
+		}
+	}
+	visit(map[string]any(k.args.Values), false)
+	if list != nil {
+		question = upstream.Redact(question, list)
+	}
+	return b.redact(ctx, question)
 }
 
 // maxQuestion bounds a question, in bytes: arguments are in it, and a person has

@@ -122,6 +122,19 @@ func TestConfirmModern(t *testing.T) {
 	refused(post(modern(able, `{"id":9007199254740993,"why":"x"}`, with(ask(), "cancel"))), "did not agree")
 	refused(post(modern(able, `{"id":9007199254740993,"why":"x"}`, `,"requestState":"`+ask()+`"`)), "the answer is missing")
 	refused(post(modern(able, `{"id":9007199254740993,"why":"x"}`, with("AAAA", "accept"))), "another question")
+	// An answer that says two things, or not in the words of the protocol, is none.
+	for answer, want := range map[string]string{
+		`{"confirm":{"Action":"accept"}}`:                    "did not agree",
+		`{"confirm":{"action":"decline","ACTION":"accept"}}`: "did not agree",
+		`{"confirm":{"action":["accept"]}}`:                  "did not agree",
+		`{"confirm":true}`:                                   "did not agree",
+		`{"Confirm":{"action":"accept"}}`:                    "the answer is missing",
+		`{"confirm":null}`:                                   "did not agree",
+		`["accept"]`:                                         "the answer is missing",
+	} {
+		refused(post(modern(able, `{"id":9007199254740993,"why":"x"}`, `,"requestState":"`+ask()+`","inputResponses":`+answer)), want)
+	}
+	refused(post(modern(`{"Elicitation":{}}`, `{"id":1}`, "")), "this client cannot ask")
 	// An agreement is to these arguments, to the last digit.
 	refused(post(modern(able, `{"id":9007199254740992,"why":"x"}`, with(ask(), "accept"))), "another question")
 	refused(post(modern(able, `{"id":9007199254740993,"why":"y"}`, with(ask(), "accept"))), "another question")
@@ -208,6 +221,7 @@ func TestConfirmLegacyStdio(t *testing.T) {
 		`"result":{"action":"decline"}`:             "did not agree",
 		`"result":{"action":"cancel"}`:              "did not agree",
 		`"result":"yes"`:                            "did not agree",
+		`"result":{"Action":"accept"}`:              "did not agree",
 		`"error":{"code":-1,"message":"no"}`:        "cannot ask",
 	} {
 		s, sent := asking(t)

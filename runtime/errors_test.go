@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,6 +131,54 @@ func codesInSource(t *testing.T) map[string]string {
 	}
 	return codes
 }
+
+// What the expected results of all cases say of retries is what the table says, and
+// each says what to do.
+func TestErrorsOfCases(t *testing.T) {
+	known := map[string]string{}
+	for _, c := range result.Codes() {
+		known[c.Word] = strings.Replace(c.Retry, "as the spec says, or unknown", "no, may-help, after, check-first, unknown", 1)
+	}
+	said := regexp.MustCompile(`"code": "([a-z0-9-]+)",\s+"retry": "([a-z-]+)"(?:,\s+"retryAfterSeconds": \d+)?\s+\}\s+\},\s+"content": \[\s+\{\s+"type": "text",\s+"text": ("[^\n]*")`)
+	seen := map[string]bool{}
+	err := filepath.WalkDir("../testdata/cases", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".txtar" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range said.FindAllStringSubmatch(string(text), -1) {
+			code := m[1]
+			if strings.HasPrefix(code, "http-") {
+				code = "http-NNN"
+			}
+			seen[code] = true
+			if !slices.Contains(strings.Split(known[code], ", "), m[2]) {
+				t.Errorf("%s: retry %q of %s is not in the table (runtime/internal/result/codes.go)", path, m[2], m[1])
+			}
+			message, err := strconv.Unquote(m[3])
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			if m[2] != "unknown" && strings.Count(message, "\n") < 2 && !slices.Contains(saysAllItself, code) {
+				t.Errorf("%s: %s does not say what to do: %q", path, m[1], message)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) < 15 {
+		t.Errorf("only %d codes are in cases: %v", len(seen), seen)
+	}
+}
+
+// saysAllItself are codes whose messages are an upstream's, or the author's, who may
+// have nothing to say.
+var saysAllItself = []string{"upstream-error"}
 
 // ERRORS.md is the table.
 func TestErrorsPage(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/args"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
+	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -103,6 +104,9 @@ func (b *Bridge) explain(t *tool, arguments []byte) (*Explanation, error) {
 		req.Parts = slices.Insert(req.Parts, 0, Part{Where: "request", Value: fmt.Sprintf("%d of %d", which+1, n), From: "condition"})
 	}
 	e.Header, e.Parts, e.URL = req.Header, req.Parts, req.URL.String()
+	if list := secretsOfURL(t.upstream.BaseURL); list != nil {
+		e.URL = upstream.Redact(e.URL, list)
+	}
 	return e, nil
 }
 

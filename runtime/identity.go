@@ -36,23 +36,26 @@ func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 	if s.gate == nil || token == "" && key == "" {
 		return nil, nil
 	}
-	r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
+	headers := []string{""} // that the key may be in
 	if key != "" {
-		set := false
-		for _, i := range s.bridge.plan.Identities {
-			if i.Keys != nil {
-				r.Header.Set(i.Keys.Header, key)
-				set = true
-			}
-		}
-		if !set {
+		if headers = s.gate.KeyHeaders(); len(headers) == 0 {
 			return nil, &refusedError{keyVariable + " is set, and the spec has no identity with API keys"}
 		}
 	}
-	caller, refusal := s.gate.Identify(r.WithContext(ctx))
+	var caller *identity.Caller
+	var refusal *identity.Refusal
+	for _, header := range headers {
+		r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		if header != "" {
+			r.Header.Set(header, key)
+		}
+		if caller, refusal = s.gate.Identify(r.WithContext(ctx)); refusal == nil {
+			break
+		}
+	}
 	if refusal != nil {
 		if refusal.Status == http.StatusServiceUnavailable {
 			return nil, errors.New("the credential in the environment: " + refusal.Message)
@@ -60,6 +63,54 @@ func (s *Server) local(ctx context.Context) (*identity.Caller, error) {
 		return nil, &refusedError{"the credential in the environment is refused: " + refusal.Message}
 	}
 	return caller, nil
+}
+
+// watch looks at the credential of the client on stdio again, every so often and
+// when it expires, until ctx ends; one that is not good any more ends the session.
+// Tokens that were verified are kept for a while, so that an authorization server is
+// seldom asked. While it does not answer, the credential is good until it expires.
+func (l *line) watch(ctx context.Context, caller *identity.Caller) {
+	if getenv := l.now.Load().bridge.secrets.getenv; getenv(tokenVariable) == "" && getenv(keyVariable) == "" {
+		return
+	}
+	for {
+		wait := l.look
+		if caller != nil && !caller.Expires.IsZero() {
+			wait = min(wait, max(time.Until(caller.Expires), time.Second))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if caller = l.lookAgain(ctx, caller); ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// lookAgain finds out who the client on stdio is now, who was somebody before.
+func (l *line) lookAgain(ctx context.Context, was *identity.Caller) *identity.Caller {
+	l.reloading.Lock() // the front that answers stays the same
+	defer l.reloading.Unlock()
+	s := l.now.Load()
+	caller, err := s.local(ctx)
+	if ctx.Err() != nil {
+		return was
+	}
+	_, refused := errors.AsType[*refusedError](err)
+	switch {
+	case err == nil:
+		s.front.SetCaller(caller)
+		return caller
+	case refused:
+	case was == nil || was.Expires.IsZero() || time.Now().Before(was.Expires):
+		s.bridge.log.Warn("the credential of the client on stdio cannot be checked; it is good until it expires", "error", err)
+		return was
+	}
+	s.front.RefuseCaller()
+	l.revoke(fmt.Errorf("the client's session ends: %w", err))
+	return was
 }
 
 // certificate is how a server shows its certificate: read from its files when it

@@ -104,7 +104,7 @@ func TestCallersAreIdentified(t *testing.T) {
 		"wrong key":           {list, "x", 401, `error="invalid_token"`, "not known"},
 		"a list":              {list, "s-key", 200, "", "get_book"},
 		"a call":              {callBook, "r-key", 200, "", `"title":"x"`},
-		"a call without it":   {callBook, "s-key", 403, `error="insufficient_scope", error_description="the token lacks a scope: books:read", scope="books:read"`, "lacks a scope"},
+		"a call without it":   {callBook, "s-key", 403, `error="insufficient_scope", error_description="the caller lacks a scope: books:read", scope="books:read"`, "lacks a scope"},
 		"a resource":          {readBook, "r-key", 200, "", `\"title\":\"x\"`},
 		"a resource without":  {readBook, "s-key", 403, `scope="books:read"`, "lacks a scope"},
 		"no such resource":    {strings.Replace(readBook, "book://1", "book://a/b", 1), "s-key", 200, "", "no resource"},
@@ -150,9 +150,73 @@ func TestCallerOnStdio(t *testing.T) {
 			t.Errorf("key %q: %s", key, got)
 		}
 	}
+	// Of two identities with keys in headers of their own it may be of either.
+	_, p := locked(t, Options{Getenv: env("LIBRARY_TOKEN", "t")})
+	machines := *p.Identities[0].Keys
+	machines.Header = "X-Other-Key"
+	p.Identities = append([]plan.Identity{{Name: "none", Keys: &plan.APIKeys{Header: "X-Api-Key"}}}, plan.Identity{Name: "machines", Keys: &machines})
+	two, err := New(p, Options{Getenv: env("MCPC_KEY", "r-key", "LIBRARY_TOKEN", "t")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := stdioOf(t, two, `{}`)
+	lines.write(callBook)
+	if got := lines.read(); !strings.Contains(got, `"title":"x"`) {
+		t.Errorf("two headers: %s", got)
+	}
 	s, _ := locked(t, Options{Getenv: env("MCPC_KEY", "wrong")})
 	if err := s.ServeStdio(t.Context(), strings.NewReader(""), io.Discard); err == nil || !strings.Contains(err.Error(), "not known") || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("a wrong key: %v", err)
+	}
+}
+
+// A credential ends while its client goes on to listen: so does its stream.
+func TestCredentialEnds(t *testing.T) {
+	end := time.Now().Add(3 * time.Second)
+	_, p := locked(t, Options{Getenv: env("LIBRARY_TOKEN", "t")})
+	p.Identities[0].Keys.Keys[0].Expires = end.Unix()
+	s := newServer(t, p, Options{Getenv: env("MCPC_KEY", "r-key", "LIBRARY_TOKEN", "t"), Reloads: true})
+	web := httptest.NewServer(s.Handler())
+	t.Cleanup(web.Close)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/mcp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("X-Api-Key", "r-key")
+	stream, err := web.Client().Do(r)
+	if err != nil || stream.StatusCode != http.StatusOK {
+		t.Fatal(stream, err)
+	}
+	defer stream.Body.Close()
+	if _, err := io.ReadAll(stream.Body); err != nil { // until the server ends it
+		t.Errorf("the stream: %v", err)
+	}
+	if now := time.Now(); now.Before(end.Truncate(time.Second)) {
+		t.Errorf("the stream ended %v early", end.Sub(now))
+	}
+}
+
+// Metadata is also where challenges say that it is, when a proxy shows this server
+// under another path.
+func TestMetadataOfOtherPath(t *testing.T) {
+	_, p := locked(t, Options{Getenv: env("LIBRARY_TOKEN", "t")})
+	p.Identities[1].OAuth.Resource = "https://api.example/orders/mcp"
+	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "t")})
+	for path, status := range map[string]int{"/orders/mcp": 200, "/mcp": 200, "": 200, "/orders": 404, "/other/mcp": 404} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/.well-known/oauth-protected-resource"+path, nil)
+		s.Handler().ServeHTTP(w, r)
+		if w.Code != status || (status == 200) != strings.Contains(w.Body.String(), `"resource":"https://api.example/orders/mcp"`) {
+			t.Errorf("%q: %d %s", path, w.Code, w.Body)
+		}
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/mcp", strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	s.Handler().ServeHTTP(w, r)
+	if got := w.Header().Get("WWW-Authenticate"); !strings.Contains(got, `resource_metadata="https://api.example/.well-known/oauth-protected-resource/orders/mcp"`) {
+		t.Errorf("challenge %s", got)
 	}
 }
 

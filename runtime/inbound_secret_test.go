@@ -20,6 +20,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
@@ -42,13 +43,13 @@ func TestInboundSecrets(t *testing.T) {
 	open := login
 	open.Name, open.Input = "open", `{"type":"object","properties":{"user":{"type":"string"},"pin":{"type":"string","format":"password"},"nested":{"type":"object"}}}`
 	audit := filepath.Join(t.TempDir(), "audit.log")
-	serve := func(identities []plan.Identity, audit string) (address string, log *lockedBuffer, s *Server) {
+	serve := func(identities []plan.Identity, audit string) (address string, log *lockbuf.Buffer, s *Server) {
 		p := library(up)
 		p.Tools = []plan.Tool{login, open}
 		p.Upstreams[0].Credentials = nil
 		p.Identities = identities
 		p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Audit: audit, Arguments: true, Correlation: true, Admin: "127.0.0.1:0"}
-		log = &lockedBuffer{}
+		log = &lockbuf.Buffer{}
 		s = newServer(t, p, Options{Stderr: log, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

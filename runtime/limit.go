@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
 	"github.com/mcpc-dev/mcpc/runtime/internal/result"
@@ -31,8 +32,12 @@ func (b *Bridge) guards(before *Bridge) error {
 		if limits[i], err = limit.New(p, b.plan.Name, keeper); err != nil {
 			return err
 		}
+		if l := before.limitNamed(p.Name); l != nil && !limits[i].Follow(l) {
+			b.anew = append(b.anew, p.Name)
+		}
 	}
 	b.limits = limits
+	b.ofClients = slices.ContainsFunc(b.plan.Limits, func(l plan.CallLimit) bool { return l.OfClient() })
 	set := func(t *tool, name string, isTool bool, access *policy.Target) {
 		t.access = access
 		for i := range limits {
@@ -93,6 +98,9 @@ func (b *Bridge) admit(ctx context.Context, k *Call) (done func(bytes int), refu
 	}
 	env := b.scope(ctx, k)
 	env.Args = k.args.Values
+	if b.ofClients {
+		env.Vars["client"] = identity.ClientFacts(ctx)
+	}
 	ask := limit.Ask{Tenant: k.Principal.Tenant, Env: env, Bytes: len(k.Arguments)}
 	passes := make([]limit.Pass, 0, len(k.tool.limits))
 	for _, l := range k.tool.limits {

@@ -172,7 +172,7 @@ func (b *Bridge) failed(ctx context.Context, t *tool, err error) *Result {
 		return result.Error("canceled", "The call was canceled by its caller.", "", RetryCheck)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return result.Error("timeout", "The tool took too long.", "", RetryCheck)
+		return result.Error("timeout", "The tool took too long.", "Ask for less at once if the arguments allow it. If it stays so, tell the operator of this server.", RetryCheck)
 	}
 	return b.failure(ctx, t, "handler", err)
 }

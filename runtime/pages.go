@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -46,7 +47,7 @@ func newPager(t *tool) (*pager, error) {
 		base = t.upstream.BaseURL
 	}
 	if p.base, err = url.Parse(base); err != nil {
-		return nil, fmt.Errorf("pagination: base URL: %w", err)
+		return nil, errors.New("pagination: the base URL is none")
 	}
 	p.path = strings.TrimSuffix(p.base.EscapedPath(), "/")
 	return p, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/policy"
@@ -60,9 +61,13 @@ func (b *Bridge) permitted(ctx context.Context, k *Call, read bool) *Result {
 		return nil
 	}
 	if d.Err != nil {
-		b.log.WarnContext(ctx, "a policy rule cannot be decided", "rule", d.Rule, "tool", k.Tool, "error", b.redact(ctx, d.Err.Error()))
+		b.log.WarnContext(ctx, "a policy rule cannot be decided", "rule", d.Rule, "tool", k.Tool, "error", b.redact(ctx, function.Unquoted(d.Err)))
 	}
-	return result.Error("denied", fmt.Sprintf("The call of %s is denied; nothing was sent. %s", k.Tool, d), "Do not try to get around it: ask the operator of this server for the right, or do without.", result.RetryNo)
+	what := k.Tool
+	if read { // without them it may be called
+		what += " with these arguments"
+	}
+	return result.Error("denied", fmt.Sprintf("The call of %s is denied; nothing was sent. %s", what, d), "Do not try to get around it: ask the operator of this server for the right, or do without.", result.RetryNo)
 }
 
 // visible tells whether a caller's list shows something.

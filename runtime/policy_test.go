@@ -224,6 +224,98 @@ func TestRateLimitedCalls(t *testing.T) {
 	}
 }
 
+// Callers of whom nothing is known are told apart by where they come from, which only
+// a proxy that is trusted can say; on stdio by nothing.
+func TestLimitByAddress(t *testing.T) {
+	var sent atomic.Int64
+	p := library(upstreamOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		sent.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"title":"x"}`)
+	}))
+	address := pathOf("client.address")
+	p.Limits = []plan.CallLimit{{Name: "each", Key: &address, Every: time.Hour, Burst: 2}}
+	p.Proxies = []string{"10.0.0.0/8", "127.0.0.1"}
+	s, err := New(p, Options{Getenv: env("LIBRARY_TOKEN", "t"), ReadFile: noFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A call, and whether it is refused.
+	call := func(remote, forwarded, body string) bool {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/mcp", strings.NewReader(body))
+		r.RemoteAddr = remote
+		r.Header.Set("Content-Type", "application/json")
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		refused := strings.Contains(w.Body.String(), "rate-limited")
+		if !refused && !strings.Contains(w.Body.String(), `"title":"x"`) {
+			t.Errorf("%s", w.Body)
+		}
+		return refused
+	}
+	for i, test := range []struct {
+		remote, forwarded string
+		refused           bool
+	}{
+		{"203.0.113.9:1", "", false},
+		{"203.0.113.9:2", "198.51.100.1", false},
+		{"203.0.113.9:3", "198.51.100.2", true}, // whatever he says
+		{"10.1.1.1:1", "198.51.100.2", false},
+		{"10.1.1.1:1", "203.0.113.9", true}, // also by a proxy
+		{"10.2.2.2:1", "1.1.1.1, 198.51.100.2", false},
+		{"10.2.2.2:1", "2.2.2.2, 198.51.100.2", true},
+		{"[2001:db8::1]:1", "", false},
+		{"[2001:db8::2]:1", "", false},
+		{"[2001:db8::ffff:3]:1", "", true}, // he has all of the network
+		{"[2001:db8:0:1::1]:1", "", false},
+	} {
+		if got := call(test.remote, test.forwarded, callBook); got != test.refused {
+			t.Errorf("%d, %s by %s: refused %v", i, test.forwarded, test.remote, got)
+		}
+	}
+	// Each of a batch counts.
+	if !call("203.0.113.77:1", "", "["+callBook+","+callBook+","+callBook+"]") || !call("203.0.113.77:1", "", callBook) {
+		t.Error("a batch is one call")
+	}
+	// A connection of its own, by a proxy on this machine.
+	web := httptest.NewServer(s.Handler())
+	defer web.Close()
+	for _, refused := range []bool{false, false, true} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/mcp", strings.NewReader(callBook))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Forwarded-For", "192.0.2.44")
+		res, err := web.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || strings.Contains(string(text), "rate-limited") != refused {
+			t.Errorf("%v %s", err, text)
+		}
+	}
+	if !call("192.0.2.44:1", "", callBook) {
+		t.Error("the same address without the proxy has a limit of its own")
+	}
+	lines := stdioOf(t, s, `{}`)
+	for _, refused := range []bool{false, false, true} {
+		lines.write(callBook)
+		if got := lines.read(); strings.Contains(got, "rate-limited") != refused {
+			t.Errorf("stdio: %s", got)
+		}
+	}
+	if _, err := New(func() *plan.Server { q := *p; q.Proxies = []string{"everybody"}; return &q }(), Options{}); err == nil {
+		t.Error("proxies that are none")
+	}
+}
+
 // What a client gets is charged, whoever made it: the upstream, native code, or a
 // failure. What steps and native code get is not.
 func TestBudgetOfResults(t *testing.T) {

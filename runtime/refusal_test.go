@@ -15,6 +15,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -47,8 +48,8 @@ func TestRefusals(t *testing.T) {
 	const ann, bob = "ann-has-this-key", "bob-has-this-key"
 	audit := filepath.Join(t.TempDir(), "audit.log")
 	p := keyed(up)
-	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Audit: audit, Admin: "127.0.0.1:0"}
-	var log lockedBuffer
+	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "info"}, Audit: audit, Admin: "127.0.0.1:0", Correlation: true}
+	var log lockbuf.Buffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	h := s.Handler()
 	reasons := map[string]int{}
@@ -90,8 +91,12 @@ func TestRefusals(t *testing.T) {
 		if c.change != nil {
 			c.change(r)
 		}
-		h.ServeHTTP(httptest.NewRecorder(), r)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
 		got := log.String()[before:]
+		if id := w.Result().Header.Get("X-Request-Id"); len(id) != 32 || !strings.Contains(got, `"correlation":"`+id+`"`) {
+			t.Errorf("%s: the client hears of %q: %s", name, id, got)
+		}
 		if c.reason == "" {
 			if strings.Contains(got, "refused") || !strings.Contains(got, `"outcome"`) {
 				t.Errorf("%s: %s", name, got)
@@ -167,7 +172,7 @@ func TestReadsAreRecorded(t *testing.T) {
 		{Name: "embedding", Input: `{"type":"object"}`, Messages: []plan.Message{{Role: "user", Resource: &embedded}}},
 	}
 	p.Observe = &plan.Observe{Log: &plan.CallLog{Level: "debug"}, Admin: "127.0.0.1:0"}
-	var log lockedBuffer
+	var log lockbuf.Buffer
 	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "sesame-open"), Stderr: &log})
 	h := s.Handler()
 	for message, want := range map[string][]string{

@@ -3,7 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
-	"maps"
+	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -13,7 +13,6 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/identity"
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
-	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -26,10 +25,19 @@ type line struct {
 	stdio    atomic.Bool  // there is a client on stdio
 	revoked  chan error   // holds why the client on stdio is served no more
 	started  time.Time
+	look     time.Duration // between two looks at the credential of the client on stdio
 
 	reloading sync.Mutex // one at a time
 	mu        sync.Mutex
 	state     Reloads
+}
+
+// revoke ends the session of the client on stdio.
+func (l *line) revoke(why error) {
+	select {
+	case l.revoked <- why:
+	default: // it is ending already
+	}
 }
 
 // Reloads are what came of the reloads of a server.
@@ -43,7 +51,7 @@ type Reloads struct {
 }
 
 func newLine(s *Server) *line {
-	l := &line{revoked: make(chan error, 1), started: time.Now().UTC().Truncate(time.Second)}
+	l := &line{revoked: make(chan error, 1), started: time.Now().UTC().Truncate(time.Second), look: time.Minute}
 	l.state.Loaded = l.started
 	l.now.Store(s)
 	return l
@@ -57,9 +65,9 @@ func newLine(s *Server) *line {
 // plan.
 //
 // What is the same in both plans goes on as it is: upstreams with their
-// connections, breakers, caches and tokens, rate limits with what clients have
-// used up, access tokens that were verified, the log, the audit log and all
-// counts.
+// connections, breakers, caches, tokens and sessions, access tokens that were
+// verified, the log, the audit log and all counts. What clients have used up of a
+// rate limit is kept also when its numbers are other ones.
 //
 // When the plan refuses the credential of a client on stdio, nothing more is taken
 // from it, and [Server.ServeStdio] ends with an error.
@@ -79,7 +87,7 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 		return nil, err
 	}
 	var gate *identity.Gate
-	if b.secrets.same(old.bridge.secrets) {
+	if b.secrets.same(old.bridge.secrets, p.Identities) {
 		gate = old.gate
 	}
 	next, err := b.server(old.native, gate)
@@ -100,14 +108,20 @@ func (s *Server) Reload(p *plan.Server, o Options) (restart []string, err error)
 		b.close(old.bridge)
 		return nil, err
 	}
+	for _, l := range b.limits {
+		l.Begin()
+	}
+	for _, name := range b.anew {
+		b.log.Warn("a rate limit counts something else than before: what clients used up of it is forgotten", "limit", name)
+	}
 	l.now.Store(next)
 	next.Refresh()
-	old.front.Replace(next.front, func() { old.bridge.close(next.bridge) })
+	old.front.Replace(next.front, func() {
+		old.bridge.close(next.bridge)
+		old.gate.Release(next.gate)
+	})
 	if refused != nil {
-		select {
-		case l.revoked <- refused:
-		default: // it is ending already
-		}
+		l.revoke(fmt.Errorf("the plan that was reloaded ends the client's session: %w", refused))
 	}
 	l.mu.Lock()
 	l.state.Done++
@@ -202,24 +216,31 @@ func (b *Bridge) observing() *observe.Observer {
 	return b.observer
 }
 
-// client is what a bridge that may be nil has for an upstream; nil when its
-// secrets come from elsewhere.
-func (b *Bridge) client(name string, s *secrets) *upstream.Client {
-	if b == nil || !b.secrets.same(s) {
+// client is what a bridge that may be nil has for an upstream; nil when secrets of
+// it come from elsewhere.
+func (b *Bridge) client(u *plan.Upstream, s *secrets) *upstream.Client {
+	if b == nil || !b.secrets.same(s, u) {
 		return nil
 	}
-	return b.clients[name]
+	return b.clients[u.Name]
 }
 
-// same tells whether secrets are looked for in the same places.
-func (s *secrets) same(other *secrets) bool {
-	return maps.EqualFunc(s.named, other.named, func(a, b sealed.Text) bool { return a.Reveal() == b.Reveal() }) && reflect.DeepEqual(s.sources, other.sources)
+// same tells whether the secrets of a part of a plan are looked for in the same
+// places, and those that were given are the same.
+func (s *secrets) same(other *secrets, part any) bool {
+	same := true
+	eachSecret(reflect.ValueOf(part), func(ref plan.Secret) {
+		a, given := s.named[ref.Name]
+		b, was := other.named[ref.Name]
+		same = same && given == was && a.Reveal() == b.Reveal() && reflect.DeepEqual(s.sources[ref.Name], other.sources[ref.Name])
+	})
+	return same
 }
 
 // store is what a bridge that may be nil has for a store; nil when it has none, or
 // its secrets come from elsewhere.
 func (b *Bridge) store(p *plan.Store, s *secrets) *limit.Keeper {
-	if b == nil || !b.secrets.same(s) || !slices.ContainsFunc(b.plan.Stores, func(was plan.Store) bool { return reflect.DeepEqual(was, *p) }) {
+	if b == nil || !b.secrets.same(s, p) || !slices.ContainsFunc(b.plan.Stores, func(was plan.Store) bool { return reflect.DeepEqual(was, *p) }) {
 		return nil
 	}
 	i := slices.IndexFunc(b.stores, func(k *limit.Keeper) bool { return k.Name() == p.Name })
@@ -243,4 +264,16 @@ func (b *Bridge) limit(p *plan.Server, l *plan.CallLimit, keeper *limit.Keeper) 
 		return nil
 	}
 	return b.limits[i]
+}
+
+// limitNamed is the limit of that name of a bridge that may be nil; nil: there is
+// none.
+func (b *Bridge) limitNamed(name string) *limit.Limit {
+	if b == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(b.plan.Limits, func(l plan.CallLimit) bool { return l.Name == name }); i >= 0 {
+		return b.limits[i]
+	}
+	return nil
 }

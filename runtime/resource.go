@@ -355,7 +355,7 @@ func (b *Bridge) fill(ctx context.Context, call *Call, p *prompt) (out []message
 			}
 		}
 		if size > maxPromptText {
-			return nil, result.Error("too-large", fmt.Sprintf("The messages of the prompt are larger than %d bytes.", maxPromptText), "", result.RetryNo)
+			return nil, result.Error("too-large", fmt.Sprintf("The messages of the prompt are larger than %d bytes.", maxPromptText), "Ask for less, with other arguments.", result.RetryNo)
 		}
 	}
 	return out, nil

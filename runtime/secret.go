@@ -2,13 +2,16 @@ package runtime
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"hash/maphash"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
 	"github.com/mcpc-dev/mcpc/runtime/internal/upstream"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -84,25 +87,67 @@ func (s *secrets) source(ref plan.Secret) (from plan.Secret, here bool) {
 // it was looked for, never what was found.
 func (s *secrets) value(ref plan.Secret) (string, error) {
 	v, err := s.read(ref)
-	if len(v) >= upstream.MinRedact {
-		h := maphash.String(s.seed, v)
-		s.mu.RLock()
-		_, known := s.used[h]
-		s.mu.RUnlock()
-		if !known {
-			s.mu.Lock()
-			if s.used == nil || len(s.used) >= maxUsed {
-				// What is in use is here again with its next use.
-				s.used = map[uint64]sealed.Text{}
-			}
-			s.used[h], s.hide = sealed.New(v), nil
-			if s.least == 0 || len(v) < s.least {
-				s.least = len(v)
-			}
-			s.mu.Unlock()
+	s.remember(v)
+	return v, err
+}
+
+// remember has a text known as a secret; and when that is a URL, what is secret in
+// it by itself.
+func (s *secrets) remember(v string) {
+	if len(v) < upstream.MinRedact {
+		return
+	}
+	h := maphash.String(s.seed, v)
+	s.mu.RLock()
+	_, known := s.used[h]
+	s.mu.RUnlock()
+	if known {
+		return
+	}
+	s.mu.Lock()
+	if s.used == nil || len(s.used) >= maxUsed {
+		// What is in use is here again with its next use.
+		s.used = map[uint64]sealed.Text{}
+	}
+	s.used[h], s.hide = sealed.New(v), nil
+	if s.least == 0 || len(v) < s.least {
+		s.least = len(v)
+	}
+	s.mu.Unlock()
+	s.inURL(v)
+}
+
+// inURL remembers what is secret in a URL.
+func (s *secrets) inURL(text string) {
+	for _, v := range secretsOfURL(text) {
+		s.remember(v)
+	}
+}
+
+// secretsOfURL are the password of its user, or the user where that is all, and the
+// values of query parameters with the name of a secret. In what is no URL there are
+// none.
+func secretsOfURL(text string) (list []string) {
+	if !strings.Contains(text, "://") {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil
+	}
+	if u.User != nil {
+		password, both := u.User.Password()
+		if !both {
+			password = u.User.Username()
+		}
+		list = append(list, password, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	for name, values := range u.Query() {
+		if observe.SecretName(name) {
+			list = append(list, values...)
 		}
 	}
-	return v, err
+	return list
 }
 
 // learn reads the secrets of the plan that cost little to read, so that they are
@@ -113,7 +158,8 @@ func (s *secrets) learn() {
 	for name := range s.named {
 		_, _ = s.value(plan.Secret{Name: name})
 	}
-	for _, name := range []string{tokenVariable, keyVariable} { // of the client on stdio
+	// Of the client on stdio, and of who asks Vault.
+	for _, name := range []string{tokenVariable, keyVariable, "VAULT_TOKEN", "MCPC_VAULT_SECRET_ID"} {
 		_, _ = s.value(plan.Secret{Name: name, Env: []string{name}})
 	}
 	seen := map[string]bool{}

@@ -216,6 +216,10 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := identity.ParseProxies(b.plan.Proxies)
+	if err != nil {
+		return nil, err
+	}
 	secured, shownCert, err := certificate(b.plan.TLS, s.gate.WantsCertificates(), b.secrets.readFile)
 	if err != nil {
 		return nil, err
@@ -239,6 +243,8 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 		MaxCalls:       int(s.maxCalls),
 		Gate:           s.gate,
 		TLS:            secured,
+		Addresses:      b.ofClients,
+		Proxies:        proxies,
 		Trace:          b.plan.Observe != nil && b.plan.Observe.Correlation,
 		Telemetry:      b.spans(),
 		Refused:        b.refusals(),
@@ -252,8 +258,8 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 //
 // Where the plan has identities, the client is who the environment says: by the
 // access token in MCPC_TOKEN or the API key in MCPC_KEY. Without either nobody is
-// known. When a plan of [Server.Reload] refuses what is there, calls in flight are
-// finished and an error says so.
+// known. When it has expired, is revoked, or a plan of [Server.Reload] refuses it,
+// calls in flight are finished and an error says so.
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	s.line.stdio.Store(true)
 	caller, err := s.local(ctx)
@@ -266,6 +272,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	defer cancel()
 	var revoked error
 	watched := make(chan struct{})
+	go s.line.watch(ctx, caller)
 	go func() {
 		defer close(watched)
 		select {
@@ -284,7 +291,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 		}
 	}
 	if revoked != nil {
-		return fmt.Errorf("the plan that was reloaded ends the client's session: %w", revoked)
+		return revoked
 	}
 	return err
 }

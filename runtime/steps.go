@@ -420,13 +420,16 @@ func (c *composition) one(ctx context.Context, s *step, each map[string]any) (o 
 	}
 	v, err := s.value(ctx, k, res)
 	if err != nil {
-		return outcome{fail: result.Error("step-value", fmt.Sprintf("What tool %q answered cannot be used: %s", s.plan.Tool, sentence(err.Error())), "", RetryNo)}
+		return outcome{fail: result.Error("step-value", fmt.Sprintf("What tool %q answered cannot be used: %s", s.plan.Tool, sentence(err.Error())), ofSpec, RetryNo)}
 	}
 	return outcome{value: v, res: res}
 }
 
+// ofSpec is what to do about a value that does not fit between two steps.
+const ofSpec = "If the arguments are right, tell the operator of this server: its spec has to be mended."
+
 func stepValue(err error) *Result {
-	return result.Error("step-value", "Its call cannot be made: "+err.Error()+".", "", RetryNo)
+	return result.Error("step-value", "Its call cannot be made: "+err.Error()+".", ofSpec, RetryNo)
 }
 
 func (c *composition) change() {

@@ -75,9 +75,12 @@ func (r *Reader) Read(ctx context.Context, location string) (*diag.Source, error
 		b, err = unlessCancelled(ctx, func() ([]byte, error) { return readLimited(r.Stdin, limit) })
 	case IsURL(location):
 		kind = "url"
-		if u, perr := url.Parse(location); perr == nil && u.User != nil {
+		switch u, perr := url.Parse(location); {
+		case perr != nil:
+			return nil, errors.New("a location is no URL") // which may hold anything
+		case u.User != nil:
 			// The location is printed in diagnostics and remembered.
-			return nil, fmt.Errorf("read %s: a URL with a user name or password is not accepted; download the document and name the file", u.Redacted())
+			return nil, fmt.Errorf("read %s://…@%s%s: a URL with a user name or password is not accepted; download the document and name the file", u.Scheme, u.Host, u.EscapedPath())
 		}
 		b, err = r.fetch(ctx, location, limit)
 	case r.Buffers[filepath.Clean(location)] != nil:

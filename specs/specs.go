@@ -58,7 +58,8 @@ type Server struct {
 	Version      string // of the described service, not of MCP
 	Instructions string // for the model
 	TLS          *ServerTLS
-	Listen       *Text // host:port of `listen "http"`, or nil
+	Listen       *Text  // host:port of `listen "http"`, or nil
+	Proxies      []Text // networks and addresses of the proxies in front of it
 	Inbound      *Inbound
 	NamePrefix   *Text // the prefix clients put before tool names, e.g. "mcp__orders__"; it counts against the 64 characters
 	Range        diag.Range

@@ -62,14 +62,36 @@ The exit code is 4 when the chain is broken; the line where is said.
 }
 
 func (a *app) tail() *cobra.Command {
-	return &cobra.Command{
+	var (
+		o      command.TailOptions
+		follow bool
+	)
+	cmd := &cobra.Command{
 		Use:   "tail [FILE]",
 		Short: "a log of calls, for people",
 		Long: `Print a log of calls, or an audit log, as people read it: FILE, or stdin. Lines
-that are something else are printed as they are.
+that are something else are printed as they are, unless only some are asked for.
 
   mcpc tail calls.log
-  tail -f calls.log | mcpc tail
+  mcpc tail -f calls.log --failed
+  mcpc tail calls.log --tool 'get_*' --slower 2s
+  kubectl logs deploy/mcpc | mcpc tail --correlation req-9
+
+  -f, --follow            go on with what is written later, also when the file is
+                          rotated
+  -n, --lines N           only the last N lines that are asked for; with --follow 10,
+                          otherwise all (0)
+  --tool PATTERN          calls of a tool, resource or prompt; * stands for any letters
+  --upstream NAME         calls of an api
+  --outcome CODE          that ended so: ok, or a code; or refusals with that reason
+  --failed                that did not end with ok, and refusals
+  --slower DURATION       calls that took as long or longer
+  --subject, --client, --tenant TEXT
+                          of a caller
+  --correlation ID        of one request: its id, or its trace
+  --json                  lines as they are in the log
+
+Times are UTC. On a terminal levels have colours, unless NO_COLOR is set.
 `,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -77,9 +99,23 @@ that are something else are printed as they are.
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.Check(); err != nil {
+				return usagef("%v", err)
+			}
+			o.Color = a.colorOf(a.stdout)
+			file := len(args) > 0 && args[0] != "-"
+			if follow {
+				if !file {
+					return usagef("--follow needs a FILE; stdin is followed until it ends")
+				}
+				if !cmd.Flags().Changed("lines") {
+					o.Last = 10
+				}
+				return failed(command.Follow(cmd.Context(), args[0], a.stdout, o))
+			}
 			in := a.stdin
-			if len(args) > 0 {
+			if file {
 				f, err := os.Open(args[0])
 				if err != nil {
 					return failed(err)
@@ -87,10 +123,24 @@ that are something else are printed as they are.
 				defer func() { _ = f.Close() }() // it was only read
 				in = f
 			}
-			if err := command.Tail(in, a.stdout); err != nil {
+			if err := command.Tail(in, a.stdout, o); err != nil {
 				return failed(err)
 			}
 			return nil
 		},
 	}
+	f := cmd.Flags()
+	f.BoolVarP(&follow, "follow", "f", false, "")
+	f.IntVarP(&o.Last, "lines", "n", 0, "")
+	f.StringVar(&o.Tool, "tool", "", "")
+	f.StringVar(&o.Upstream, "upstream", "", "")
+	f.StringVar(&o.Outcome, "outcome", "", "")
+	f.BoolVar(&o.Failed, "failed", false, "")
+	f.DurationVar(&o.Slower, "slower", 0, "")
+	f.StringVar(&o.Subject, "subject", "", "")
+	f.StringVar(&o.Client, "client", "", "")
+	f.StringVar(&o.Tenant, "tenant", "", "")
+	f.StringVar(&o.Correlation, "correlation", "", "")
+	f.BoolVar(&o.JSON, "json", false, "")
+	return cmd
 }

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/runtime/command"
@@ -165,7 +164,7 @@ func (a *app) printFindings(list []runtime.Finding, asJSON bool) error {
 	}
 	indent := 10 + wide
 	room := 0
-	if n := screen(a.stdout); n > indent+20 {
+	if n := a.width(); n > indent+20 {
 		room = n - indent
 	}
 	var subjects []string
@@ -199,19 +198,6 @@ func (a *app) printFindings(list []runtime.Finding, asJSON bool) error {
 	}
 	_, err := a.stdout.Write(b.Bytes())
 	return err
-}
-
-// screen is how many columns the terminal has that w is; 0 when it is none.
-func screen(w any) int {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0
-	}
-	n, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // folded breaks text between words into lines of room columns; 0 is without end.

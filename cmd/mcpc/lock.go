@@ -24,8 +24,8 @@ func (a *app) lock() *cobra.Command {
 		Use:   "lock TARGET",
 		Short: "write down what clients see",
 		Long: `Write down the tools of TARGET as clients and models see them: names,
-descriptions, hints, schemas, and who may call them. Commit the file; a change of the surface is then a
-change somebody has looked at.
+descriptions, hints, schemas, and who may call them. Commit the file; a change of
+the surface is then a change somebody has looked at.
 
   mcpc lock orders.hcl                      writes ` + lockName + `
   mcpc lock orders.hcl --check              exit code 4 when it is out of date

@@ -145,7 +145,9 @@ func (r *reloader) compileAgain(ctx context.Context, out *bytes.Buffer) (*compil
 	if !r.target.strict {
 		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Severity != diag.Error })
 	}
-	if err := r.printer(r.target.format).Print(out, list); err != nil {
+	printer := r.printer(r.target.format)
+	printer.Beside = compiled.Diagnostics
+	if err := printer.Print(out, list); err != nil {
 		return nil, read, err
 	}
 	if compiled.Plan == nil || compiled.Diagnostics.HasErrors() {

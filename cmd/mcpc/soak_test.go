@@ -27,6 +27,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 )
 
 // soaked is the spec of the soak: everything is on that a call passes.
@@ -596,13 +598,13 @@ type probedServer struct {
 	url    string
 	ask    io.Writer
 	answer *bufio.Reader
-	log    *syncBuffer
+	log    *lockbuf.Buffer
 }
 
 func startProbed(t *testing.T, spec string) *probedServer {
 	t.Helper()
 	address := freeAddress(t)
-	s := &probedServer{url: "http://" + address + "/mcp", log: &syncBuffer{}}
+	s := &probedServer{url: "http://" + address + "/mcp", log: &lockbuf.Buffer{}}
 	s.cmd = exec.Command(os.Args[0])
 	s.cmd.Args = []string{"mcpc-probed", "serve", spec, "--http", address, "--no-cache", "--log-level", "error"}
 	s.cmd.Stderr = s.log
@@ -687,24 +689,6 @@ func (s *probedServer) stop(t *testing.T) {
 	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("the server ended with %v\n%s", err, s.log)
 	}
-}
-
-// syncBuffer is a buffer that may be read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func linesOf(t *testing.T, name string) (n int) {

@@ -144,7 +144,9 @@ func (a *app) compileWith(ctx context.Context, o compiler.Options, location stri
 	if !warnings && !t.strict {
 		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Severity != diag.Error })
 	}
-	if err := a.printer(t.format).Print(a.stderr, list); err != nil {
+	printer := a.printer(t.format)
+	printer.Beside = r.Diagnostics
+	if err := printer.Print(a.stderr, list); err != nil {
 		return nil, failed(err)
 	}
 	if r.Plan == nil || r.Diagnostics.HasErrors() {

@@ -51,6 +51,8 @@ func TestPermits(t *testing.T) {
 		{trust, "orders.internal.example", "169.254.169.254", "", "169.254.169.254", nil},
 		{trust, "orders.internal.example", "", "10.0.0.0/8", "10.1.2.3", ErrDenied},
 		{trust, "orders.internal.example", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", ErrDenied},
+		{trust, "orders.internal.example", "", "10.0.0.0/8", "::ffff:10.1.2.3", ErrDenied},
+		{trust, "orders.internal.example", "127.0.0.0/8", "", "::ffff:127.0.0.1", nil},
 		{trust, "localhost", "", "", "127.0.0.1", nil},
 		{trust, "api.localhost", "", "", "::1", nil},
 		{trust, "orders", "", "", "127.0.1.1", nil},

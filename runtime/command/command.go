@@ -184,7 +184,7 @@ func Serve(ctx context.Context, s *runtime.Server, address string, in io.Reader,
 		if lerr != nil {
 			return lerr
 		}
-		greet("at http://" + l.Addr().String() + "/mcp")
+		greet("at " + s.Scheme() + "://" + l.Addr().String() + "/mcp")
 		err = s.Serve(ctx, l)
 	}
 	if errors.Is(err, context.Canceled) {

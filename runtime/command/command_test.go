@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -339,6 +340,16 @@ func TestMissingSecrets(t *testing.T) {
 		if got := strings.Join(MissingSecrets(library(), tt.o), ", "); got != tt.want {
 			t.Errorf("%s: %s", tt.name, got)
 		}
+	}
+	// The secret by which an issuer is asked about tokens is one.
+	asking := library()
+	asking.Identities = []plan.Identity{{Name: "people", OAuth: &plan.OAuth{Introspection: &plan.Introspection{Secret: &plan.Secret{Name: "introspection", Env: []string{"INTROSPECTION"}}}}}}
+	o := runtime.Options{Getenv: getenv("BOOKS_TOKEN FILMS_TOKEN")}
+	if got := strings.Join(MissingSecrets(asking, o), ", "); !strings.Contains(got, "INTROSPECTION") {
+		t.Errorf("of an identity: %s", got)
+	}
+	if !slices.ContainsFunc(Secrets(asking, o), func(s Secret) bool { return s.Name == "introspection" && !s.Set }) {
+		t.Errorf("of an identity: %v", Secrets(asking, o))
 	}
 	// A tool that may be called in another way misses nothing.
 	p := library()

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"io"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
@@ -20,5 +21,14 @@ func VerifyAudit(r io.Reader, head string) (AuditEnd, error) {
 	return observe.VerifyAudit(r, head)
 }
 
+// TailOptions say which lines of a log are shown, and how.
+type TailOptions = observe.TailOptions
+
 // Tail copies a log of calls from r to w, as people read it.
-func Tail(r io.Reader, w io.Writer) error { return observe.Tail(r, w) }
+func Tail(r io.Reader, w io.Writer, o TailOptions) error { return observe.Tail(r, w, o) }
+
+// Follow is [Tail] of a file that goes on until ctx ends, whose error it returns,
+// also over the rotation of the file.
+func Follow(ctx context.Context, file string, w io.Writer, o TailOptions) error {
+	return observe.Follow(ctx, file, w, o)
+}

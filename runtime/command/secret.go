@@ -73,11 +73,14 @@ func SecretNames(e *plan.Expr) (names []string) {
 
 // Secrets are all secrets of a plan, in the order of their first use.
 func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
+	one := func(s *plan.Secret) {
+		if !slices.ContainsFunc(list, func(have Secret) bool { return have.Name == s.Name }) {
+			list = append(list, secret(s, o))
+		}
+	}
 	note := func(e *plan.Expr) {
 		for _, s := range secretsIn(e) {
-			if !slices.ContainsFunc(list, func(have Secret) bool { return have.Name == s.Name }) {
-				list = append(list, secret(s, o))
-			}
+			one(s)
 		}
 	}
 	params := func(list []plan.Param) {
@@ -93,6 +96,11 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 			}
 		}
 		params(u.Headers)
+	}
+	for i := range p.Identities {
+		if s := introspection(&p.Identities[i]); s != nil {
+			one(s)
+		}
 	}
 	if o := p.Observe; o != nil && o.OTLP != nil {
 		for i := range o.OTLP.Headers {
@@ -122,6 +130,15 @@ func Secrets(p *plan.Server, o runtime.Options) (list []Secret) {
 	return list
 }
 
+// introspection is the secret by which a server asks an issuer about tokens; nil
+// when it does not.
+func introspection(i *plan.Identity) *plan.Secret {
+	if i.OAuth == nil || i.OAuth.Introspection == nil {
+		return nil
+	}
+	return i.OAuth.Introspection.Secret
+}
+
 func secretsIn(e *plan.Expr) (list []*plan.Secret) {
 	if e == nil {
 		return nil
@@ -136,7 +153,8 @@ func secretsIn(e *plan.Expr) (list []*plan.Secret) {
 }
 
 // MissingSecrets says where secrets are expected without which some tool would
-// be called without credentials, or a store of rate limits could not be asked.
+// be called without credentials, a store of rate limits could not be asked, or an
+// issuer could not be asked about tokens.
 func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 	missing := map[string][]string{} // by upstream and credential
 	for i := range p.Upstreams {
@@ -177,6 +195,13 @@ func MissingSecrets(p *plan.Server, o runtime.Options) (sources []string) {
 				if info := secret(s, o); !info.Set {
 					sources = append(sources, info.Source())
 				}
+			}
+		}
+	}
+	for i := range p.Identities {
+		if s := introspection(&p.Identities[i]); s != nil {
+			if info := secret(s, o); !info.Set {
+				sources = append(sources, info.Source())
 			}
 		}
 	}

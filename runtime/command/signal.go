@@ -11,29 +11,71 @@ import (
 	"time"
 )
 
+// How the end of a terminal is told from a SIGHUP that somebody sent.
+const (
+	// terminalLeaves is how long after the signal the terminal may still be there:
+	// where the shell ends first, its jobs get the signal before they lose the
+	// terminal.
+	terminalLeaves = 100 * time.Millisecond
+	// terminalGone is how often it is looked whether the terminal is still there. A
+	// job that outlived it is a daemon, which later signals do not end.
+	terminalGone = 5 * time.Second
+)
+
 // OnHangup calls f on every SIGHUP until ctx ends, one after another. Where the
 // signal says that the terminal of the process is gone, the process is ended in
-// order instead, as a person who closes a terminal expects.
+// order instead, as a person who closes a terminal expects. A process that is
+// ending is not disturbed by another SIGHUP, of which a terminal sends several.
 func OnHangup(ctx context.Context, f func()) {
 	attached := !signal.Ignored(syscall.SIGHUP) && terminal() // not under nohup
 	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	go func() {
-		defer signal.Stop(hup)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-hup:
-				if attached && !terminal() {
-					if p, err := os.FindProcess(os.Getpid()); err == nil && p.Signal(syscall.SIGTERM) == nil {
-						return
-					}
-				}
-				f()
+	signal.Notify(hup, syscall.SIGHUP) // for good: see above
+	go hangups(ctx, hup, attached, terminal, terminalGone, f, func() bool {
+		p, err := os.FindProcess(os.Getpid())
+		return err == nil && p.Signal(syscall.SIGTERM) == nil
+	})
+}
+
+// hangups is OnHangup once the signals come. terminal tells whether there is one,
+// every so often; end ends the process, and tells whether it can.
+func hangups(ctx context.Context, hup <-chan os.Signal, attached bool, terminal func() bool, every time.Duration, f func(), end func() bool) {
+	var look <-chan time.Time
+	if attached {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		look = ticker.C
+	}
+	missed := false // at the last look
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look:
+			switch here := terminal(); {
+			case here:
+				missed = false
+			case missed: // and nobody was told
+				attached, look = false, nil
+			default: // the signal may be on its way
+				missed = true
 			}
+		case <-hup:
+			if attached && lost(terminal) && end() {
+				return
+			}
+			f()
 		}
-	}()
+	}
+}
+
+// lost tells whether the terminal is gone, or goes within a moment.
+func lost(terminal func() bool) bool {
+	for end := time.Now().Add(terminalLeaves); terminal(); time.Sleep(terminalLeaves / 10) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }
 
 // terminal tells whether the process has a terminal that can end it.

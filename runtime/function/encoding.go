@@ -132,7 +132,7 @@ func csvDecode(in []any) (any, error) {
 	header = slices.Clone(header)
 	for i, name := range header {
 		if slices.Contains(header[:i], name) {
-			return nil, fmt.Errorf("the header has the name %.40q twice", name)
+			return nil, Quoting("the header has the name %.40q twice", name)
 		}
 		if i > 1000 {
 			return nil, errTooLarge
@@ -179,7 +179,7 @@ func keyed(write func(string) string) func([]any) (any, error) {
 		}
 		h := hashes[s[0]]
 		if h == nil {
-			return nil, fmt.Errorf("there is no algorithm %.20q; there are md5, sha1, sha256, sha512", s[0])
+			return nil, Quoting("there is no algorithm %.20q; there are md5, sha1, sha256, sha512", s[0])
 		}
 		return write(sumOf(hmac.New(h, []byte(s[1])), s[2])), nil
 	}

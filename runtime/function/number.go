@@ -363,7 +363,7 @@ func parseInt(in []any) (any, error) {
 		i, ok = i.SetString(s, base)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%.40q is no whole number of base %d", s, base)
+		return nil, Quoting("%.40q is no whole number of base %s", s, strconv.Itoa(base))
 	}
 	return bounded(json.Number(i.String()))
 }

@@ -2,7 +2,6 @@ package function
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"sync"
@@ -28,7 +27,7 @@ func patternOf(s string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(s)
 	if err != nil {
-		return nil, fmt.Errorf("the pattern is wrong: %w", err)
+		return nil, Quoting("the pattern is wrong: %s", err.Error())
 	}
 	if patterns.m == nil || len(patterns.m) >= 200 {
 		patterns.m = map[string]*regexp.Regexp{}

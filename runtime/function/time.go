@@ -3,7 +3,6 @@ package function
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ func timeAt(in []any, i int) (time.Time, error) {
 		t, err = time.Parse(time.DateOnly, s)
 	}
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%.40q is no point in time as in RFC 3339, e.g. 2026-03-01T12:00:00Z or 2026-03-01", s)
+		return time.Time{}, Quoting("%.40q is no point in time as in RFC 3339, e.g. 2026-03-01T12:00:00Z or 2026-03-01", s)
 	}
 	return t, nil
 }
@@ -39,7 +38,7 @@ func timeAdd(in []any) (any, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return nil, fmt.Errorf("%.40q is no duration, e.g. 24h or -10m", s)
+		return nil, Quoting("%.40q is no duration, e.g. 24h or -10m", s)
 	}
 	return dated(t.Add(d))
 }
@@ -166,7 +165,7 @@ func dateFormat(format string, verb func(name string) error, literal func(string
 				n++
 			}
 			if _, ok := dateVerbs[format[:n]]; !ok {
-				return fmt.Errorf("the format has no %.20q; literal letters stand in single quotes", format[:n])
+				return Quoting("the format has no %.20q; literal letters stand in single quotes", format[:n])
 			}
 			if err := verb(format[:n]); err != nil {
 				return err
@@ -222,7 +221,7 @@ func parseDate(in []any) (any, error) {
 		return nil, err
 	}
 	rest := s[1]
-	wrong := fmt.Errorf("%.60q is not written as %.60q", s[1], s[0])
+	wrong := Quoting("%.60q is not written as %.60q", s[1], s[0])
 	d := dateParts{month: 1, day: 1, zone: time.UTC}
 	take := func(names func(i int) string, n int) int {
 		for i := range n {
@@ -312,7 +311,7 @@ func parseDate(in []any) (any, error) {
 	}
 	t := time.Date(d.year, time.Month(d.month), d.day, d.hour, d.minute, d.second, 0, d.zone)
 	if t.Day() != d.day || int(t.Month()) != d.month || t.Hour() != d.hour || t.Minute() != d.minute || t.Second() != d.second {
-		return nil, fmt.Errorf("there is no such date: %.60q", s[1])
+		return nil, Quoting("there is no such date: %.60q", s[1])
 	}
 	return dated(t)
 }

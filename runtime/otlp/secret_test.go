@@ -1,7 +1,6 @@
 package otlp_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -18,13 +17,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/mcpc-dev/mcpc/codegen"
 	"github.com/mcpc-dev/mcpc/compiler"
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime"
 	"github.com/mcpc-dev/mcpc/specs"
 )
@@ -81,6 +80,11 @@ policy {
     tools  = ["bearer"]
     when   = args.note == var.nothing
   }
+  rule "young" {
+    effect = "deny"
+    tools  = ["basic"]
+    when   = parseint(args.pin, 10) < 18
+  }
 }
 variable "nothing" {
   type    = string
@@ -107,6 +111,22 @@ api "cookie" {
   base_url = "http://127.0.0.1:1"
   auth     = api_key("cookie", "sid", var.session)
   retry { attempts = 1 }
+}
+api "moved" {
+  base_url = "http://127.0.0.1:1"
+  retry { attempts = 1 }
+}
+tool "ask" {
+  api         = api.moved
+  description = "Do it."
+  confirm     = "Do it for ${args.note}, ${upper(args.note)}, ${args.pin} and ${args.apiKey}?"
+  input "note" { type = string }
+  input "pin" {
+    type   = string
+    format = "password"
+  }
+  input "apiKey" { type = string }
+  request "GET" "/asked" { query = { note = args.note } }
 }
 ` + "%s"
 
@@ -157,26 +177,22 @@ func TestSecrets(t *testing.T) {
 		}
 		n := 0
 		secret := func(name string) string {
-			n++ // so that none is part of another
-			return fmt.Sprintf("s%d-", n) + rapid.StringMatching(`[a-zA-Z0-9"&<>'%/+=\\ äß]{6,20}`).Draw(rt, name) + "!z"
+			n++                                                                                                         // so that none is part of another
+			return fmt.Sprintf("s%d-", n) + rapid.StringMatching(`[a-zA-Z0-9"&<>'%/+=\\ ]{6,20}`).Draw(rt, name) + "!z" // as headers may be
 		}
 		token, password, key := secret("token"), secret("password"), secret("key")
+		inURL, inQuery := secret("of a base URL"), secret("in a base URL")
 		session := rapid.StringMatching(`session-[a-zA-Z0-9&<>'/+=]{8,16}`).Draw(rt, "session") // as cookies may be
 		given, collectorKey, caller := secret("given"), secret("collector"), rapid.StringMatching(`caller-[a-zA-Z0-9]{12}`).Draw(rt, "caller")
 		pin, named, iban := secret("pin"), secret("named"), secret("iban")
 		const number = "123-45-6789"
-		for _, s := range []string{token, password, session, key, given, collectorKey} {
-			if strings.ContainsFunc(s, func(r rune) bool { return r > 126 }) {
-				rt.Skip("no value of a header")
-			}
-		}
 		private := []string{pin, named, iban, number} // the client's own, and nobody else's
-		secrets := []string{token, password, key, session, given, collectorKey, caller, base64.StdEncoding.EncodeToString([]byte("robot:" + password))}
+		secrets := []string{token, password, key, session, given, collectorKey, caller, inURL, inQuery, base64.StdEncoding.EncodeToString([]byte("robot:" + inURL)), base64.StdEncoding.EncodeToString([]byte("robot:" + password))}
 		if err := os.WriteFile(filepath.Join(dir, "key"), []byte(key), 0o600); err != nil {
 			rt.Fatal(err)
 		}
 
-		var sent lockedBytes
+		var sent lockbuf.Buffer
 		collecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			_, _ = sent.Write(body)
@@ -206,6 +222,7 @@ func TestSecrets(t *testing.T) {
 				echo(c.Value)
 			}
 			echo(r.URL.Query().Get("key"))
+			echo(r.URL.Query().Get("api_key"))
 			// What was computed from a secret is known by the secret in it.
 			said = append(said, r.Header.Get("X-Computed"), r.URL.RawQuery, r.Header.Get("Cookie"), auth)
 			w.Header().Set("Content-Type", media)
@@ -230,6 +247,11 @@ func TestSecrets(t *testing.T) {
 		var tools strings.Builder
 		for _, name := range []string{"bearer", "basic", "query", "cookie"} {
 			fmt.Fprintf(&tools, secretiveTool, name)
+		}
+		moved := func(password, key string) string {
+			u, _ := url.Parse(up.URL) // of a server that runs
+			u.User, u.RawQuery = url.UserPassword("robot", password), "api_key="+url.QueryEscape(key)
+			return u.String()
 		}
 		sum := sha256.Sum256([]byte(caller))
 		text := fmt.Sprintf(secretive, dir, collecting.URL, hex.EncodeToString(sum[:]), tools.String())
@@ -267,11 +289,24 @@ func TestSecrets(t *testing.T) {
 			fmt.Fprintf(&out, "%s: %s\n", f.Name, f.Content)
 		}
 
-		var operator lockedBytes
+		var operator lockbuf.Buffer
 		var log string
 		o := runtime.Options{
 			Getenv: env, Secrets: r.Secrets, Logger: slog.New(slog.NewTextHandler(&operator, &slog.HandlerOptions{Level: slog.LevelDebug})), Stderr: &operator,
-			BaseURLs: map[string]string{"bearer": up.URL, "basic": up.URL, "query": up.URL, "cookie": up.URL},
+			BaseURLs: map[string]string{"bearer": up.URL, "basic": up.URL, "query": up.URL, "cookie": up.URL, "moved": moved(inURL, inQuery)},
+		}
+		// Addresses that are none.
+		for _, base := range []string{"ftp://robot:" + url.QueryEscape(inURL) + "@host", "http://robot:" + inURL + "%@host", "http://host?api_key=" + url.QueryEscape(inQuery) + "\x7f"} {
+			wrong := o
+			wrong.BaseURLs = map[string]string{"query": base}
+			b, err := runtime.NewBridge(r.Plan, wrong)
+			fmt.Fprintf(&out, "an address: %v\n", err)
+			if err == nil {
+				res, err := b.Call(context.Background(), runtime.Principal{}, "query", []byte(`{"id":"7"}`))
+				e, _ := b.Explain("query", []byte(`{"id":"7"}`)) // or it says why there is none
+				fmt.Fprintf(&out, "a call there: %+v %v; explained: %+v\n", res, err, e)
+				b.Close()
+			}
 		}
 		bridge, err := runtime.NewBridge(r.Plan, o)
 		if err != nil {
@@ -330,6 +365,19 @@ func TestSecrets(t *testing.T) {
 				fmt.Fprintf(&out, "explain: %+v\n", e)
 			}
 		}
+		// A question, and a call by an address with secrets in it.
+		asking := runtime.WithConfirmation(context.Background(), func(_ context.Context, question string) (bool, error) {
+			fmt.Fprintf(&out, "question: %s\n", question)
+			return true, nil
+		})
+		arguments := `{"note":` + quoted(forms(inURL)[how]) + `,"pin":` + quoted(pin) + `,"apiKey":` + quoted(named) + `}`
+		res, err := bridge.Call(asking, runtime.Principal{}, "ask", []byte(arguments))
+		fmt.Fprintf(&out, "asked: %+v %v\n", res, err)
+		e, err := bridge.Explain("ask", []byte(`{"note":"","pin":"","apiKey":""}`))
+		fmt.Fprintf(&out, "explain: %+v %v\n", e, err)
+		for _, f := range s.Diagnose(context.Background(), "", 0) {
+			fmt.Fprintf(&out, "diagnosis: %+v\n", f)
+		}
 		post(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, caller)
 		post(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "x"+caller)
 		for _, path := range []string{"/metrics", "/info", "/readyz"} {
@@ -372,21 +420,4 @@ func TestSecrets(t *testing.T) {
 			}
 		}
 	})
-}
-
-type lockedBytes struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBytes) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBytes) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

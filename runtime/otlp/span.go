@@ -40,59 +40,63 @@ func remote(traceparent, tracestate string) trace.SpanContext {
 	}
 	bits, _ := strconv.ParseUint(flags, 16, 8) // two hexadecimal digits
 	c := trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: trace.TraceFlags(bits) & (trace.FlagsSampled | trace.FlagsRandom), Remote: true}
-	if tracestate != "" && len(tracestate) <= maxState {
-		if state, err := trace.ParseTraceState(tracestate); err == nil {
-			c.TraceState = state
-		}
-	}
+	c.TraceState = stateOf(tracestate)
 	return trace.NewSpanContext(c)
 }
 
 // maxState is how much of a tracestate has to be passed on, in bytes.
 const maxState = 512
 
+// stateOf reads a tracestate; it is empty when the header is not well-formed.
+func stateOf(tracestate string) trace.TraceState {
+	if tracestate == "" || len(tracestate) > maxState {
+		return trace.TraceState{}
+	}
+	state, err := trace.ParseTraceState(tracestate)
+	if err != nil {
+		return trace.TraceState{}
+	}
+	return state
+}
+
+// Accept implements [observe.Telemetry]. Most requests are not recorded: for those
+// no span is made.
+func (t *telemetry) Accept(traceparent, tracestate, requestID string) (own observe.Trace, record, measure bool) {
+	own, measure = observe.Accept(traceparent, requestID), t.metrics != nil
+	switch {
+	case t.tracer == nil:
+		return own, false, measure
+	case t.sample == nil:
+		return own, true, measure
+	case own.Continued():
+		own.State = stateOf(tracestate).String()
+		return own, own.Sampled(), measure
+	}
+	id, _ := trace.TraceIDFromHex(own.Trace) // Accept makes good ones
+	decision := t.sample.ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id}).Decision
+	return own, decision != sdktrace.Drop, measure
+}
+
 // Begin implements [observe.Telemetry].
-func (t *telemetry) Begin(ctx context.Context, r *observe.Request, requestID string) context.Context {
-	if t.tracer == nil {
-		return observe.WithTrace(ctx, observe.Accept(r.Traceparent, requestID))
-	}
-	parent := remote(r.Traceparent, r.Tracestate)
-	if t.sample != nil {
-		// Most requests are not recorded: for those no span is made.
-		own := observe.Accept(r.Traceparent, requestID)
-		switch {
-		case !parent.IsValid():
-			id, _ := trace.TraceIDFromHex(own.Trace) // Accept makes good ones
-			if t.sample.ShouldSample(sdktrace.SamplingParameters{ParentContext: context.Background(), TraceID: id}).Decision == sdktrace.Drop {
-				return observe.WithTrace(ctx, own)
-			}
-			ctx = context.WithValue(ctx, chosen{}, id)
-		case !parent.IsSampled():
-			own.State = parent.TraceState().String()
-			return observe.WithTrace(ctx, own)
-		}
-	}
-	if parent.IsValid() {
+func (t *telemetry) Begin(ctx context.Context, r *observe.Request) context.Context {
+	if parent := remote(r.Traceparent, r.Tracestate); parent.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	}
 	ctx, span := t.tracer.Start(ctx, r.Method, serverSpan...)
 	r.Span = span
-	return t.withTrace(ctx, span, requestID)
+	return t.withTrace(ctx, span, r.RequestID)
 }
 
-// chosen is the key of the trace id of a request that is to be recorded.
-type chosen struct{}
-
-// ids are random, but for the trace id that was decided on already.
+// ids are random, but for a trace id that was decided on already.
 type ids struct{}
 
 // NewIDs implements [sdktrace.IDGenerator].
 func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
-	id, ok := ctx.Value(chosen{}).(trace.TraceID)
-	for !ok {
+	id, err := trace.TraceIDFromHex(observe.TraceOf(ctx).Trace)
+	for err != nil || !id.IsValid() {
 		binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
 		binary.LittleEndian.PutUint64(id[8:], rand.Uint64())
-		ok = id.IsValid()
+		err = nil
 	}
 	return id, ids{}.NewSpanID(ctx, id)
 }
@@ -188,7 +192,7 @@ func failure(r *observe.Request) string {
 
 // BeginCall implements [observe.Telemetry].
 func (t *telemetry) BeginCall(ctx context.Context, name string) context.Context {
-	if r := observe.RequestOf(ctx); r != nil && r.Span == nil || t.tracer == nil || trace.SpanContextFromContext(ctx).IsValid() && !trace.SpanFromContext(ctx).IsRecording() {
+	if s := observe.ScopeOf(ctx); s != nil && s.Unrecorded || t.tracer == nil || trace.SpanContextFromContext(ctx).IsValid() && !trace.SpanFromContext(ctx).IsRecording() {
 		return ctx
 	}
 	ctx, span := t.tracer.Start(ctx, executeTool+" "+name, internalSpan...)
@@ -197,12 +201,11 @@ func (t *telemetry) BeginCall(ctx context.Context, name string) context.Context 
 
 // EndCall implements [observe.Telemetry].
 func (t *telemetry) EndCall(ctx context.Context, r *observe.Record, own bool) {
-	if !own {
-		if request := observe.RequestOf(ctx); request != nil {
-			request.Kind, request.Target, request.Outcome = r.Kind, r.Tool, r.Outcome
-		}
+	scope := observe.ScopeOf(ctx)
+	if !own && scope != nil && scope.Request != nil {
+		scope.Request.Kind, scope.Request.Target, scope.Request.Outcome = r.Kind, r.Tool, r.Outcome
 	}
-	if t.tracer == nil {
+	if t.tracer == nil || scope != nil && scope.Unrecorded {
 		return
 	}
 	span := trace.SpanFromContext(ctx)
@@ -250,6 +253,17 @@ func (t *telemetry) EndCall(ctx context.Context, r *observe.Record, own bool) {
 	if own {
 		span.End()
 	}
+}
+
+// Sends implements [observe.Telemetry].
+func (t *telemetry) Sends(ctx context.Context) bool {
+	if t.metrics != nil {
+		return true
+	}
+	if s := observe.ScopeOf(ctx); t.tracer == nil || s != nil && s.Unrecorded {
+		return false
+	}
+	return trace.SpanFromContext(ctx).IsRecording()
 }
 
 // BeginSend implements [observe.Telemetry].

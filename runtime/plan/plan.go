@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type Server struct {
 	Version      string
 	Instructions string       // for the model
 	Listen       string       // host:port the spec asks for; "" is stdio
+	Proxies      []string     // addresses and networks whose X-Forwarded-For is believed
 	TLS          *Certificate // of the HTTP server; nil: plain HTTP
 	Inbound      *Inbound     // what clients may send and take up; nil: the runtime's defaults
 	Identities   []Identity   // who may call over HTTP; nil: everybody, unknown
@@ -313,7 +315,7 @@ type Tool struct {
 	Response   Response
 	Pagination *Pagination // nil: one answer is the whole result
 	Scopes     []string    // that a caller must have
-	Sensitive  []string    // names in the arguments whose values are never logged; only with [Observe]
+	Sensitive  []string    // names in the arguments whose values are neither logged nor shown in Confirm; only with [Observe] or Confirm
 	Confirm    *Expr       // what a person is asked before a call; nil: nothing
 	Origin     Origin
 	Deprecated string // what to use instead, also said in Description; "" when it is not deprecated
@@ -610,4 +612,9 @@ type Expr struct {
 	Name   string
 	Args   []Expr
 	Secret *Secret
+}
+
+// Reads tells whether an expression, which may be nil, has a variable in it.
+func (x *Expr) Reads(name string) bool {
+	return x != nil && (x.Op == OpVar && x.Name == name || slices.ContainsFunc(x.Args, func(a Expr) bool { return a.Reads(name) }))
 }

@@ -72,6 +72,9 @@ type CallLimit struct {
 	OnError     string        // what holds while the store cannot be asked: "local", "deny" or "allow"; "" without a store
 }
 
+// OfClient tells whether it is about where calls come from: the variable client.
+func (l *CallLimit) OfClient() bool { return l.Key.Reads("client") || l.Cost.Reads("client") }
+
 // ByteBudget is what may be moved: Bytes at once, and as many again in each Per.
 type ByteBudget struct {
 	Bytes int64

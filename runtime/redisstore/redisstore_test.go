@@ -295,6 +295,18 @@ func TestRestart(t *testing.T) {
 	if v := take(t, s, "k", rate(time.Hour, 1)); v.Taken {
 		t.Errorf("%+v", v)
 	}
+	placed := limit.Terms{Places: 1, Hold: time.Hour, Lease: "a"}
+	take(t, s, "place", placed)
+	do(t, s, "SCRIPT", "FLUSH")
+	if err := s.Renew(t.Context(), []limit.Lease{{Key: "place", ID: "a"}}, time.Hour); err != nil {
+		t.Errorf("a lease is renewed: %v", err)
+	}
+	do(t, s, "SCRIPT", "FLUSH")
+	settle(t, s, "place", "a", [limit.Measures]time.Duration{limit.Calls: time.Minute})
+	placed.Lease = "b"
+	if v := take(t, s, "place", placed); !v.Taken {
+		t.Errorf("the place was given back: %+v", v)
+	}
 	r.Kill()
 	if _, err := s.Take(t.Context(), "k", rate(time.Hour, 1)); err == nil {
 		t.Error("a server that is away answered")
@@ -311,6 +323,38 @@ func TestRestart(t *testing.T) {
 		if time.Since(began) > 20*time.Second {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A clock that is set back, or that of a replica which took over, does not lock
+// anybody out for as long as it went back.
+func TestClockSetBack(t *testing.T) {
+	s := local(t, startRedis(t))
+	ahead := func(d time.Duration) string {
+		return strconv.FormatInt(time.Now().Add(d).UnixMicro()-1735689600*1_000_000, 10)
+	}
+	do(t, s, "SET", "k", ahead(30*24*time.Hour))
+	v := take(t, s, "k", rate(time.Second, 5))
+	if v.Taken || v.Delay > time.Second {
+		t.Errorf("%+v", v)
+	}
+	// What a bucket can owe, it owes.
+	wait := rate(time.Minute, 2)
+	wait.Wait = 5 * time.Minute
+	for i := range 7 {
+		if v := take(t, s, "queue", wait); !v.Taken {
+			t.Errorf("%d: %+v", i, v)
+		}
+	}
+	if v := take(t, s, "queue", wait); v.Taken || !near(v.Delay, 6*time.Minute) {
+		t.Errorf("%+v", v)
+	}
+	// So does one that is charged afterwards, without a bound.
+	do(t, s, "SET", "bo", ahead(30*24*time.Hour))
+	var out limit.Terms
+	out.Buckets[limit.BytesOut] = limit.Bucket{Need: time.Millisecond, Room: time.Hour}
+	if v := take(t, s, "b", out); v.Taken || v.Delay < 24*time.Hour {
+		t.Errorf("%+v", v)
 	}
 }
 

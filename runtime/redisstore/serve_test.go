@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 )
 
 // server is a process of mcpc serve.
@@ -27,26 +28,8 @@ type server struct {
 	spec    string
 	address string
 	command *exec.Cmd
-	log     *lines
+	log     *lockbuf.Buffer
 	ended   chan struct{}
-}
-
-// lines are what a process writes.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // free is an address of this machine where nobody listens.
@@ -79,7 +62,7 @@ func serve(t *testing.T, spec string) *server {
 func (s *server) start(path string) {
 	s.t.Helper()
 	s.command = exec.CommandContext(context.Background(), path, "serve", s.spec, "--http", s.address)
-	s.log = &lines{}
+	s.log = &lockbuf.Buffer{}
 	s.command.Stderr = s.log
 	if err := s.command.Start(); err != nil {
 		s.t.Fatal(err)

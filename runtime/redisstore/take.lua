@@ -20,6 +20,12 @@ local delay, of, full = 0, 0, {}
 for i = 1, (#ARGV - 4) / 3 do
   local cost, need, room = tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3]), tonumber(ARGV[3 * i + 4])
   local at = math.max(tonumber(redis.call('GET', KEYS[i]) or 0), now)
+  -- No call leaves a bucket this empty: it was written by a clock that has been set
+  -- back since, or by another server's. A minute is for calls that wait for less. (What
+  -- costs nothing here is charged afterwards, and may owe any time.)
+  if cost > 0 and at > now + room + ARGV[1] + 60000000 then
+    at = now + room
+  end
   local wait = at + need - now - room
   if wait > delay and wait > 0.5 then
     delay, of = wait, i

@@ -23,16 +23,12 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 	r := &reader{Builder: b}
 	r.refs = &imported.Refs{Open: open, Close: closing, Resolve: r.reference}
 	if len(src.Text) > maxBytes {
-		b.Fail(diag.Diagnostic{Code: "too-large", Message: "the text is larger than 4 MiB"})
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(diag.Diagnostic{Code: "too-large", Message: "the text is larger than 4 MiB"})
 	}
 	list, bad := commands(string(b.Source.Text))
 	if bad != nil {
 		bad.Range.Source = b.Source
-		b.Fail(*bad)
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(*bad)
 	}
 	for _, words := range list { // first, so that they keep their names
 		for _, w := range words {
@@ -60,9 +56,7 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 		r.command(words)
 	}
 	if len(b.Spec.Tools) == 0 {
-		b.Fail(diag.Diagnostic{Code: "nothing-to-import", Message: "there is no curl command with a URL", Hint: "give the text of a command that begins with curl"})
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(diag.Diagnostic{Code: "nothing-to-import", Message: "there is no curl command with a URL", Hint: "give the text of a command that begins with curl"})
 	}
 	b.Spec.Name = b.Spec.APIs[0].Name
 	b.Spec.Origin = "Made of curl commands. Look through names and descriptions: they are all that a model sees."

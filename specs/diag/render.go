@@ -39,6 +39,9 @@ type Printer struct {
 	// PerCode is how many warnings of one code Pretty prints before it only
 	// counts them; 0 is all. Errors are never held back.
 	PerCode int
+	// Beside are findings that are not printed. What is secret by them is not shown
+	// either.
+	Beside List
 }
 
 // Print writes the list in its order.
@@ -46,9 +49,11 @@ func (p Printer) Print(w io.Writer, list List) error {
 	var b strings.Builder
 	seen := map[string]int{}
 	var hidden []Range
-	for _, d := range list {
-		if d.Secret {
-			hidden = append(hidden, d.Range)
+	for _, l := range []List{list, p.Beside} {
+		for _, d := range l {
+			if d.Secret {
+				hidden = append(hidden, d.Range)
+			}
 		}
 	}
 	for _, d := range list {

@@ -179,6 +179,10 @@ func TestSecretsAreHidden(t *testing.T) {
 		if strings.Contains(b.String(), "hunter2") {
 			t.Errorf("%s shows the secret:\n%s", f, b.String())
 		}
+		var few strings.Builder
+		if err := (Printer{Format: Format(f), Beside: list}).Print(&few, list[:1]); err != nil || strings.Contains(few.String(), "hunter2") {
+			t.Errorf("%s shows the secret of a finding that is not printed (%v):\n%s", f, err, few.String())
+		}
 		if f == "pretty" && strings.Count(b.String(), "token = { name = 1, value = ••••••••• } # é") != 3 {
 			t.Errorf("pretty:\n%s", b.String())
 		}

@@ -30,15 +30,11 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 	b.SecretPerName = true
 	r := &reader{Builder: b, groups: map[string][]*imported.Sample{}}
 	fail := func(code string, at diag.Range, message, hint string) (*imported.Spec, diag.List) {
-		b.Fail(diag.Diagnostic{Code: code, Message: message, Hint: hint, Range: at})
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(diag.Diagnostic{Code: code, Message: message, Hint: hint, Range: at})
 	}
 	doc, bad := specs.ParseJSON(b.Source)
 	if bad != nil {
-		b.Fail(*bad)
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(*bad)
 	}
 	list := doc.Get("log").Get("entries")
 	if list == nil || list.Kind != specs.Array {

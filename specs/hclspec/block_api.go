@@ -2,6 +2,7 @@ package hclspec
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/imported"
 )
 
 // apiTarget is an api block while it is decoded.
@@ -156,7 +158,7 @@ func apiBlock() *block {
 					{name: "burst", kind: integerKind, standard: "the rate of a second", doc: "requests that may go out at once", example: "burst = 30",
 						set: into(func(t *apiTarget, s *setting) { t.limit().Burst = s.number })},
 				}},
-			{name: "cache", kind: settingsKind, doc: "keep answers 200 to GET requests in memory, as far as their Cache-Control does not forbid it", example: `cache = { ttl = "30s", etag = true, scope = "caller" }`, set: setMembers,
+			{name: "cache", kind: settingsKind, doc: "keep answers 200 to GET requests in memory, as far and as long as their Cache-Control allows, until a request that may change something is sent to the same path", example: `cache = { ttl = "30s", etag = true, scope = "caller" }`, set: setMembers,
 				members: []attr{
 					{name: "ttl", kind: durationKind, required: true, doc: "how long an answer is given again without asking", example: `ttl = "30s"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().TTL = s.text })},
@@ -164,7 +166,7 @@ func apiBlock() *block {
 						set: into(func(t *apiTarget, s *setting) { t.cache().ETag = s.flag.Value })},
 					{name: "stale_if_error", kind: durationKind, standard: "not at all", doc: "how long after that an answer is still given when the API fails", example: `stale_if_error = "10m"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().Stale = s.text })},
-					{name: "scope", kind: textKind, words: []string{"caller", "all"}, standard: "`\"caller\"`", doc: "who gets an answer again: who called, or everybody", example: `scope = "caller"`,
+					{name: "scope", kind: textKind, words: []string{"caller", "all"}, standard: "`\"caller\"`", doc: "who gets an answer again: who called, or all callers of his tenant", example: `scope = "caller"`,
 						set: into(func(t *apiTarget, s *setting) { t.cache().Scope = s.text })},
 				}},
 			{name: "breaker", kind: settingsKind, doc: "stop calling an API that fails: after so many failures within `window` it is left alone for `open`, and calls are refused at once. Broken connections, time-outs and statuses from 500 on count; a 404 does not", example: `breaker = { failures = 5, open = "30s" }`, set: setMembers,
@@ -337,15 +339,40 @@ func apiBlock() *block {
 	}
 }
 
+// checkBaseURL says what is wrong with a base URL. The text is not repeated where it
+// may hold a secret.
 func checkBaseURL(s string) (problem, advice string) {
 	u, err := url.Parse(s)
 	switch {
+	case strings.Contains(s, "@") && (err != nil || u.User != nil || u.Host == ""):
+		return "cannot hold a user name or password", "use auth = basic(user, password)"
+	case err == nil && (u.RawQuery != "" || u.ForceQuery) || strings.ContainsAny(s, "?#"):
+		if err == nil && slices.ContainsFunc(slices.Collect(maps.Keys(u.Query())), imported.IsSecretName) {
+			return "cannot hold a query or fragment", `use auth = api_key("query", name, secret): what is written here is in plans and generated code`
+		}
+		return "cannot hold a query or fragment", "put query parameters into the request"
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Sprintf("cannot be %q", s), `write an absolute URL: "https://api.example.com/v1"`
-	case u.User != nil:
-		return "cannot hold a user name or password", "use auth = basic(user, password)"
-	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return "cannot hold a query or fragment", "put query parameters into the request"
 	}
 	return "", ""
+}
+
+// mayHoldSecret tells whether a text that is refused is a URL with a user or a query,
+// so that it is not shown.
+func mayHoldSecret(s string) bool {
+	return strings.Contains(s, "@") && !strings.ContainsAny(s, " \n") || strings.Contains(s, "://") && strings.Contains(s, "?")
+}
+
+// shownURL is a URL that is refused, without what may be secret in it.
+func shownURL(s string) string {
+	s, _, _ = strings.Cut(s, "?")
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
+	}
+	scheme, _, found := strings.Cut(s[:at], "//")
+	if !found {
+		return "…" + s[at:]
+	}
+	return scheme + "//…" + s[at:]
 }

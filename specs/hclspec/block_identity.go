@@ -15,7 +15,7 @@ func identityBlock() *block {
 	return &block{
 		name: "identity", label: "name", labelDoc: "for messages and logs",
 		doc: "Who may call over HTTP, and how he shows it: by access tokens (`oauth`), API keys (`api_keys`) or TLS client certificates (`mtls`). Of several identities any will do; a caller who shows none of them is refused, with a challenge that tells his client where to get a token. Without an identity everybody may call.\n\n" +
-			"On stdio the client is who the environment says: `MCPC_TOKEN` holds an access token, `MCPC_KEY` an API key; without them nobody is known.",
+			"On stdio the client is who the environment says: `MCPC_TOKEN` holds an access token, `MCPC_KEY` an API key; without them nobody is known. One that has expired is served no more.",
 		example: `identity "people" {
   oauth {
     issuer   = "https://login.example"
@@ -61,7 +61,7 @@ func identityBlock() *block {
 						set: into(func(o *specs.OAuth, s *setting) { o.Client = s.text })},
 					{name: "tenant", kind: textKind, doc: "claim that names the organisation; tokens without it are refused then", example: `tenant = "org_id"`,
 						set: into(func(o *specs.OAuth, s *setting) { o.Tenant = s.text })},
-					{name: "introspection", kind: settingsKind, doc: "ask the issuer about every token, at most once a minute (RFC 7662): for tokens that are no JWT, and to notice revoked ones", example: `introspection = { url = "https://login.example/introspect", client_id = "mcpc", client_secret = env("INTROSPECT_SECRET") }`, set: setMembers,
+					{name: "introspection", kind: settingsKind, doc: "ask the issuer about every token, at most once a minute (RFC 7662): for tokens that are no JWT, which all issuers with this setting are asked about in turn, and to notice revoked ones", example: `introspection = { url = "https://login.example/introspect", client_id = "mcpc", client_secret = env("INTROSPECT_SECRET") }`, set: setMembers,
 						members: []attr{
 							{name: "url", kind: textKind, required: true, carries: true, doc: "the introspection endpoint", example: `url = "https://login.example/introspect"`, check: checkIssuer,
 								set: into(func(o *specs.OAuth, s *setting) { introspection(o).URL = s.text })},
@@ -78,7 +78,7 @@ func identityBlock() *block {
 			},
 			{
 				name: "api_keys", once: true,
-				doc: "Accepts keys in a header. The spec holds their hashes only; `mcpc key new` makes a key and its hash. A caller may have several at once, so that they can be replaced without a pause.",
+				doc: "Accepts keys in a header. The spec holds their hashes only; `mcpc key new` makes a key and its hash. A caller may have several at once, so that they can be replaced without a pause. Identities may share a header.",
 				example: `identity "machines" {
   api_keys {
     key "ci" {
@@ -174,7 +174,7 @@ identity "mesh" {
 						set: func(p *parser, target any, s *setting) {
 							target.(*specs.MTLS).CA = &specs.Text{Value: p.resolve(s.text.Value), Range: s.text.Range}
 						}},
-					{name: "names", kind: textsKind, required: true, doc: "patterns, of which one must match a name of the certificate (DNS name, URI or e-mail address); `*` is any text. The name is the subject", example: `names = ["spiffe://acme.example/*"]`,
+					{name: "names", kind: textsKind, required: true, doc: "patterns, of which one must match a name of the certificate; `*` is any text. One with `:` or `/` is about URIs, one with `@` about e-mail addresses, any other about DNS names, and `*` alone about all. The name is the subject", example: `names = ["spiffe://acme.example/*"]`,
 						set: into(func(m *specs.MTLS, s *setting) { m.Names = s.texts })},
 					{name: "tenant", kind: textKind, doc: "the organisation", example: `tenant = "acme"`,
 						set: into(func(m *specs.MTLS, s *setting) { m.Tenant = s.text })},
@@ -219,11 +219,11 @@ identity "mesh" {
 func checkIssuer(s string) (problem, advice string) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Sprintf("cannot be %q", s), `write an absolute URL: "https://login.example"`
+		return fmt.Sprintf("cannot be %q", shownURL(s)), `write an absolute URL: "https://login.example"`
 	}
 	host := u.Hostname()
 	if u.Scheme != "https" && (u.Scheme != "http" || host != "localhost" && host != "127.0.0.1" && host != "::1") {
-		return fmt.Sprintf("cannot be %q", s), "use https://; http:// is for this machine only"
+		return fmt.Sprintf("cannot be %q", shownURL(s)), "use https://; http:// is for this machine only"
 	}
 	return "", ""
 }

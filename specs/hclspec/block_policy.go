@@ -110,11 +110,18 @@ func rateLimitBlock() *block {
 		doc: "How often, how many at once, and with how many bytes clients may call. A call has to pass all limits that are about it; one that is refused has the code `rate-limited`, and says when to call again. Calls that steps and native code make are part of the client's one. " +
 			"How often an API is called is bounded by its own `limit`.\n\n" +
 			"Limits are those of one process, which keeps up to 131,072 keys of each; what is idle is forgotten. With `store` they are those of all servers that use it: of the same `server` name, the same limit, and the same key. Keys that hold something of `caller` or `args` are kept apart for each tenant.\n\n" +
-			"The number of bytes of a result is known when the call is done. It is charged then, and calls are refused until the budget has recovered; calls that are under way are finished.",
+			"The number of bytes of a result is known when the call is done. It is charged then, and calls are refused until the budget has recovered; calls that are under way are finished.\n\n" +
+			"Callers of whom nothing is known are told apart by `client.address`, over HTTP the address that the call comes from: the other end of the connection, or what the `trusted_proxies` of `listen` say of it. Of IPv6 it is the network of 64 bits, `2001:db8:1:2::/64`, because whoever has one address has all of it. It is null on stdio; all calls without it share one key.",
 		example: `rate_limit "per-client" {
   key   = caller.client
   rate  = "5/s"
   burst = 20
+}
+
+rate_limit "per-address" {
+  key   = client.address
+  rate  = "2/s"
+  burst = 10
 }
 
 rate_limit "exports" {
@@ -135,13 +142,13 @@ rate_limit "traffic" {
 		attrs: []attr{
 			{name: "tools", kind: textsKind, standard: "everything, resources and prompts too", doc: "names of tools it is about; `*` is any text", example: `tools = ["export_*"]`, check: checkToolPattern,
 				set: into(func(l *specs.CallLimit, s *setting) { l.Tools = s.texts })},
-			{name: "key", kind: exprKind, phase: policyPhase, shown: true, standard: "all share one", doc: "whose calls share a limit: a value, or a list of values, of `caller`, `tool` and `args` (see `when` of `rule`)", example: "key = [caller.client, tool.name]",
+			{name: "key", kind: exprKind, phase: limitPhase, shown: true, standard: "all share one", doc: "whose calls share a limit: a value, or a list of values, of `caller`, `tool` and `args` (see `when` of `rule`), and `client.address`", example: "key = [caller.client, tool.name]",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Key = s.expr })},
 			{name: "rate", kind: textKind, doc: "calls a second, minute or hour", example: `rate = "5/s"`, check: checkRate,
 				set: into(func(l *specs.CallLimit, s *setting) { l.Rate = s.text })},
 			{name: "burst", kind: integerKind, standard: "the rate of a second, at least 1", doc: "calls that may come at once", example: "burst = 20",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Burst = s.number })},
-			{name: "cost", kind: exprKind, phase: policyPhase, shown: true, standard: "`1`", doc: "how many calls one counts as; what is no number, or negative, counts as 1", example: "cost = tool.destructive ? 5 : 1",
+			{name: "cost", kind: exprKind, phase: limitPhase, shown: true, standard: "`1`", doc: "how many calls one counts as; what is no number, or negative, counts as 1", example: "cost = tool.destructive ? 5 : 1",
 				set: into(func(l *specs.CallLimit, s *setting) { l.Cost = s.expr })},
 			{name: "bytes_in", kind: textKind, standard: "any number", doc: "bytes of arguments a second, minute, hour or day; so many may come at once, and they are gained again evenly in that time", example: `bytes_in = "20MB/h"`, check: checkByteRate,
 				set: into(func(l *specs.CallLimit, s *setting) { l.BytesIn = s.text })},

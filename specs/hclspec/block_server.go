@@ -3,6 +3,7 @@ package hclspec
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -46,14 +47,17 @@ func serverBlock() *block {
 			example: `server "orders" {
   listen "http" { addr = ":8080" }
 }`,
-			attrs: []attr{{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served, 0.0.0.0 is every network", example: `addr = "127.0.0.1:8080"`,
-				check: checkAddress,
-				set: into(func(s *specs.Server, v *setting) {
-					if strings.HasPrefix(v.text.Value, ":") {
-						v.text.Value = "127.0.0.1" + v.text.Value
-					}
-					s.Listen = v.text
-				})},
+			attrs: []attr{{name: "trusted_proxies", kind: textsKind, local: true, standard: "none", doc: "addresses and networks of the proxies in front of the server. A connection from one of them is from whom its last entry in `X-Forwarded-For` names, and so on backwards while that is one of them, too; from others the header means nothing. `client.address` of a `rate_limit` is what it is for", example: `trusted_proxies = ["10.0.0.0/8"]`,
+				check: checkProxy,
+				set:   into(func(s *specs.Server, v *setting) { s.Proxies = v.texts })},
+				{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served, 0.0.0.0 is every network", example: `addr = "127.0.0.1:8080"`,
+					check: checkAddress,
+					set: into(func(s *specs.Server, v *setting) {
+						if strings.HasPrefix(v.text.Value, ":") {
+							v.text.Value = "127.0.0.1" + v.text.Value
+						}
+						s.Listen = v.text
+					})},
 				{name: "tls", kind: settingsKind, local: true, doc: "serve HTTPS with this certificate; its files are looked at again every minute", example: `tls = { cert = "server.pem", key = "server.key" }`, set: setMembers,
 					members: []attr{
 						{name: "cert", kind: textKind, required: true, doc: "file of the chain (PEM), its path relative to the spec", example: `cert = "server.pem"`,
@@ -79,6 +83,26 @@ func serverBlock() *block {
 			return s
 		},
 	}
+}
+
+// checkProxy accepts an address, or a network that is not everybody's.
+func checkProxy(s string) (problem, advice string) {
+	p, err := netip.ParsePrefix(s)
+	if a, aerr := netip.ParseAddr(s); aerr == nil && a.Zone() == "" {
+		p, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	problem = fmt.Sprintf("cannot hold %q", s)
+	switch {
+	case err != nil:
+		return problem, `write an address, "192.0.2.7", or a network, "10.0.0.0/8"`
+	case p.Bits() == 0:
+		return problem, "name the proxies only: whoever is one can say that a call comes from any address"
+	case p.Addr().Is4In6():
+		return problem, fmt.Sprintf("write it as IPv4, beginning with %s", p.Addr().Unmap())
+	case p != p.Masked():
+		return problem, fmt.Sprintf("the network is %q; for one address leave out /%d", p.Masked(), p.Bits())
+	}
+	return "", ""
 }
 
 // checkAddress accepts an address to listen on.

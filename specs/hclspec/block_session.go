@@ -158,11 +158,9 @@ func loginRequest(name string, at phase, doc string, attach func(*specs.Session,
 			p.add(diag.Diagnostic{Code: "invalid-path", Message: "a login has no arguments that could stand in its path", Hint: "write the path in full", Range: pathRange(r, i, i+1)})
 		}
 		p.broken[parent] = p.broken[parent] || p.broken[r]
-		for _, list := range [][]specs.NamedExpr{r.Form, r.Query, r.Headers, objectEntries(r.JSON)} {
+		for _, list := range [][]specs.NamedExpr{r.Headers, objectEntries(r.JSON)} { // the others were looked at
 			for _, e := range list {
-				if v := e.Value; v.Op == specs.ExprConst && v.Value.Kind == specs.String && v.Value.Text != "" && passwordName.MatchString(e.Name) {
-					p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: fmt.Sprintf("%s is written in the spec, and will be in its plan", e.Name), Hint: `use env("NAME"), file("PATH") or a variable with sensitive = true`, Range: v.Range})
-				}
+				p.checkLiteral(e, `use env("NAME"), file("PATH") or a variable with sensitive = true`)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/function"
 	"github.com/mcpc-dev/mcpc/specs"
 	"github.com/mcpc-dev/mcpc/specs/diag"
+	"github.com/mcpc-dev/mcpc/specs/imported"
 )
 
 // Checks that need no operations of an OpenAPI document. Those that do are the
@@ -173,9 +174,22 @@ func (p *parser) closeRequest(h *head, r *specs.Request) {
 			}
 		}
 	}
+	for _, list := range [][]specs.NamedExpr{r.Query, r.Form, r.Cookies} {
+		for _, e := range list {
+			p.checkLiteral(e, "use auth, or a variable with sensitive = true")
+		}
+	}
 	before := len(p.diags)
 	p.checkPath(r)
 	p.broken[r] = p.broken[r] || h.failed || p.diags[before:].HasErrors()
+}
+
+// checkLiteral warns of a text that is written out for something with the name of a
+// secret. What env() and file() give where they are no references is written out.
+func (p *parser) checkLiteral(e specs.NamedExpr, hint string) {
+	if v := e.Value; v.Op == specs.ExprConst && v.Value.Kind == specs.String && v.Value.Text != "" && (passwordName.MatchString(e.Name) || imported.IsSecretName(e.Name)) {
+		p.add(diag.Diagnostic{Severity: diag.Warning, Code: "literal-secret", Secret: true, Message: e.Name + " is written in the spec, and will be in its plan", Hint: hint, Range: v.Range})
+	}
 }
 
 // pathRange is the place of a part of the path, when the label is written

@@ -406,7 +406,7 @@ func (c *completer) members(chain []string, add func(Completion)) {
 	switch {
 	case len(chain) == 1:
 		kind := root
-		if root == "tool" && c.row != nil && c.row.phase == policyPhase {
+		if root == "tool" && c.row != nil && c.row.phase.guards() {
 			kind = "" // no tool by its name: facts of the one that is called
 		}
 		switch kind {
@@ -427,7 +427,7 @@ func (c *completer) members(chain []string, add func(Completion)) {
 				}
 			}
 		default:
-			for _, n := range phaseNames() {
+			for _, n := range phaseNames {
 				if n.name == root {
 					for _, m := range n.members {
 						add(Completion{Label: m, Kind: CompleteReference})

@@ -57,7 +57,7 @@ func (sc *scope) with(names map[string]*specs.Expr) *scope {
 // may have carried that in.
 func (sc *scope) loop(name string) (*scope, *specs.Expr) {
 	taken := func(phaseName phaseName) bool { return phaseName.name == name }
-	for slices.Contains(sc.loops, name) || slices.ContainsFunc(phaseNames(), taken) {
+	for slices.Contains(sc.loops, name) || slices.ContainsFunc(phaseNames[:], taken) {
 		name += "'"
 	}
 	c := *sc

@@ -344,7 +344,7 @@ func rootDoc(name string) string {
 	case "auth":
 		return "`auth.NAME` is a way to authenticate"
 	}
-	for _, n := range phaseNames() {
+	for _, n := range phaseNames {
 		if n.name == name {
 			doc := code(name) + ", known " + n.known
 			if n.members != nil {

@@ -20,11 +20,12 @@ const (
 	testPhase                  // after a tested call: args, request, response, result
 	policyPhase                // when it is decided on a call: caller, tool, args; of a list, without args
 	loginPhase                 // when a session is asked for: page
+	limitPhase                 // when a call asks a rate limit: caller, client, tool, args
 	sessionPhase               // for an answer to a login, or while there is a session: response
 )
 
 func (f phase) String() string {
-	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test", "policy", "login", "session"}[f]
+	return [...]string{"static", "call", "static, per operation", "static, before variables", "response", "step", "test", "policy", "login", "rate limit", "session"}[f]
 }
 
 // phaseName is a name that some phases know besides var and local.
@@ -39,21 +40,23 @@ type phaseName struct {
 
 // phaseNames are all such names. What stands for them when an expression is
 // evaluated: specs.ExprArg for the members of args, specs.ExprVar for the rest.
-func phaseNames() []phaseName { return namesByPhase }
-
-var namesByPhase = []phaseName{
-	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase, policyPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
+var phaseNames = [...]phaseName{
+	{name: "args", phases: []phase{callPhase, responsePhase, stepPhase, testPhase, policyPhase, limitPhase}, known: "when the tool is called", advice: "name the arguments you mean: { x = args.x }"},
 	{name: "operation", phases: []phase{namePhase}, members: []string{"id", "method", "path", "tag"}, known: "in the name of an expose block", advice: "write operation.id, .method, .path or .tag"},
 	{name: "page", phases: []phase{loginPhase}, members: []string{"status", "headers", "body", "fields", "meta", "cookies"}, known: "in the request of a login with a page", advice: "write page.fields, .meta, .cookies, .headers or .body"},
 	{name: "response", phases: []phase{responsePhase, testPhase, sessionPhase}, members: []string{"status", "headers", "body"}, known: "when the upstream has answered", advice: "write response.status, response.headers or response.body"},
 	{name: "step", phases: []phase{stepPhase}, known: "between the steps of a composite tool", advice: "write step.NAME"},
 	{name: "each", phases: []phase{stepPhase}, members: []string{"value", "key", "index"}, known: "in a step with for_each", advice: "write each.value, each.key or each.index"},
-	{name: "caller", phases: []phase{policyPhase}, members: []string{"subject", "client", "tenant", "identity", "scopes", "claims"}, known: "in policies and rate limits", advice: "write caller.subject, .client, .tenant, .identity, .scopes or .claims"},
-	{name: "tool", phases: []phase{policyPhase}, members: []string{"name", "read_only", "destructive", "idempotent", "open_world"}, known: "in policies and rate limits", advice: "write tool.name, .read_only, .destructive, .idempotent or .open_world"},
+	{name: "caller", phases: []phase{policyPhase, limitPhase}, members: []string{"subject", "client", "tenant", "identity", "scopes", "claims"}, known: "in policies and rate limits", advice: "write caller.subject, .client, .tenant, .identity, .scopes or .claims"},
+	{name: "client", phases: []phase{limitPhase}, members: []string{"address"}, known: "in rate limits: an address says where a call comes from, not whose it is", advice: "write client.address; the client program of a caller is caller.client"},
+	{name: "tool", phases: []phase{policyPhase, limitPhase}, members: []string{"name", "read_only", "destructive", "idempotent", "open_world"}, known: "in policies and rate limits", advice: "write tool.name, .read_only, .destructive, .idempotent or .open_world"},
 	{name: "request", phases: []phase{testPhase}, members: []string{"method", "url", "path", "query", "headers", "cookies", "json", "form", "body"}, known: "in the expectations of a test", advice: "write request.method, .path, .query, .headers, .json, .form or .body"},
 	{name: "requests", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
 	{name: "result", phases: []phase{testPhase}, value: true, known: "in the expectations of a test"},
 }
+
+// guards tells whether an expression is asked before a call is made.
+func (f phase) guards() bool { return f == policyPhase || f == limitPhase }
 
 // secretsAllowed tells whether the value of an expression goes to the upstream
 // and nowhere else, so that it may hold a secret.
@@ -65,7 +68,7 @@ func (f phase) rootNames() []string {
 		return nil
 	}
 	names := []string{"var", "local"}
-	for _, r := range phaseNames() {
+	for _, r := range phaseNames {
 		if slices.Contains(r.phases, f) {
 			names = append(names, r.name)
 		}

@@ -465,7 +465,7 @@ func (p *parser) decodeAttr(row *attr, c *block, e hclsyntax.Expression, s *sett
 		}
 		if row.check != nil {
 			if problem, advice := row.check(v.Text); problem != "" {
-				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng, Secret: row.secret})
+				p.add(diag.Diagnostic{Code: "invalid-value", Message: row.name + " " + problem, Hint: advice, Range: s.rng, Secret: row.secret || mayHoldSecret(v.Text)})
 				return false
 			}
 		}

@@ -1,6 +1,7 @@
 package hclspec
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -40,10 +41,19 @@ func (p *parser) execFunction(args []*specs.Expr, sc *scope, r diag.Range) *spec
 	if len(args) > 1 && !p.sourceOptions("exec", args[1], sc, map[string]*time.Duration{"timeout": &s.Timeout, "ttl": &s.TTL}, map[string]time.Duration{"timeout": mostExecTime, "ttl": mostSourceTTL}) {
 		return nil
 	}
-	// Arguments are part of the name: two secrets have two names. They are no
-	// secrets; every user of the machine can see them.
-	s.Name = fmt.Sprintf("exec(%q)", s.Exec)
+	// Two secrets have two names.
+	s.Name = execName(s.Exec)
 	return &specs.Expr{Op: specs.ExprSecret, Range: r, Secret: s}
+}
+
+// execName is what a program's output is called in messages: by the program. Its
+// arguments may be secret, so that programs which differ in them have a digest.
+func execName(command []string) string {
+	if len(command) == 1 {
+		return fmt.Sprintf("exec(%q)", command[0])
+	}
+	sum := sha256.Sum256([]byte(strings.Join(command, "\x00")))
+	return fmt.Sprintf("exec(%q, …%x)", command[0], sum[:4])
 }
 
 // vaultFunction is vault("path", "field", { ttl }).

@@ -43,7 +43,7 @@ func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *sc
 		}
 		return p.steps(resolve(name, at, sc), e.Traversal[2:], sc)
 	case "tool":
-		if sc.phase == policyPhase {
+		if sc.phase.guards() {
 			break
 		}
 		return p.fail(sc, "wrong-phase", r, "tool is no value", "refer to a tool with call = tool.NAME, and to what it answered with step.NAME")
@@ -54,8 +54,8 @@ func (p *parser) reference(e *hclsyntax.ScopeTraversalExpr, r diag.Range, sc *sc
 	case "api":
 		return p.fail(sc, "wrong-phase", r, "api is no value", `refer to an operation with operation = api.NAME["id"], to an API with api = api.NAME`)
 	}
-	if i := slices.IndexFunc(phaseNames(), func(known phaseName) bool { return known.name == root }); i >= 0 {
-		return p.phaseValue(phaseNames()[i], e, r, sc)
+	if i := slices.IndexFunc(phaseNames[:], func(known phaseName) bool { return known.name == root }); i >= 0 {
+		return p.phaseValue(phaseNames[i], e, r, sc)
 	}
 	names := sc.phase.rootNames()
 	known := len(names)

@@ -176,7 +176,7 @@ func (v *View) find(kind, name string) (declared, bool) {
 // compared is the kind of blocks one of whose names a text in quotes is, because
 // it is compared with what a policy knows of a call; "" for any other text.
 func (v *View) compared(p place) string {
-	if row, _ := v.rowAt(p); row == nil || row.phase != policyPhase || p.in == nil || p.in.kind != quoteBracket {
+	if row, _ := v.rowAt(p); row == nil || !row.phase.guards() || p.in == nil || p.in.kind != quoteBracket {
 		return ""
 	}
 	before := p.in.token - 1

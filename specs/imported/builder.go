@@ -60,6 +60,13 @@ func (b *Builder) Warn(code string, at diag.Range, hint, format string, args ...
 // Fail says why nothing can be imported.
 func (b *Builder) Fail(d diag.Diagnostic) { b.diags.Add(d) }
 
+// Failed is [Builder.Fail] and what a reader returns then.
+func (b *Builder) Failed(d diag.Diagnostic) (*Spec, diag.List) {
+	b.Fail(d)
+	_, diags := b.Done()
+	return nil, diags
+}
+
 // Secret returns a reference to a sensitive variable for a secret that was met.
 // of says whose secret it is, for people: the header Authorization of
 // api.example.com. name is the wish for the variable's name. The value may be "".

@@ -26,15 +26,11 @@ func Read(src *diag.Source) (*imported.Spec, diag.List) {
 	b := imported.NewBuilder(src)
 	r := &reader{Builder: b, values: map[string]variable{}}
 	fail := func(code string, at diag.Range, message, hint string) (*imported.Spec, diag.List) {
-		b.Fail(diag.Diagnostic{Code: code, Message: message, Hint: hint, Range: at})
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(diag.Diagnostic{Code: code, Message: message, Hint: hint, Range: at})
 	}
 	doc, bad := specs.ParseJSON(b.Source)
 	if bad != nil {
-		b.Fail(*bad)
-		_, diags := b.Done()
-		return nil, diags
+		return b.Failed(*bad)
 	}
 	if inner := doc.Get("collection"); inner.Get("item") != nil { // as Postman's API wraps it
 		doc = inner

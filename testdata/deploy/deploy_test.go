@@ -3,10 +3,17 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -219,7 +226,7 @@ func servesOn(t *testing.T, c corev1.Container, ports map[string]int32, spec map
 		_ = l.Close()
 	}
 	replace := func(s string) string {
-		s = strings.ReplaceAll(s, "/etc/mcpc", dir)
+		s = strings.NewReplacer("/etc/mcpc", dir, "/run/secrets/mcpc", dir).Replace(s)
 		for name, port := range ports {
 			_, at, _ := net.SplitHostPort(free[name])
 			s = regexp.MustCompile(fmt.Sprintf(`:%d\b`, port)).ReplaceAllString(s, ":"+at)
@@ -231,6 +238,7 @@ func servesOn(t *testing.T, c corev1.Container, ports map[string]int32, spec map
 			t.Fatal(err)
 		}
 	}
+	certify(t, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
 	var args []string
 	for _, a := range c.Args {
 		args = append(args, replace(a))
@@ -246,15 +254,19 @@ func servesOn(t *testing.T, c corev1.Container, ports map[string]int32, spec map
 		if probe == nil || probe.HTTPGet == nil || free[probe.HTTPGet.Port.String()] == "" {
 			t.Fatalf("a probe asks for nothing: %v", probe)
 		}
-		if got := p.status("http://" + free[probe.HTTPGet.Port.String()] + probe.HTTPGet.Path); got != http.StatusOK {
-			t.Errorf("%s answers %d\n%s", probe.HTTPGet.Path, got, p.stderr())
+		if got := p.status(urlOf(probe, free)); got != http.StatusOK {
+			t.Errorf("%s answers %d\n%s", urlOf(probe, free), got, p.stderr())
 		}
 	}
-	if got := p.status("http://" + free["mcp"] + "/healthz"); got != http.StatusOK {
+	scheme := "http"
+	if strings.Contains(p.stderr(), "at https://") {
+		scheme = "https"
+	}
+	if got := p.status(scheme + "://" + free["mcp"] + "/healthz"); got != http.StatusOK {
 		t.Errorf("the port of clients answers %d", got)
 	}
 	// The readiness probe is told before connections end.
-	ready := "http://" + free[c.ReadinessProbe.HTTPGet.Port.String()] + c.ReadinessProbe.HTTPGet.Path
+	ready := urlOf(c.ReadinessProbe, free)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	end := time.Now().Add(20 * time.Second)
 	for p.status(ready) == http.StatusOK && time.Now().Before(end) {
@@ -264,6 +276,38 @@ func servesOn(t *testing.T, c corev1.Container, ports map[string]int32, spec map
 		t.Errorf("after SIGTERM readiness is %d", got)
 	}
 	return true
+}
+
+// urlOf is what a probe asks for, as a kubelet would.
+func urlOf(p *corev1.Probe, free map[string]string) string {
+	scheme := "http"
+	if p.HTTPGet.Scheme != "" {
+		scheme = strings.ToLower(string(p.HTTPGet.Scheme))
+	}
+	return scheme + "://" + free[p.HTTPGet.Port.String()] + p.HTTPGet.Path
+}
+
+// certify writes a certificate and its key, as a Secret has them.
+func certify(t *testing.T, cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestChart(t *testing.T) {
@@ -283,10 +327,18 @@ func TestChart(t *testing.T) {
 		return engine.Render(chart, all)
 	}
 	const spec = "spec: {target: s.hcl, files: {s.hcl: 'server \"s\" {}\n\n\n  api \"a\" { base_url = \"http://127.0.0.1:1\" }\n\n\n  tool \"t\" {\n\n    description = \"T.\"\n\n    request \"GET\" \"/t\" {}\n\n  }'}}\n"
+	// The spec with TLS, and more.
+	secured := func(more string) string {
+		return strings.Replace(spec, "\"s\" {}", "\"s\" {\n\n  listen \"http\" {\n\n    addr = \"0.0.0.0:8080\"\n\n    tls  = { cert = \"/run/secrets/mcpc/tls.crt\", key = \"/run/secrets/mcpc/tls.key\" }\n\n  }\n\n}\n\n"+more, 1)
+	}
 	for name, values := range map[string]string{
 		"defaults":                 "",
 		"no admin":                 spec + "adminPort: 0\nport: 8443\ndrain: {delaySeconds: 0, timeoutSeconds: 5}\npodDisruptionBudget: {minAvailable: 0}\n",
 		"all of it":                "secretName: s\nallowHosts: [mcp.example.com]\nextraArgs: [--log-level=debug]\nenv: [{name: MCPC_ENV, value: prod}]\nimagePullSecrets: [{name: r}]\ningress: {enabled: true, className: nginx, tlsSecretName: tls, annotations: {a: b}}\nservice: {type: NodePort, port: 8000, annotations: {a: b}}\npodAnnotations: {a: b}\nnodeSelector: {a: b}\ntolerations: [{operator: Exists}]\naffinity: {nodeAffinity: {}}\nserviceAccount: {annotations: {a: b}}\nimage: {repository: r.example/mcpc, tag: v1}\n",
+		"one pod":                  spec + "adminPort: 0\nreplicas: 1\n",
+		"TLS":                      secured("") + "adminPort: 0\ntls: true\nsecretName: s\n",
+		"TLS and admin":            secured("observe { admin = \"0.0.0.0:9090\" }") + "tls: true\nsecretName: s\n",
+		"a volume":                 "extraVolumes: [{name: audit, emptyDir: {}}]\nextraVolumeMounts: [{name: audit, mountPath: /var/lib/mcpc}]\n",
 		"a ConfigMap of one's own": "spec: {target: api.yaml, existingConfigMap: mine}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -304,11 +356,13 @@ func TestChart(t *testing.T) {
 		})
 	}
 	for name, values := range map[string]string{
-		"a misspelt value":    "replicaz: 2\n",
-		"a port out of range": "port: 70000\n",
-		"a target elsewhere":  "spec: {target: ../../etc/passwd}\n",
-		"a text for a number": "replicas: two\n",
-		"no time to drain":    "drain: {delaySeconds: 1, timeoutSeconds: 0}\n",
+		"a misspelt value":      "replicaz: 2\n",
+		"a port out of range":   "port: 70000\n",
+		"a target elsewhere":    "spec: {target: ../../etc/passwd}\n",
+		"a text for a number":   "replicas: two\n",
+		"a volume without name": "extraVolumes: [{emptyDir: {}}]\n",
+		"a text for tls":        "tls: maybe\n",
+		"no time to drain":      "drain: {delaySeconds: 1, timeoutSeconds: 0}\n",
 	} {
 		if _, err := render(values); err == nil {
 			t.Errorf("%s is accepted", name)
@@ -570,7 +624,7 @@ func exists(name string) bool {
 
 // status is the status of an answer; 0 without one.
 func (p *process) status(url string) int {
-	c := http.Client{Timeout: 10 * time.Second}
+	c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // as a kubelet does
 	res, err := c.Get(url)
 	if err != nil {
 		return 0

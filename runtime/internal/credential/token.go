@@ -117,6 +117,13 @@ func New(p plan.OAuthClient, transport http.RoundTripper) (*Tokens, error) {
 	return &Tokens{plan: p, transport: transport, now: time.Now, held: map[key]held{}}, nil
 }
 
+// CloseIdleConnections closes connections that are not in use.
+func (t *Tokens) CloseIdleConnections() {
+	if c, ok := t.transport.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 // Token returns a token, and whether it was asked for just now rather than
 // kept. The error is an [*Error], or that of ctx.
 func (t *Tokens) Token(ctx context.Context, a Ask) (token string, fresh bool, err error) {

@@ -459,7 +459,7 @@ func objectFor(of, test, value, key Func, group bool, what string) Func {
 				list, _ := before.([]any)
 				out[name] = append(list, v)
 			case twice:
-				return fmt.Errorf("the for expression makes the key %.60q twice", name)
+				return function.Quoting("the for expression makes the key %.60q twice", name)
 			default:
 				out[name] = v
 			}

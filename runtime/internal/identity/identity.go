@@ -160,8 +160,11 @@ func New(list []plan.Identity, toolScopes []string, o Options) (*Gate, error) {
 			if err != nil {
 				return nil, fmt.Errorf("identity %s: %w", i.Name, err)
 			}
+			k.Header = http.CanonicalHeaderKey(k.Header)
 			g.keys = append(g.keys, k)
-			g.keyHeaders = append(g.keyHeaders, k.Header)
+			if !slices.Contains(g.keyHeaders, k.Header) {
+				g.keyHeaders = append(g.keyHeaders, k.Header)
+			}
 		case i.Client != nil:
 			text, err := read(i.Client.CA)
 			if err != nil {
@@ -193,18 +196,38 @@ func (g *Gate) issuer(p plan.Identity) *issuer {
 	return nil
 }
 
+// Release closes connections that are not in use to issuers that next does not ask.
+// Either may be nil.
+func (g *Gate) Release(next *Gate) {
+	if g == nil {
+		return
+	}
+	for _, s := range g.oauth {
+		if next == nil || !slices.Contains(next.oauth, s) {
+			s.client.CloseIdleConnections()
+		}
+	}
+}
+
 // Identify finds out who sent a request. Of several credentials each must be
 // valid: one that is not may be a mistake that the other hides.
 func (g *Gate) Identify(r *http.Request) (*Caller, *Refusal) {
 	if r.URL.RawQuery != "" && r.URL.Query().Has("access_token") {
-		return nil, g.challenge("invalid_request", "a token in the query is in every log on its way: send it in the header Authorization", nil)
+		return nil, g.malformed("a token in the query is in every log on its way: send it in the header Authorization")
 	}
 	var found *Caller
 	if header := r.Header["Authorization"]; len(header) > 0 {
 		scheme, token, _ := strings.Cut(header[0], " ")
 		token = strings.TrimSpace(token)
-		if len(header) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(g.oauth) == 0 {
-			return nil, g.challenge("invalid_request", "the header Authorization is not what this server takes", nil)
+		const other = "the header Authorization is not what this server takes"
+		switch {
+		case len(header) > 1:
+			return nil, g.malformed("the header Authorization is there twice")
+		case !strings.EqualFold(scheme, "Bearer") || len(g.oauth) == 0:
+			// To this server it is as if nothing had come (RFC 6750, section 3.1).
+			return nil, g.challenge("", other, nil)
+		case token == "":
+			return nil, g.malformed(other)
 		}
 		c, refusal := g.token(r.Context(), token)
 		if refusal != nil {
@@ -212,12 +235,12 @@ func (g *Gate) Identify(r *http.Request) (*Caller, *Refusal) {
 		}
 		found = c
 	}
-	for i := range g.keys {
-		values := r.Header[http.CanonicalHeaderKey(g.keys[i].Header)]
+	for _, header := range g.keyHeaders {
+		values := r.Header[header]
 		if len(values) == 0 {
 			continue
 		}
-		c := g.keys[i].find(values, g.now())
+		c := g.key(header, values)
 		if c == nil {
 			return nil, g.challenge("invalid_token", "the key is not known or has expired", nil)
 		}
@@ -239,24 +262,56 @@ func (g *Gate) Identify(r *http.Request) (*Caller, *Refusal) {
 	return found, nil
 }
 
-// token verifies a bearer token at the issuer it says it is of.
-func (g *Gate) token(ctx context.Context, token string) (*Caller, *Refusal) {
-	s := g.oauth[0]
-	if len(g.oauth) > 1 {
-		if iss := unverifiedIssuer(token); iss != "" {
-			if i := slices.IndexFunc(g.oauth, func(s *issuer) bool { return s.Issuer == iss }); i >= 0 {
-				s = g.oauth[i]
-			}
-		} else if i := slices.IndexFunc(g.oauth, func(s *issuer) bool { return s.Introspection != nil }); i >= 0 {
-			s = g.oauth[i]
+// key is who comes with a key in a header, of all identities whose keys are sent in
+// it; nil is nobody.
+func (g *Gate) key(header string, values []string) *Caller {
+	var found *Caller
+	for i := range g.keys {
+		if g.keys[i].Header != header {
+			continue
+		}
+		if c := g.keys[i].find(values, g.now()); c != nil && found == nil {
+			found = c
 		}
 	}
-	c, err := s.verify(ctx, token)
-	if err == nil {
-		if !c.Has(s.Scopes) {
-			return nil, g.Insufficient(c, s.Scopes)
+	return found
+}
+
+// asked are the issuers that may tell whose a token is: the one it says it is of,
+// or all that are asked about tokens that say nothing.
+func (g *Gate) asked(token string) []*issuer {
+	if len(g.oauth) == 1 {
+		return g.oauth
+	}
+	var list []*issuer
+	iss := unverifiedIssuer(token)
+	for _, s := range g.oauth {
+		if iss != "" && s.Issuer == iss || iss == "" && s.Introspection != nil {
+			list = append(list, s)
 		}
-		return c, nil
+	}
+	if list == nil {
+		return g.oauth[:1] // which says what is wrong
+	}
+	return list
+}
+
+// token verifies a bearer token.
+func (g *Gate) token(ctx context.Context, token string) (*Caller, *Refusal) {
+	var s *issuer
+	var err error
+	for _, one := range g.asked(token) {
+		c, e := one.verify(ctx, token)
+		if e == nil {
+			if !c.Has(one.Scopes) {
+				return nil, g.Insufficient(c, one.Scopes)
+			}
+			return c, nil
+		}
+		// That one cannot be asked comes first: the token may be good there.
+		if down, ok := errors.AsType[*unavailable](err); !ok || down == nil {
+			s, err = one, e
+		}
 	}
 	if down, ok := errors.AsType[*unavailable](err); ok {
 		g.log.WarnContext(ctx, "the authorization server cannot be asked", "identity", s.name, "error", down.cause)
@@ -279,15 +334,29 @@ func (g *Gate) KeyHeaders() []string {
 // new token takes the place of the old one.
 func (g *Gate) Insufficient(c *Caller, need []string) *Refusal {
 	all := slices.Clone(need)
-	if len(g.oauth) > 0 {
-		all = append(all, g.oauth[0].Scopes...)
+	for i, s := range g.oauth {
+		// A token is of one issuer; who came with something else may get one of the first.
+		if c != nil && c.Identity == s.name || i == 0 && (c == nil || c.Token() == "") {
+			all = append(all, s.Scopes...)
+		}
 	}
+	what := "the token"
 	if c != nil {
-		all = append(all, c.Scopes...)
+		if all = append(all, c.Scopes...); c.Token() == "" {
+			what = "the caller"
+		}
 	}
 	slices.Sort(all)
-	r := g.challenge("insufficient_scope", "the token lacks a scope: "+strings.Join(need, " "), slices.Compact(all))
+	r := g.challenge("insufficient_scope", what+" lacks a scope: "+strings.Join(need, " "), slices.Compact(all))
 	r.Status = http.StatusForbidden
+	return r
+}
+
+// malformed is the refusal of a request that shows a token in a way that it must not
+// (RFC 6750, section 3.1).
+func (g *Gate) malformed(message string) *Refusal {
+	r := g.challenge("invalid_request", message, nil)
+	r.Status = http.StatusBadRequest
 	return r
 }
 
@@ -462,19 +531,43 @@ func (c *certificates) find(chain []*x509.Certificate, now time.Time) *Caller {
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: c.roots(), Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return nil
 	}
-	names := append(slices.Clone(leaf.DNSNames), leaf.EmailAddresses...)
-	for _, u := range leaf.URIs {
-		names = append(names, u.String())
+	uris := make([]string, len(leaf.URIs))
+	for i, u := range leaf.URIs {
+		uris[i] = u.String()
 	}
-	for _, name := range names {
-		for _, pattern := range c.Names {
-			if matches(pattern, name) {
-				return &Caller{Identity: c.name, Scopes: slices.Sorted(slices.Values(c.Scopes)), Expires: leaf.NotAfter,
-					Principal: principal.Principal{Tenant: c.Tenant, Subject: name}}
+	for kind, names := range [][]string{dnsName: leaf.DNSNames, email: leaf.EmailAddresses, uri: uris} {
+		for _, name := range names {
+			for _, pattern := range c.Names {
+				if about(pattern, kind) && matches(pattern, name) {
+					return &Caller{Identity: c.name, Scopes: slices.Sorted(slices.Values(c.Scopes)), Expires: leaf.NotAfter,
+						Principal: principal.Principal{Tenant: c.Tenant, Subject: name}}
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// Kinds of the names in a certificate.
+const (
+	dnsName = iota
+	email
+	uri
+)
+
+// about tells whether a pattern is about names of a kind. An authority that gives
+// out one kind with care may give out another freely: a DNS name that reads like a
+// URI is none.
+func about(pattern string, kind int) bool {
+	switch {
+	case pattern == "*":
+		return true
+	case strings.ContainsAny(pattern, ":/"):
+		return kind == uri
+	case strings.Contains(pattern, "@"):
+		return kind == email
+	}
+	return kind == dnsName
 }
 
 // matches compares a name with a pattern in which * is any text.

@@ -24,6 +24,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,8 +98,12 @@ func (i *idp) add(t testing.TB, id, alg string) {
 	switch alg {
 	case "RS256", "PS256":
 		k, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "RSA-1024":
+		k, err = rsa.GenerateKey(rand.Reader, 1024)
 	case "ES256":
 		k, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ES384":
+		k, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case "EdDSA":
 		_, k, err = ed25519.GenerateKey(rand.Reader)
 	}
@@ -274,10 +279,10 @@ func TestRequests(t *testing.T) {
 		challenge string
 	}{
 		"nothing":       {request(), 401, `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="mcp"`},
-		"in the query":  {query, 401, `error="invalid_request"`},
-		"two headers":   {request("Authorization", "Bearer "+good, "Authorization", "Bearer x"), 401, `error="invalid_request"`},
-		"other scheme":  {request("Authorization", "Basic "+good), 401, `error="invalid_request"`},
-		"no token":      {request("Authorization", "Bearer "), 401, `error="invalid_request"`},
+		"in the query":  {query, 400, `error="invalid_request"`},
+		"two headers":   {request("Authorization", "Bearer "+good, "Authorization", "Bearer x"), 400, `error="invalid_request"`},
+		"other scheme":  {request("Authorization", "Basic "+good), 401, `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="mcp"`},
+		"no token":      {request("Authorization", "Bearer "), 400, `error="invalid_request"`},
 		"missing scope": {bearer(i.token(t, "k", "ES256", nil, map[string]any{"scope": "orders:read"})), 403, `error="insufficient_scope", error_description="the token lacks a scope: mcp", scope="mcp orders:read"`},
 	} {
 		c, refusal := g.Identify(test.r)
@@ -293,6 +298,191 @@ func TestRequests(t *testing.T) {
 	want := `{"resource":"https://mcp.example/mcp","authorization_servers":["` + i.URL + `"],"scopes_supported":["mcp","orders:write"],"bearer_methods_supported":["header"]}`
 	if got := string(g.Metadata()); got != want {
 		t.Errorf("metadata %s", got)
+	}
+}
+
+// A key is used for what it was made for, by its kind as well as by what it says of
+// itself, and headers that bring a key along bring nothing.
+func TestKeysOfOtherKinds(t *testing.T) {
+	i, evil := newIDP(t), newIDP(t)
+	g, _ := i.gate(t, nil)
+	for id, alg := range map[string]string{"weak": "RSA-1024", "wide": "ES384", "edwards": "EdDSA", "same": "ES256"} {
+		i.add(t, id, alg)
+	}
+	evil.add(t, "weak", "ES256")
+	evil.add(t, "same", "RS256")
+	// Signed with a key of ours, and of another kind than the algorithm's.
+	cross := func(id, alg string, hash crypto.Hash, size int) string {
+		tok := jwt.NewWithClaims(jwt.GetSigningMethod(alg), jwt.MapClaims{"iss": i.URL, "aud": "https://mcp.example/mcp", "sub": "alice", "org": "acme", "scope": "mcp", "exp": clock.Add(time.Hour).Unix()})
+		tok.Header["kid"] = id
+		text, err := tok.SigningString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := hash.New()
+		h.Write([]byte(text))
+		r, s, err := ecdsa.Sign(rand.Reader, i.keys[id].(*ecdsa.PrivateKey), h.Sum(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig := make([]byte, 2*size)
+		if r.BitLen() > 8*size || s.BitLen() > 8*size {
+			r, s = big.NewInt(1), big.NewInt(1) // it does not fit, as mostly
+		}
+		r.FillBytes(sig[:size])
+		s.FillBytes(sig[size:])
+		return text + "." + base64.RawURLEncoding.EncodeToString(sig)
+	}
+	jwk, err := jwkset.NewJWKFromKey(evil.keys["same"].Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "same"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := map[string]any{"iss": i.URL}
+	for name, test := range map[string]struct{ token, says string }{
+		"weak RSA":              {i.token(t, "weak", "RS256", nil, nil), "unknown key"},
+		"ES256 of a P-384 key":  {cross("wide", "ES256", crypto.SHA256, 32), "unknown key"},
+		"ES384 of a P-256 key":  {cross("same", "ES384", crypto.SHA384, 48), "unknown key"},
+		"RS256 of an EC key":    {evil.token(t, "same", "RS256", nil, as), "unknown key"},
+		"jwk in the header":     {evil.token(t, "same", "RS256", map[string]any{"jwk": jwk.Marshal()}, as), "unknown key"},
+		"jku in the header":     {evil.token(t, "same", "RS256", map[string]any{"jku": evil.URL + "/keys", "x5u": evil.URL + "/x"}, as), "unknown key"},
+		"no kid, foreign key":   {evil.token(t, "same", "RS256", map[string]any{"kid": nil, "jwk": jwk.Marshal()}, as), "unknown key"},
+		"kid as a number":       {i.token(t, "same", "ES256", map[string]any{"kid": 7}, nil), "cannot be verified"},
+		"kid is long":           {i.token(t, "same", "ES256", map[string]any{"kid": strings.Repeat("k", 1<<20)}, nil), "too long"},
+		"typ as a list":         {i.token(t, "same", "ES256", map[string]any{"typ": []string{"at+jwt"}}, nil), "cannot be verified"},
+		"DPoP proof":            {i.token(t, "same", "ES256", map[string]any{"typ": "dpop+jwt"}, nil), "cannot be verified"},
+		"audience of numbers":   {i.token(t, "same", "ES256", nil, map[string]any{"aud": []any{1, "https://mcp.example/mcp"}}), ""},
+		"audience as an object": {i.token(t, "same", "ES256", nil, map[string]any{"aud": map[string]any{"https://mcp.example/mcp": true}}), ""},
+		"no audiences":          {i.token(t, "same", "ES256", nil, map[string]any{"aud": []any{}}), "another audience"},
+		"expiry as a text":      {i.token(t, "same", "ES256", nil, map[string]any{"exp": "2100-01-01"}), ""},
+		"far in the future":     {i.token(t, "same", "ES256", nil, map[string]any{"nbf": 1e15, "iat": 1e15}), ""},
+	} {
+		if c, refusal := g.Identify(bearer(test.token)); refusal == nil {
+			t.Errorf("%s: accepted as %+v", name, c)
+		} else if refusal.Status != 401 || !strings.Contains(refusal.Message, test.says) {
+			t.Errorf("%s: %+v, want %q", name, refusal, test.says)
+		}
+	}
+	if evil.fetches != 0 {
+		t.Errorf("%d fetches from where tokens lead", evil.fetches)
+	}
+	for id, alg := range map[string]string{"wide": "ES384", "edwards": "EdDSA"} {
+		for _, typ := range []any{nil, "JWT", "at+jwt", "AT+JWT", "application/at+jwt"} {
+			// Without an id it is the only key of its kind.
+			if _, refusal := g.Identify(bearer(i.token(t, id, alg, map[string]any{"kid": nil, "typ": typ}, nil))); refusal != nil {
+				t.Errorf("%s, %v: %+v", alg, typ, refusal)
+			}
+		}
+	}
+}
+
+// An authorization server whose answers are too large, lead elsewhere or do not end
+// is one that cannot be asked.
+func TestHostileIssuer(t *testing.T) {
+	var other atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { other.Add(1) }))
+	defer elsewhere.Close()
+	ended := make(chan struct{})
+	defer close(ended)
+	i := newIDP(t)
+	i.add(t, "k", "ES256")
+	for name, answer := range map[string]http.HandlerFunc{
+		"too large": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"keys":[{"kid":"` + strings.Repeat("k", maxDocument) + `"}]}`))
+		},
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/keys", http.StatusFound)
+		},
+		"no end": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(`{"keys":[`))
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-ended:
+			}
+		},
+		"no JSON":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"no keys":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) },
+		"not good": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) },
+	} {
+		keys := httptest.NewServer(answer)
+		g, _ := i.gate(t, func(o *plan.OAuth) { o.JWKS = keys.URL + "/keys" })
+		g.oauth[0].keys.client.Timeout = 300 * time.Millisecond
+		if _, refusal := g.Identify(bearer(i.token(t, "k", "ES256", nil, nil))); refusal == nil || refusal.Status != 503 || refusal.After == 0 || refusal.Challenge != "" {
+			t.Errorf("%s: %+v", name, refusal)
+		}
+		keys.CloseClientConnections()
+		keys.Close()
+	}
+	if other.Load() != 0 {
+		t.Error("a redirect was followed")
+	}
+}
+
+// Of several issuers the one is asked that a token is of; one that says nothing may
+// be of any that is asked about such tokens.
+func TestSeveralIssuers(t *testing.T) {
+	a, b := newIDP(t), newIDP(t)
+	b.add(t, "k", "ES256")
+	secret := plan.Secret{Name: "idp"}
+	oauth := func(i *idp, scope string) *plan.OAuth {
+		return &plan.OAuth{Issuer: i.URL, Audience: []string{"https://mcp.example/mcp"}, Scopes: []string{scope},
+			Introspection: &plan.Introspection{URL: i.URL + "/introspect", ClientID: "mcpc", Secret: &secret}}
+	}
+	g, err := New([]plan.Identity{{Name: "a", OAuth: oauth(a, "for-a")}, {Name: "b", OAuth: oauth(b, "for-b")}}, nil,
+		Options{Now: func() time.Time { return clock }, Secret: func(plan.Secret) (string, error) { return "s3cr3t", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := map[string]any{"active": true, "aud": "https://mcp.example/mcp", "sub": "alice", "scope": "for-b", "exp": clock.Add(time.Hour).Unix()}
+	a.active, b.active = map[string]any{"active": false}, good
+	if c, refusal := g.Identify(bearer("opaque")); refusal != nil || c.Identity != "b" {
+		t.Errorf("%+v %+v", c, refusal)
+	}
+	c, refusal := g.Identify(bearer(b.token(t, "k", "ES256", nil, nil)))
+	if refusal != nil || c.Identity != "b" || a.asked != 1 {
+		t.Fatalf("%+v %+v; the other was asked %d times", c, refusal, a.asked)
+	}
+	// What to ask for is what its issuer wants, not another's.
+	if r := g.Insufficient(c, []string{"more"}); !strings.Contains(r.Challenge, `scope="for-b more"`) {
+		t.Errorf("%+v", r)
+	}
+	b.active = map[string]any{"active": false}
+	if _, refusal := g.Identify(bearer("nobody's")); refusal == nil || refusal.Status != 401 {
+		t.Errorf("%+v", refusal)
+	}
+	a.down = true
+	if _, refusal := g.Identify(bearer("perhaps a's")); refusal == nil || refusal.Status != 503 {
+		t.Errorf("one of them is down: %+v", refusal)
+	}
+}
+
+// Two identities may have their keys in one header.
+func TestKeysOfTwoIdentities(t *testing.T) {
+	ring := func(name, header string, keys ...string) plan.Identity {
+		k := &plan.APIKeys{Header: header}
+		for _, key := range keys {
+			k.Keys = append(k.Keys, plan.APIKey{Name: key, Hash: hashOf(key)})
+		}
+		return plan.Identity{Name: name, Keys: k}
+	}
+	g, err := New([]plan.Identity{ring("staff", "x-api-key", "s1", "s2"), ring("partners", "X-API-Key", "p1"), ring("machines", "X-Machine", "m1")}, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		header []string
+		want   string
+	}{
+		{[]string{"X-Api-Key", "s2"}, "staff"}, {[]string{"X-Api-Key", "p1"}, "partners"}, {[]string{"X-Machine", "m1"}, "machines"},
+		{[]string{"X-Api-Key", "m1"}, ""}, {[]string{"X-Api-Key", "p1", "X-Machine", "p1"}, ""}, {[]string{"X-Api-Key", "p1", "X-Machine", "m1"}, "partners"},
+	} {
+		c, refusal := g.Identify(request(test.header...))
+		if (refusal == nil) != (test.want != "") || c != nil && c.Identity != test.want {
+			t.Errorf("%v: %+v %+v", test.header, c, refusal)
+		}
+	}
+	if got := g.KeyHeaders(); len(got) != 2 {
+		t.Errorf("headers with keys: %v", got)
 	}
 }
 
@@ -561,6 +751,8 @@ func TestClientCertificates(t *testing.T) {
 		"other authority": {other.issue(t, "spiffe://acme/billing", "", x509.ExtKeyUsageClientAuth), ""},
 		"server's":        {ca.issue(t, "spiffe://acme/billing", "", x509.ExtKeyUsageServerAuth), ""},
 		"no name":         {ca.issue(t, "", "", x509.ExtKeyUsageClientAuth), ""},
+		"dns like a uri":  {ca.issue(t, "", "spiffe://acme/billing", x509.ExtKeyUsageClientAuth), ""},
+		"several":         {ca.issue(t, "spiffe://acme/billing", "x.desk.example", x509.ExtKeyUsageClientAuth), "spiffe://acme/billing"},
 	} {
 		r := request()
 		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{test.cert}}

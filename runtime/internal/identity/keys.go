@@ -2,6 +2,9 @@ package identity
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -9,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,8 +48,44 @@ type publicKey struct {
 	key           any
 }
 
+// weakRSA is the size of RSA keys, in bits, below which none is trusted (RFC 7518,
+// section 3.3).
+const weakRSA = 2048
+
+// algorithmsOf are those that a key can verify: those of its kind (RFC 7518, section
+// 3.1), of which it may say that it is for one. Nil is a key that is not for
+// signatures, or too weak for them.
+func algorithmsOf(k publicKey) []string {
+	var list []string
+	switch key := k.key.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() >= weakRSA {
+			list = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+		}
+	case *ecdsa.PublicKey:
+		switch key.Curve.Params().BitSize {
+		case 256:
+			list = []string{"ES256"}
+		case 384:
+			list = []string{"ES384"}
+		case 521:
+			list = []string{"ES512"}
+		}
+	case ed25519.PublicKey:
+		list = []string{"EdDSA"}
+	}
+	if k.algorithm == "" {
+		return list
+	}
+	if slices.Contains(list, k.algorithm) {
+		return []string{k.algorithm}
+	}
+	return nil
+}
+
 // key returns the key for a token's header. alg is checked against the key's
-// own, so that no key is used in a way that it was not made for.
+// kind and its own algorithm, so that no key is used in a way that it was not made
+// for.
 func (s *keySet) key(ctx context.Context, id, alg string) (any, error) {
 	s.mu.Lock()
 	k, ok := s.find(id, alg)
@@ -76,7 +116,7 @@ func (s *keySet) find(id, alg string) (any, bool) {
 	var found any
 	n := 0
 	for _, k := range s.keys {
-		if (k.algorithm == "" || k.algorithm == alg) && (k.id == id || id == "") {
+		if (k.id == id || id == "") && slices.Contains(algorithmsOf(k), alg) {
 			found = k.key
 			n++
 		}
@@ -154,10 +194,11 @@ func (s *keySet) fetch(ctx context.Context) ([]publicKey, error) {
 		if err != nil || k.Key() == nil {
 			continue
 		}
-		if _, symmetric := k.Key().([]byte); symmetric {
-			continue
+		one := publicKey{m.KID, string(m.ALG), k.Key()}
+		if algorithmsOf(one) == nil {
+			continue // secret, weak, or for something else than signatures
 		}
-		keys = append(keys, publicKey{m.KID, string(m.ALG), k.Key()})
+		keys = append(keys, one)
 	}
 	if len(keys) == 0 {
 		return nil, errors.New("keys: none that can be used")

@@ -126,7 +126,8 @@ func (s *issuer) verify(ctx context.Context, token string) (*Caller, error) {
 	if len(token) > maxToken {
 		return nil, errors.New("the token is too long")
 	}
-	hash := sha256.Sum256([]byte(token))
+	var buf [1 << 10]byte // most tokens are shorter
+	hash := sha256.Sum256(append(buf[:0], token...))
 	now := s.now()
 	s.mu.Lock()
 	known, ok := s.verified[hash]
@@ -198,6 +199,11 @@ func (s *issuer) parse(ctx context.Context, token string) (*Caller, error) {
 	parsed, err := s.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		if _, critical := t.Header["crit"]; critical {
 			return nil, errors.New("the token has extensions that are not known")
+		}
+		for _, name := range []string{"typ", "kid"} {
+			if _, text := t.Header[name].(string); t.Header[name] != nil && !text {
+				return nil, errors.New("the header of the token cannot be read")
+			}
 		}
 		// An ID token says who logged in, not what may be called.
 		switch typ, _ := t.Header["typ"].(string); strings.ToLower(strings.TrimPrefix(strings.ToLower(typ), "application/")) {
@@ -380,4 +386,15 @@ func metadataURL(resource string) string {
 	u.Path = MetadataPath + strings.TrimSuffix(u.Path, "/")
 	u.Fragment, u.RawPath = "", ""
 	return u.String()
+}
+
+// MetadataAt tells whether the metadata is at a path of the server: at the
+// well-known one, at that with the server's own path, and at the one that
+// challenges name, which a proxy may lead here under another path. g may be nil.
+func (g *Gate) MetadataAt(path string) bool {
+	if g == nil || len(g.oauth) == 0 || !strings.HasPrefix(path, MetadataPath) {
+		return false
+	}
+	u, err := url.Parse(metadataURL(g.resource))
+	return err == nil && path == u.Path
 }

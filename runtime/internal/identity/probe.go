@@ -2,9 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
@@ -93,28 +90,6 @@ func reasonOf(err error) error {
 		return u.cause
 	}
 	return err
-}
-
-// algorithmsOf are those that a key can verify.
-func algorithmsOf(k publicKey) []string {
-	if k.algorithm != "" {
-		return []string{k.algorithm}
-	}
-	switch key := k.key.(type) {
-	case *rsa.PublicKey:
-		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-	case *ecdsa.PublicKey:
-		switch key.Curve.Params().BitSize {
-		case 256:
-			return []string{"ES256"}
-		case 384:
-			return []string{"ES384"}
-		}
-		return []string{"ES512"}
-	case ed25519.PublicKey:
-		return []string{"EdDSA"}
-	}
-	return nil
 }
 
 func probeKeys(p *plan.APIKeys, now time.Time) (list []probe.Finding) {

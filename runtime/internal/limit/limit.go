@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -66,6 +67,14 @@ type Limit struct {
 	keeper *Keeper // nil: the limit is kept here
 	base   string  // of its keys in the store
 
+	*book
+	// ratios are what a debt in the book becomes when this limit takes it over from
+	// another; see Begin. nil: it has none to take over.
+	ratios *[measures]float64
+}
+
+// book is what a limit keeps of keys. Limits that follow one another share it.
+type book struct {
 	seeds [2]maphash.Seed
 	shard [shards]shard
 	start time.Time // time is counted from here
@@ -96,7 +105,7 @@ func (l *Limit) Keeper() *Keeper { return l.keeper }
 // New makes a limit of a plan's. keeper is that of its store, and nil without one;
 // server is the name of the server, which is part of the keys there.
 func New(p *plan.CallLimit, server string, keeper *Keeper) (*Limit, error) {
-	l := &Limit{plan: p, keeper: keeper, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now()}
+	l := &Limit{plan: p, keeper: keeper, book: &book{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now()}}
 	for _, x := range []struct {
 		what string
 		expr *plan.Expr
@@ -128,6 +137,64 @@ func New(p *plan.CallLimit, server string, keeper *Keeper) (*Limit, error) {
 		l.base = keeper.base(server, p.Name)
 	}
 	return l, nil
+}
+
+// Follow has l go on with what clients used up of a limit before it, which other
+// numbers are said of; false when the two count different things. Nothing changes
+// before Begin.
+func (l *Limit) Follow(before *Limit) bool {
+	was, is := before.plan, l.plan
+	if was.Name != is.Name || l.keeper != before.keeper || l.base != before.base || !reflect.DeepEqual(was.Key, is.Key) {
+		return false
+	}
+	var ratios [measures]float64
+	for m := range ratios {
+		if a, b := unit(was, Measure(m)), unit(is, Measure(m)); a > 0 {
+			ratios[m] = b / a
+		}
+	}
+	l.book, l.ratios = before.book, &ratios
+	return true
+}
+
+// unit is in what time a limit gains a call or a byte; 0 is not counted.
+func unit(p *plan.CallLimit, m Measure) float64 {
+	b := p.BytesIn
+	switch m {
+	case Calls:
+		return float64(p.Every)
+	case BytesOut:
+		b = p.BytesOut
+	}
+	if b == nil {
+		return 0
+	}
+	return float64(b.Per) / float64(b.Bytes)
+}
+
+// Begin is called once when l takes the place of the limit that it follows. What a
+// key owes stays the same number of calls and bytes; it is at most all that there
+// is. Calls in flight of the limit before end in the same book.
+func (l *Limit) Begin() {
+	if l.ratios == nil {
+		return
+	}
+	now := time.Since(l.start)
+	for i := range l.shard {
+		s := &l.shard[i]
+		s.mu.Lock()
+		for _, st := range s.keys {
+			for m, r := range l.ratios {
+				owed := min(float64(st.full[m]-now)*r, forever)
+				if Measure(m) != BytesOut { // which may owe more
+					owed = min(owed, float64(l.rooms[m]))
+				}
+				st.full[m] = now + time.Duration(max(owed, 0))
+			}
+		}
+		s.mu.Unlock()
+	}
+	l.ratios = nil
 }
 
 // ofCaller tells whether an expression holds something that callers say.

@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mcpc-dev/mcpc/internal/lockbuf"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
 	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
@@ -139,24 +139,6 @@ func (f *fake) held() int {
 	return n
 }
 
-// lines are what is logged.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // count is how often the store was asked.
 func (f *fake) count() int {
 	f.mu.Lock()
@@ -165,9 +147,9 @@ func (f *fake) count() int {
 }
 
 // shared returns the limit of a server that uses a store, and what it logs.
-func shared(t *testing.T, f *fake, p plan.CallLimit) (*Limit, *lines) {
+func shared(t *testing.T, f *fake, p plan.CallLimit) (*Limit, *lockbuf.Buffer) {
 	t.Helper()
-	var log lines
+	var log lockbuf.Buffer
 	k := newKeeper(&plan.Store{Name: "s", Timeout: 100 * time.Millisecond, Prefix: "x:"}, f, slog.New(slog.NewTextHandler(&log, nil)))
 	t.Cleanup(k.Close)
 	p.Name, p.Store = "x", "s"

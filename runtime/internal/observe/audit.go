@@ -35,6 +35,12 @@ type Audit struct {
 	closed bool
 	broken atomic.Bool
 
+	// What is to be made good before the next line, when the file was broken.
+	torn    bool     // there is a part of a line at the end
+	loose   bool     // what was written may not be on the disk
+	waiting [][]byte // members of lines that could not be written, at most maxWaiting bytes
+	waits   int      // how many bytes they have
+
 	shared string // its key among those of the process; "" when it is not
 	users  int    // guarded by audits
 }
@@ -43,7 +49,13 @@ const (
 	syncAfter = time.Second
 	hashMark  = `,"hash":"`
 	maxLine   = 1 << 20
+	// maxWaiting bounds what is kept of lines that cannot be written, in bytes.
+	// Calls are refused meanwhile, so it is those that were under way that count.
+	maxWaiting = 1 << 20
 )
+
+// errDeleted says that what is written to the file is lost.
+var errDeleted = errors.New("the file was deleted")
 
 // start is what the first line of a chain follows.
 var start = hex.EncodeToString(make([]byte, sha256.Size))
@@ -115,10 +127,24 @@ func OpenAudit(path string) (*Audit, error) {
 	return &Audit{file: f, size: info.Size(), seq: c.Lines, head: c.Head}, nil
 }
 
-// Append writes a line with the members of a JSON object.
+// Append writes a line with the members of a JSON object. When it fails the line is
+// kept, and written before the next one.
 func (a *Audit) Append(members []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	err := a.settle()
+	if err == nil {
+		err = a.append(members)
+	}
+	if err != nil && a.waits+len(members) <= maxWaiting {
+		a.waiting = append(a.waiting, bytes.Clone(members))
+		a.waits += len(members)
+	}
+	return err
+}
+
+// append writes a line. a.mu is held.
+func (a *Audit) append(members []byte) error {
 	b := append(a.line[:0], `{"seq":`...)
 	b = strconv.AppendUint(b, a.seq+1, 10)
 	b = append(append(b, `,"prev":"`...), a.head...)
@@ -131,12 +157,9 @@ func (a *Audit) Append(members []byte) error {
 	n, err := a.file.Write(b)
 	if err != nil {
 		a.broken.Store(true)
-		if n > 0 { // half a line would break the chain
-			err = errors.Join(err, a.file.Truncate(a.size))
-		}
-		return err
+		a.torn = n > 0
+		return errors.Join(err, a.mend())
 	}
-	a.broken.Store(false)
 	a.seq, a.size = a.seq+1, a.size+int64(n)
 	a.head = hex.EncodeToString(sum[:])
 	if !a.dirty {
@@ -146,8 +169,57 @@ func (a *Audit) Append(members []byte) error {
 	return nil
 }
 
-// Ready tells whether the last line could be written.
-func (a *Audit) Ready() bool { return !a.broken.Load() }
+// mend takes a part of a line off the end, which would break the chain. a.mu is held.
+func (a *Audit) mend() error {
+	if !a.torn {
+		return nil
+	}
+	if err := a.file.Truncate(a.size); err != nil {
+		return err
+	}
+	a.torn = false
+	return nil
+}
+
+// settle makes good what could not be done before. a.mu is held.
+func (a *Audit) settle() error {
+	if !a.broken.Load() {
+		return nil
+	}
+	if deleted(a.file) {
+		return errDeleted
+	}
+	if err := a.mend(); err != nil {
+		return err
+	}
+	if a.loose {
+		if err := a.file.Sync(); err != nil {
+			return err
+		}
+		a.loose = false
+	}
+	for len(a.waiting) > 0 {
+		if err := a.append(a.waiting[0]); err != nil {
+			return err
+		}
+		a.waits -= len(a.waiting[0])
+		a.waiting = a.waiting[1:]
+	}
+	a.waiting = nil
+	a.broken.Store(false)
+	return nil
+}
+
+// Ready tells whether lines can be written. After a failure it tries: while it is
+// not ready there may be no calls, whose lines would show it.
+func (a *Audit) Ready() bool {
+	if !a.broken.Load() {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.closed && a.settle() == nil
+}
 
 func (a *Audit) sync() {
 	a.mu.Lock()
@@ -157,7 +229,14 @@ func (a *Audit) sync() {
 	if closed {
 		return
 	}
-	if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+	err := f.Sync()
+	if errors.Is(err, os.ErrClosed) {
+		return
+	}
+	if err != nil || deleted(f) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.loose = a.loose || err != nil
 		a.broken.Store(true)
 	}
 }
@@ -167,7 +246,7 @@ func (a *Audit) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	return errors.Join(a.file.Sync(), a.file.Close())
+	return errors.Join(a.settle(), a.file.Sync(), a.file.Close())
 }
 
 // Chain is what a whole audit log comes to.

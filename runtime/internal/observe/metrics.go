@@ -63,6 +63,14 @@ func NewMetrics() *Metrics {
 // classes are those of HTTP statuses, by their first digit.
 var classes = [...]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
+// Class is that of an HTTP status, as "2xx"; "none" for what is no status.
+func Class(status int) string {
+	if status < 100 || status >= 600 {
+		return "none"
+	}
+	return classes[status/100]
+}
+
 func (m *Metrics) count(r *Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,11 +93,7 @@ func (m *Metrics) count(r *Record) {
 	h.counts[i]++
 	h.sum += r.Total
 	if r.Upstream != "" && r.Attempts > 0 && !r.Cached {
-		class := "none"
-		if r.Status >= 100 && r.Status < 600 {
-			class = classes[r.Status/100]
-		}
-		m.upstreams[upstreamKey{r.Upstream, class}]++
+		m.upstreams[upstreamKey{r.Upstream, Class(r.Status)}]++
 	}
 }
 

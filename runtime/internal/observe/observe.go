@@ -85,7 +85,7 @@ func New(p *plan.Observe, o Options) (_ *Observer, err error) {
 		ob.level, ob.text = levels[l.Level], l.Text
 		ob.out = o.Stderr
 		if l.File != "" {
-			if ob.out, err = openFile(l.File); err != nil {
+			if ob.out, err = openFile(l.File, ob.wrote); err != nil {
 				return nil, fmt.Errorf("the log of calls: %w", err)
 			}
 		}
@@ -136,6 +136,9 @@ func (o *Observer) Flush() {
 	if o.out != nil || o.audit != nil {
 		o.refusalsCounted()
 	}
+	if f, ok := o.out.(*file); ok {
+		o.wrote(f.Flush())
+	}
 	if o.Telemetry != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 		defer cancel()
@@ -165,8 +168,9 @@ func (o *Observer) AuditEnd() (Chain, bool) {
 var lines = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
 // Done records a call, in the context it was made in. own says that the call has a
-// span of its own in telemetry, which ends with it. It returns when what it wrote
-// is with the operating system.
+// span of its own in telemetry, which ends with it. When it returns, the line of the
+// audit log is with the operating system; that of the log is, or will be within
+// [together].
 func (o *Observer) Done(ctx context.Context, r *Record, own bool) {
 	if o.Metrics != nil {
 		o.Metrics.count(r)
@@ -206,6 +210,11 @@ func (o *Observer) write(level string, members func([]byte) []byte) {
 	_, err := o.out.Write(b)
 	o.mu.Unlock()
 	*buf = b
+	o.wrote(err)
+}
+
+// wrote says once that the log cannot be written, and again after it could be.
+func (o *Observer) wrote(err error) {
 	if err != nil && !o.failing.Swap(true) {
 		o.log.Error("the log of calls cannot be written", "error", err)
 	} else if err == nil && o.failing.Load() {

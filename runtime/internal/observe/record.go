@@ -87,12 +87,21 @@ func (r *Record) level() string {
 	return "info"
 }
 
-const timeFormat = "2006-01-02T15:04:05.000000Z"
+// appendTime appends a time as RFC 3339 has it, in UTC and with microseconds.
+func appendTime(b []byte, t time.Time) []byte {
+	b = t.UTC().AppendFormat(b, time.RFC3339) // the one layout that is fast
+	b[len(b)-1] = '.'
+	us := t.Nanosecond() / 1000
+	for unit := 100_000; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+us/unit%10))
+	}
+	return append(b, 'Z')
+}
 
 // appendHead appends the members that every line has.
 func appendHead(b []byte, t time.Time, level string) []byte {
 	b = append(b, `"time":"`...)
-	b = t.UTC().AppendFormat(b, timeFormat)
+	b = appendTime(b, t)
 	b = append(append(b, `","level":"`...), level...)
 	return append(b, '"')
 }

@@ -33,32 +33,35 @@ type Redactor struct {
 	patterns []*regexp.Regexp
 	known    func(string) string // replaces the values of secrets; may be nil
 	list     func([]string) func(string) string
+	request  *Incoming           // whose credentials are looked for, too; nil: none
+	hide     func(string) string // does so, once it was needed
 }
 
 // For is the redactor for what belongs to a request: it knows the credentials
 // that came with it, too. What it costs is spent on texts that are long enough to
-// hold one.
+// hold one. It is not safe for concurrent use.
 func (r *Redactor) For(ctx context.Context) *Redactor {
-	given := r.Given(ctx)
-	if given == nil {
+	in := ScopeOf(ctx).incoming()
+	if in == nil || in.Header == nil || r.list == nil {
 		return r
 	}
 	own := *r
-	own.known = func(s string) string {
-		if r.known != nil {
-			s = r.known(s)
-		}
-		return given(s)
-	}
+	own.request = in
 	return &own
 }
 
 // Given replaces in a text the credentials that came with the request of ctx; nil
 // when there were none.
 func (r *Redactor) Given(ctx context.Context) func(string) string {
-	in, _ := ctx.Value(incomingKey{}).(*Incoming)
+	return r.given(ScopeOf(ctx).incoming())
+}
+
+func (r *Redactor) given(in *Incoming) func(string) string {
+	if r.list == nil {
+		return nil
+	}
 	given := in.credentials()
-	if len(given) == 0 || r.list == nil {
+	if len(given) == 0 {
 		return nil
 	}
 	least := len(given[0])
@@ -108,9 +111,12 @@ func simple(name string) string {
 // Name tells whether what has the name is secret.
 func (r *Redactor) Name(name string) bool {
 	s := simple(name)
-	if r.names[s] {
-		return true
-	}
+	return r.names[s] || SecretName(s)
+}
+
+// SecretName tells whether what has the name is secret anywhere.
+func SecretName(name string) bool {
+	s := simple(name)
 	for _, w := range secretWords {
 		if strings.Contains(s, w) {
 			return true
@@ -126,6 +132,14 @@ func (r *Redactor) Text(s string) string {
 	}
 	if r.known != nil {
 		s = r.known(s)
+	}
+	if r.request != nil && len(s) >= minCredential {
+		if r.hide == nil {
+			if r.hide = r.given(r.request); r.hide == nil {
+				r.hide = func(s string) string { return s }
+			}
+		}
+		s = r.hide(s)
 	}
 	for _, p := range r.patterns {
 		s = p.ReplaceAllLiteralString(s, hidden)

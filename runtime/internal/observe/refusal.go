@@ -113,7 +113,7 @@ func (o *Observer) refusalsCounted() {
 				b = append(b, `,"count":`...)
 				b = strconv.AppendInt(b, int64(c.more), 10)
 				b = append(b, `,"until":"`...)
-				return append(c.last.UTC().AppendFormat(b, timeFormat), '"')
+				return append(appendTime(b, c.last), '"')
 			})
 		}
 	}

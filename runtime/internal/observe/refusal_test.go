@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -83,11 +81,11 @@ func TestRefusalAsText(t *testing.T) {
 	r := refused("unauthenticated")
 	r.Name, r.Trace.ID = "get\x1b[31m_order", "req-9"
 	got := string(AppendText(nil, append(r.appendMembers([]byte{'{'}, red), '}')))
-	if want := "2026-05-01 12:00:00.000 WARN  refused: unauthenticated 401  method=tools/call  name=get�[31m_order  remote=192.0.2.7  correlation=req-9"; got != want {
+	if want := "2026-05-01 12:00:00.000Z WARN  refused: unauthenticated 401  method=tools/call  name=get�[31m_order  remote=192.0.2.7  correlation=req-9"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	got = string(AppendText(nil, []byte(`{"time":"2026-05-01T12:00:00.000000Z","level":"warn","event":"refused","reason":"host","count":90,"until":"2026-05-01T12:00:59.000000Z"}`)))
-	if want := "2026-05-01 12:00:00.000 WARN  refused: host  90 more until 12:00:59.000"; got != want {
+	if want := "2026-05-01 12:00:00.000Z WARN  refused: host  90 more until 12:00:59.000Z"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
@@ -101,73 +99,4 @@ func TestNamesOfRefusals(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-}
-
-// A log that was moved away, deleted or replaced is opened anew under its name; one
-// that cannot be is said, and what is written goes where it can.
-func TestLogIsOpenedAnew(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "calls.log")
-	f, err := openFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	f.now = func() time.Time { return now }
-	write := func(s string) error {
-		now = now.Add(reopenAfter)
-		_, err := f.Write([]byte(s + "\n"))
-		return err
-	}
-	content := func(path string) string {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Error(err)
-		}
-		return string(b)
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(write("a"))
-	must(os.Rename(path, path+".1"))
-	must(write("b"))
-	if content(path+".1") != "a\n" || content(path) != "b\n" {
-		t.Errorf("moved: %q, %q", content(path+".1"), content(path))
-	}
-	must(os.Remove(path))
-	must(write("c"))
-	must(os.Truncate(path, 0))
-	must(write("d"))
-	if content(path) != "d\n" {
-		t.Errorf("removed, then truncated: %q", content(path))
-	}
-	must(os.WriteFile(path+".new", []byte("x\n"), 0o600))
-	must(os.Rename(path+".new", path))
-	must(write("e"))
-	if content(path) != "x\ne\n" {
-		t.Errorf("replaced: %q", content(path))
-	}
-	must(os.Rename(path, path+".2"))
-	must(os.Mkdir(path, 0o700))
-	if write("f") == nil {
-		t.Error("a folder is in its place, and nobody hears of it")
-	}
-	if content(path+".2") != "x\ne\nf\n" {
-		t.Errorf("a line is lost: %q", content(path+".2"))
-	}
-	must(os.Remove(path))
-	must(write("g"))
-	if content(path) != "g\n" {
-		t.Errorf("it does not recover: %q", content(path))
-	}
-	// In between nobody looks.
-	must(os.Rename(path, path+".3"))
-	if _, err := f.Write([]byte("h\n")); err != nil || content(path+".3") != "g\nh\n" {
-		t.Errorf("%v, %q", err, content(path+".3"))
-	}
-	must(f.Close())
 }

@@ -18,11 +18,15 @@ import (
 // What is begun has to be ended. Nothing here waits for the collector, and no
 // failure to reach it is one of a call.
 type Telemetry interface {
-	// Begin begins the span of a client's request. The context is of the work that
-	// the request makes; it has the trace, whose id for people is requestID, or the
-	// trace id if that is "".
-	Begin(ctx context.Context, r *Request, requestID string) context.Context
-	// End ends the span of a request, of which the answer is known.
+	// Accept decides what is told of a client's request, whose traceparent,
+	// tracestate and id are what the client sent, unchecked: record is that it has
+	// spans, measure that metrics want to know of it. The trace is that of a request
+	// without spans.
+	Accept(traceparent, tracestate, requestID string) (t Trace, record, measure bool)
+	// Begin begins the span of a request that is recorded. The context is of the work
+	// that the request makes, and has the span's trace.
+	Begin(ctx context.Context, r *Request) context.Context
+	// End ends what Accept wanted to know of, of which the answer is known.
 	End(r *Request)
 	// BeginCall begins the span of a call that is not all of a request: a step, a
 	// resource that a prompt embeds, a call that Go code makes.
@@ -30,6 +34,9 @@ type Telemetry interface {
 	// EndCall tells what became of a call, in the context it was made in. own says
 	// that BeginCall began it.
 	EndCall(ctx context.Context, r *Record, own bool)
+	// Sends tells whether the two below want to know of the requests to upstreams
+	// that are made in a context.
+	Sends(ctx context.Context) bool
 	// BeginSend begins the span of a request to an upstream, and returns what it
 	// has to carry so that its spans are below: values of traceparent and
 	// tracestate, "" where the call's own are right.
@@ -55,8 +62,9 @@ type Request struct {
 	Version string // of the protocol; "" is not known
 	Stdio   bool   // it came over stdio, not HTTP
 	HTTP    string // version of HTTP: "1.1"; "" on stdio
-	// Traceparent and Tracestate are what the client sent, unchecked.
-	Traceparent, Tracestate string
+	// Traceparent and Tracestate are what the client sent, unchecked; RequestID is the
+	// id that it gave the request besides.
+	Traceparent, Tracestate, RequestID string
 
 	Start time.Time
 
@@ -120,19 +128,6 @@ func NewTelemetry(p *plan.OTLP, o TelemetryOptions) (Telemetry, error) {
 	return newTelemetry(p, o)
 }
 
-type requestKey struct{}
-
-// WithRequest returns a context of the work of a request.
-func WithRequest(ctx context.Context, r *Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, r)
-}
-
-// RequestOf is the request that a context is of the work of; nil for none.
-func RequestOf(ctx context.Context) *Request {
-	r, _ := ctx.Value(requestKey{}).(*Request)
-	return r
-}
-
 // Whole tells whether a call of a kind is all of a request.
 func (r *Request) Whole(k Kind) bool {
 	if r == nil {
@@ -148,8 +143,6 @@ func (r *Request) Whole(k Kind) bool {
 	}
 	return false
 }
-
-type incomingKey struct{}
 
 // Incoming is what a message came with: what an HTTP request says of its trace, as
 // it came, or what a session on stdio agreed on.
@@ -189,24 +182,10 @@ func Carries(ctx context.Context, text string) bool {
 	if len(text) < minCredential {
 		return false
 	}
-	in, _ := ctx.Value(incomingKey{}).(*Incoming)
-	return slices.ContainsFunc(in.credentials(), func(one string) bool { return strings.Contains(text, one) })
+	return slices.ContainsFunc(ScopeOf(ctx).incoming().credentials(), func(one string) bool { return strings.Contains(text, one) })
 }
 
 // minCredential is the length below which what a client sent as a credential is
 // not looked for, in bytes: whoever sends "tools/call" as a key must not take
 // that word out of the log.
 const minCredential = 12
-
-// WithIncoming returns a context of an HTTP request.
-func WithIncoming(ctx context.Context, in *Incoming) context.Context {
-	return context.WithValue(ctx, incomingKey{}, in)
-}
-
-// IncomingOf is what the HTTP request of ctx says; empty when there is none.
-func IncomingOf(ctx context.Context) Incoming {
-	if in, _ := ctx.Value(incomingKey{}).(*Incoming); in != nil {
-		return *in
-	}
-	return Incoming{}
-}

@@ -1,11 +1,8 @@
 package observe
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -16,6 +13,7 @@ type line struct {
 	Time        string
 	Level       string
 	Correlation string
+	Trace       string
 	Tenant      string
 	Subject     string
 	Client      string
@@ -52,19 +50,31 @@ type line struct {
 // appended as it is, without control characters: it may be on its way to a
 // terminal.
 func AppendText(b, text []byte) []byte {
-	var l line
-	if err := json.Unmarshal(text, &l); err != nil || l.Time == "" || l.what() == "" && l.Event != "refused" {
+	return appendText(b, text, func(_, s string) string { return s })
+}
+
+// appendText is AppendText; level makes a level stand out.
+func appendText(b, text []byte, level func(level, s string) string) []byte {
+	l, ok := parseLine(text)
+	if !ok {
 		return append(b, printable(string(text))...)
 	}
-	var w strings.Builder
 	at := l.Time
 	if t, err := time.Parse(time.RFC3339Nano, l.Time); err == nil {
-		at = t.Format("2006-01-02 15:04:05.000")
+		at = t.UTC().Format("2006-01-02 15:04:05.000Z")
 	}
+	b = append(append(b, printable(at)...), ' ')
+	b = append(append(b, level(l.Level, printable(fmt.Sprintf("%-5s", strings.ToUpper(l.Level))))...), ' ')
 	if l.Event == "refused" {
-		return append(b, printable(l.refusal(at))...)
+		return append(b, printable(l.refusal())...)
 	}
-	fmt.Fprintf(&w, "%s %-5s %s", at, strings.ToUpper(l.Level), l.what())
+	return append(b, printable(l.call())...)
+}
+
+// call is a line about a call, as people read it.
+func (l *line) call() string {
+	var w strings.Builder
+	w.WriteString(l.what())
 	if l.StepOf != "" {
 		fmt.Fprintf(&w, " (step of %s)", l.StepOf)
 	}
@@ -93,7 +103,7 @@ func AppendText(b, text []byte) []byte {
 	if len(l.Arguments) > 0 {
 		fmt.Fprintf(&w, "  %s", l.Arguments)
 	}
-	return append(b, printable(w.String())...)
+	return w.String()
 }
 
 // what is what was called.
@@ -108,13 +118,13 @@ func (l *line) what() string {
 }
 
 // refusal is a line about requests that became no call, as people read it.
-func (l *line) refusal(at string) string {
+func (l *line) refusal() string {
 	var w strings.Builder
-	fmt.Fprintf(&w, "%s %-5s refused: %s", at, strings.ToUpper(l.Level), l.Reason)
+	fmt.Fprintf(&w, "refused: %s", l.Reason)
 	if l.Until != "" {
 		fmt.Fprintf(&w, "  %d more", l.Count)
 		if t, err := time.Parse(time.RFC3339Nano, l.Until); err == nil {
-			fmt.Fprintf(&w, " until %s", t.Format("15:04:05.000"))
+			fmt.Fprintf(&w, " until %s", t.UTC().Format("15:04:05.000Z"))
 		}
 		return w.String()
 	}
@@ -136,26 +146,4 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// Tail copies a log from r to w as people read it. The error is one of r or w.
-func Tail(r io.Reader, w io.Writer) error {
-	in := bufio.NewReaderSize(r, 64<<10)
-	for {
-		text, err := readLine(in)
-		if errors.Is(err, errLong) {
-			return errors.New("a line of the log is longer than a megabyte")
-		}
-		if len(text) > 0 {
-			if _, werr := w.Write(append(AppendText(nil, text), '\n')); werr != nil {
-				return werr
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

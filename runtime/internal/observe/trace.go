@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
@@ -16,6 +15,8 @@ type Trace struct {
 	Span  string // of this call: 16 digits
 	State string // tracestate; "" for none
 	flags string // as they came, or whether telemetry records it: 2 digits
+
+	continued bool
 }
 
 // maxID bounds the request id of a client, in bytes.
@@ -35,13 +36,21 @@ func Accept(traceparent, requestID string) Trace {
 	ids := string(digits[:])
 	t := Trace{Trace: ids[:32], Span: ids[32:], flags: "00"}
 	if trace, _, flags, ok := Parent(traceparent); ok {
-		t.Trace, t.flags = trace, flags
+		t.Trace, t.flags, t.continued = trace, flags, true
 	}
 	t.ID = t.Trace
 	if wellFormed(requestID) {
 		t.ID = requestID
 	}
 	return t
+}
+
+// Continued tells whether the client began the trace.
+func (t Trace) Continued() bool { return t.continued }
+
+// Sampled tells whether the one who began the trace records it.
+func (t Trace) Sampled() bool {
+	return len(t.flags) == 2 && strings.IndexByte("13579bdf", t.flags[1]) >= 0
 }
 
 // NewTrace is a trace that was made elsewhere. The id of a request is taken over
@@ -110,17 +119,4 @@ func (t Trace) Shown(r *Redactor) string {
 		return t.ID
 	}
 	return r.Text(t.ID)
-}
-
-type traceKey struct{}
-
-// WithTrace returns a context of a call that has the trace.
-func WithTrace(ctx context.Context, t Trace) context.Context {
-	return context.WithValue(ctx, traceKey{}, t)
-}
-
-// TraceOf is the trace of the call of ctx; the zero value when it has none.
-func TraceOf(ctx context.Context) Trace {
-	t, _ := ctx.Value(traceKey{}).(Trace)
-	return t
 }

@@ -11,6 +11,7 @@ package request
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -143,7 +144,7 @@ func (b *Builder) setBase(base, own string) error {
 	}
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("request: the base URL %q is not an absolute http or https URL", base)
+		return errors.New("request: the base URL is not an absolute http or https URL")
 	}
 	b.base = url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host}
 	b.basePath = strings.TrimSuffix(keepEscapes(literalPath, u.EscapedPath()), "/")

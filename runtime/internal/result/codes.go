@@ -41,7 +41,7 @@ func Codes() []Code {
 		{"redirect", "The upstream redirects where calls are not sent.", "The operator has to correct the base URL, or the spec.", "no, check-first"},
 		{"encoding", "The upstream compressed its answer in a way that is not known.", "The operator has to look into it.", "no"},
 		{"no-base-url", "It is not known where the upstream is.", "The operator has to say it, with --base-url or base_url.", "no"},
-		{"credential", "A credential cannot be sent as it is.", "The operator has to correct its value.", "no"},
+		{"credential", "A credential cannot be sent, or the token or session for it could not be had, or has ended.", "The operator has to look at the credential, or at the service that gives tokens. A caller whose own token was refused connects again. Where a session has ended: see whether the call was carried out.", "no, may-help, after, check-first"},
 		{"missing-credential", "The server has no value for one of its secrets.", "The operator has to set it.", "no"},
 
 		{"step-value", "A value that one step hands to the next cannot be made.", "If the arguments are right, the operator has to mend the spec.", "no"},

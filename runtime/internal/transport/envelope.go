@@ -419,48 +419,6 @@ func tooDeep(text []byte, limit int, l *plan.Inbound) *fault {
 	return nil
 }
 
-// isBatch reports whether text is an array of messages.
-func isBatch(text []byte) bool {
-	t := bytes.TrimLeft(text, " \t\r\n")
-	return len(t) > 0 && t[0] == '['
-}
-
-// splitBatch cuts an array of messages apart.
-func splitBatch(text []byte, l *plan.Inbound) ([]jsontext.Value, *fault) {
-	if bad := tooDeep(text, l.Depth+1, l); bad != nil {
-		return nil, bad
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))
-	parts, err := func() (parts []jsontext.Value, err error) {
-		if _, err := dec.ReadToken(); err != nil {
-			return nil, err
-		}
-		for dec.PeekKind() != ']' {
-			v, err := dec.ReadValue()
-			if err != nil {
-				return nil, err
-			}
-			parts = append(parts, v)
-		}
-		if _, err := dec.ReadToken(); err != nil {
-			return nil, err
-		}
-		if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-			return nil, errors.New("there is more after the message")
-		}
-		return parts, nil
-	}()
-	switch {
-	case err != nil:
-		return nil, faultf(mcp.PARSE_ERROR, 400, "the message is not valid JSON: %s", parseReason(err))
-	case len(parts) == 0:
-		return nil, faultf(mcp.INVALID_REQUEST, 400, "a batch must hold at least one message")
-	case len(parts) > l.Batch:
-		return nil, over(400, "batch", int64(l.Batch), "a batch may hold at most %d messages")
-	}
-	return parts, nil
-}
-
 // sameID is the id in the form in which two spellings of one id are equal: for
 // strings their text, for numbers their digits.
 func sameID(id jsontext.Value) string {

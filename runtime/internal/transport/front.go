@@ -14,6 +14,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -73,8 +74,12 @@ type Options struct {
 	AllowedOrigins []string       // values of Origin besides loopback ones; "*" is any
 	Drain          time.Duration  // for calls in flight when the server ends; 0 is 10 s
 	Gate           *identity.Gate // who may call over HTTP; nil: everybody, unknown
-	TLS            *tls.Config    // of the HTTP server; nil: plain
-	Trace          bool           // take traces of calls from clients
+	// Addresses has calls know the address they come from, for identity.ClientFacts;
+	// Proxies are those in front of the server.
+	Addresses bool
+	Proxies   identity.Proxies
+	TLS       *tls.Config // of the HTTP server; nil: plain
+	Trace     bool        // take traces of calls from clients
 	// Telemetry is told of every request; nil: there is none.
 	Telemetry observe.Telemetry
 	// Refused is told of every request that became no call; nil: nobody wants to know.
@@ -94,6 +99,8 @@ type Front struct {
 	asks      map[string]bool             // tools that want a person's word
 	keeper    *confirm.Keeper
 	gate      *identity.Gate
+	addresses bool // calls know where they come from
+	proxies   identity.Proxies
 	tls       *tls.Config
 	scopes    map[string][]string // that a tool wants of its caller
 	prompts   map[string][]string // the same of prompts
@@ -118,8 +125,8 @@ type Front struct {
 	host        *host
 	users       atomic.Int64           // requests that hold it
 	gone        atomic.Pointer[func()] // to be called when it was replaced and nobody holds it
-	stdioCaller *identity.Caller
-	outcast     bool // nothing is taken from the client on stdio
+	stdioCaller atomic.Pointer[identity.Caller]
+	outcast     atomic.Bool // nothing is taken from the client on stdio
 
 	limits plan.Inbound
 }
@@ -158,6 +165,7 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	}
 	f.trace, f.telemetry, f.onRefusal = o.Trace, o.Telemetry, o.Refused
 	f.changes, f.leave = o.Changes, o.Leave
+	f.addresses, f.proxies = o.Addresses, o.Proxies
 	f.host = newHost(f)
 	f.serving = &f.host.serving
 	f.limits = p.Inbound.OrDefaults()
@@ -240,6 +248,8 @@ type reply struct {
 	body  []byte // shared with other replies and never changed
 	tail  string
 	fault *fault // what it tells of; nil for a result
+
+	correlation string // the id of the request for people; "" where none is wanted
 }
 
 func (r *reply) size() int { return len(r.head) + len(r.body) + len(r.tail) }
@@ -274,11 +284,16 @@ func (f *Front) lacks(ctx context.Context, m *message) []string {
 func (f *Front) answer(ctx context.Context, m *message, e Era, versions []string, b []byte) (out reply) {
 	ctx, observed := f.observed(ctx, m)
 	if observed != nil || f.onRefusal != nil {
-		defer func() { f.observedEnd(ctx, observed, m, out.fault) }()
+		defer func() {
+			f.observedEnd(ctx, observed, m, out.fault)
+			if f.trace {
+				out.correlation = observe.TraceOf(ctx).ID
+			}
+		}()
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			id := correlation()
+			id := cmp.Or(observe.TraceOf(ctx).ID, correlation())
 			f.log.ErrorContext(ctx, "panic while answering", "method", m.method, "correlation", id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			bad := faultf(mcp.INTERNAL_ERROR, 0, "internal error; its correlation id in the log is %s", id)
 			out = reply{head: appendFault(nil, m.id, bad), fault: bad}
@@ -416,35 +431,6 @@ func (f *Front) handle(ctx context.Context, m *message, versions []string) ([]by
 	default:
 		return nil, faultf(mcp.INTERNAL_ERROR, 0, "the request has no answer")
 	}
-}
-
-// batch answers several messages at once, as 2025-03-26 allowed: it is the array
-// of what the parts yield, or nil when none yields an answer.
-func batch(parts []func() []byte) []byte {
-	answers := make([][]byte, len(parts))
-	var wg sync.WaitGroup
-	for i, part := range parts {
-		if part != nil {
-			wg.Go(func() { answers[i] = part() })
-		}
-	}
-	wg.Wait()
-	var b []byte
-	for _, a := range answers {
-		switch {
-		case a == nil:
-			continue
-		case b == nil:
-			b = append(b, '[')
-		default:
-			b = append(b, ',')
-		}
-		b = append(b, a...)
-	}
-	if b != nil {
-		b = append(b, ']')
-	}
-	return b
 }
 
 // appendHead appends a response up to its result.

@@ -85,19 +85,21 @@ func (f *Front) Replace(next *Front, gone func()) {
 	}
 }
 
-// SetCaller says who the client on stdio is; nil is nobody known.
-func (f *Front) SetCaller(c *identity.Caller) { f.stdioCaller = c }
+// SetCaller says who the client on stdio is, from the next message on; nil is
+// nobody known.
+func (f *Front) SetCaller(c *identity.Caller) { f.stdioCaller.Store(c) }
 
 // RefuseCaller has nothing taken from the client on stdio: from its next message
 // on its session ends.
-func (f *Front) RefuseCaller() { f.outcast = true }
+func (f *Front) RefuseCaller() { f.outcast.Store(true) }
 
 // local is a context of the client on stdio.
 func (f *Front) local(ctx context.Context) context.Context {
-	if f.stdioCaller == nil {
+	c := f.stdioCaller.Load()
+	if c == nil {
 		return ctx
 	}
-	return identity.With(ctx, f.stdioCaller)
+	return identity.With(ctx, c)
 }
 
 // connecting is the configuration of TLS connections, as the front of the moment
@@ -145,6 +147,8 @@ type subscriber struct {
 	id    jsontext.Value  // of subscriptions/listen
 	wants uint32
 	limit time.Duration // of writing, over HTTP
+	// release frees what ctx holds, over HTTP.
+	release func()
 
 	pending atomic.Uint32
 	wake    chan struct{} // holds a value when something is pending

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -566,5 +567,178 @@ func TestHTTP2(t *testing.T) {
 	}
 	if streams != 3 {
 		t.Errorf("%d streams at once are allowed", streams)
+	}
+}
+
+// listening serves a front whose lists change, so that clients can listen.
+func listening(t *testing.T, in plan.Inbound, secure *tls.Config, drain time.Duration) (address string, end func() error) {
+	t.Helper()
+	c := &tools{}
+	f := New(&plan.Server{Name: "shop", Version: "1", Inbound: &in, Tools: []plan.Tool{{Name: "echo", Input: `{"type":"object"}`}}}, c, Options{TLS: secure, Drain: drain, Changes: true})
+	c.front = &f
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Serve(ctx, l) }()
+	end = sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() { _ = end() })
+	return l.Addr().String(), end
+}
+
+// A server that ends does not wait for clients that listen: their streams end in
+// order, at once.
+func TestDrainEndsStreams(t *testing.T) {
+	address, end := listening(t, plan.Inbound{}, nil, time.Minute)
+	c := dial(t, address)
+	c.send("GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil || res.StatusCode != 200 {
+		t.Fatal(res, err)
+	}
+	if _, err := res.Body.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("the server waited %v for a client that listens", took)
+	}
+	if _, err := io.ReadAll(res.Body); err != nil {
+		t.Errorf("the stream broke off: %v", err)
+	}
+}
+
+// A client that listens over HTTP/2 is not cut off by the limits of a request.
+func TestListenersOverHTTP2Stay(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	address, end := listening(t, plan.Inbound{RequestTimeout: limit, HeaderTimeout: limit, WriteTimeout: limit}, certificateOf(t), time.Minute)
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	defer client.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+address+"/mcp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.ProtoMajor != 2 || res.StatusCode != 200 {
+		t.Fatal(res.Proto, res.Status)
+	}
+	over := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, res.Body)
+		over <- err
+	}()
+	select {
+	case err := <-over:
+		t.Fatalf("the stream ended by itself: %v", err)
+	case <-time.After(6 * limit): // all of them are over
+	}
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+	if err := <-over; err != nil {
+		t.Errorf("the stream broke off: %v", err)
+	}
+}
+
+// Floods of HTTP/2 that cost their sender little end the connection, and others are
+// served.
+func TestHTTP2Floods(t *testing.T) {
+	var head bytes.Buffer
+	enc := hpack.NewEncoder(&head)
+	for _, h := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":path", "/mcp"}, {":authority", "localhost"}, {"content-type", "application/json"}} {
+		_ = enc.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
+	}
+	for name, flood := range map[string]func(fr *http2.Framer, i uint32) error{
+		"rapid reset": func(fr *http2.Framer, i uint32) error {
+			// Requests that are given up as soon as they are made.
+			if err := fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: head.Bytes(), EndHeaders: true}); err != nil {
+				return err
+			}
+			return fr.WriteRSTStream(2*i+1, http2.ErrCodeCancel)
+		},
+		"continuation": func(fr *http2.Framer, i uint32) error {
+			// Headers that never end.
+			if i == 0 {
+				return fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: head.Bytes()})
+			}
+			var more bytes.Buffer
+			_ = hpack.NewEncoder(&more).WriteField(hpack.HeaderField{Name: fmt.Sprint("x-", i), Value: strings.Repeat("x", 8000), Sensitive: true})
+			return fr.WriteContinuation(1, false, more.Bytes())
+		},
+		"table bomb": func(fr *http2.Framer, i uint32) error {
+			// One large header, named again and again by one byte.
+			if i > 0 {
+				return fr.WriteData(1, true, nil)
+			}
+			bomb := bytes.NewBuffer(bytes.Clone(head.Bytes()))
+			_ = hpack.NewEncoder(bomb).WriteField(hpack.HeaderField{Name: "x", Value: strings.Repeat("x", 3000)})
+			bomb.Write(bytes.Repeat([]byte{0x80 | 62}, 12_000))
+			return fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: bomb.Bytes(), EndHeaders: true})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, f, address := bounded(t, plan.Inbound{}, certificateOf(t))
+			c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+			if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+				t.Fatal(err)
+			}
+			fr := http2.NewFramer(c, c)
+			if err := fr.WriteSettings(); err != nil {
+				t.Fatal(err)
+			}
+			// The flooder reads nothing, so what the server would say adds up there.
+			ended := false
+			for i := range uint32(200_000) {
+				if err := flood(fr, i); err != nil {
+					var late net.Error
+					ended = !errors.As(err, &late) || !late.Timeout()
+					break
+				}
+			}
+			if !ended {
+				// It may have stopped listening without our noticing: then it says so.
+				_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				for err == nil && !ended {
+					var frame http2.Frame
+					if frame, err = fr.ReadFrame(); err == nil {
+						_, away := frame.(*http2.GoAwayFrame)
+						_, reset := frame.(*http2.RSTStreamFrame)
+						ended = ended || away || reset
+					}
+				}
+				var late net.Error
+				ended = ended || !errors.As(err, &late) || !late.Timeout()
+			}
+			if !ended {
+				t.Error("it goes on for ever")
+			}
+			client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+			defer client.CloseIdleConnections()
+			res, err := client.Post("https://"+address+"/mcp", "application/json", strings.NewReader(pingText))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				t.Error(res.Status)
+			}
+			_ = c.Close()
+			until(t, "nothing of it is left", func() bool { return f.serving.inFlight.Load() == 0 && f.host.bodies.n.Load() == 0 })
+		})
 	}
 }

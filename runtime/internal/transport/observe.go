@@ -23,20 +23,28 @@ var methods = []string{"initialize", "ping", "server/discover", methodCall, meth
 // otherMethod stands for one that is not known.
 const otherMethod = "_OTHER"
 
-// incoming keeps what an HTTP request says of its trace for the messages in it.
-func (f *Front) incoming(ctx context.Context, r *http.Request, in *observe.Incoming) context.Context {
+// incoming notes what an HTTP request says of itself for the messages in it.
+func (f *Front) incoming(r *http.Request, in *observe.Incoming) {
 	in.HTTP, in.Remote, in.Header, in.KeyHeaders = httpVersion(r), r.RemoteAddr, r.Header, f.gate.KeyHeaders()
 	if f.trace || f.telemetry != nil {
-		in.Traceparent = r.Header.Get("Traceparent")
+		in.Traceparent = only(r.Header["Traceparent"])
 	}
 	if f.trace {
-		in.RequestID = r.Header.Get("X-Request-Id")
+		in.RequestID = only(r.Header[requestID])
 	}
 	if f.telemetry != nil {
 		in.Tracestate = strings.Join(r.Header["Tracestate"], ",")
 		in.Version = r.Header.Get(mcp.HeaderProtocolVersion)
 	}
-	return observe.WithIncoming(ctx, in)
+}
+
+// only is the value of a header that may be sent once; "" when it was not, or more
+// often: then nobody knows which one is meant.
+func only(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
 }
 
 func httpVersion(r *http.Request) string {
@@ -56,15 +64,26 @@ func (f *Front) observed(ctx context.Context, m *message) (context.Context, *obs
 	if !f.trace && f.telemetry == nil {
 		return ctx, nil
 	}
-	in := observe.IncomingOf(ctx)
+	ctx, scope := observe.Own(ctx)
+	in := scope.Incoming
+	if in == nil {
+		in = &observe.Incoming{}
+	}
 	parent, state := in.Traceparent, in.Tracestate
 	if m.traceparent != "" {
 		parent, state = m.traceparent, m.tracestate
 	}
 	if f.telemetry == nil {
-		return observe.WithTrace(ctx, observe.Accept(parent, in.RequestID)), nil
+		scope.Trace = observe.Accept(parent, in.RequestID)
+		return ctx, nil
 	}
-	r := &observe.Request{Method: m.method, ID: m.id, Stdio: in.HTTP == "", HTTP: in.HTTP, Traceparent: parent, Tracestate: state, Start: time.Now()}
+	own, record, measure := f.telemetry.Accept(parent, state, in.RequestID)
+	scope.Trace, scope.Unrecorded = own, !record
+	if !record && !measure {
+		return ctx, nil
+	}
+	r := &observe.Request{Method: m.method, ID: m.id, Stdio: in.HTTP == "", HTTP: in.HTTP, Traceparent: parent, Tracestate: state, RequestID: in.RequestID, Start: time.Now()}
+	scope.Request = r
 	if observe.Carries(ctx, string(r.ID)) {
 		r.ID = nil
 	}
@@ -81,7 +100,10 @@ func (f *Front) observed(ctx context.Context, m *message) (context.Context, *obs
 	if slices.Contains(f.versions.all, version) {
 		r.Version = version
 	}
-	return f.telemetry.Begin(observe.WithRequest(ctx, r), r, in.RequestID), r
+	if record {
+		ctx = f.telemetry.Begin(ctx, r)
+	}
+	return ctx, r
 }
 
 // observedEnd ends the span of a request and tells of its refusal, if it was refused.
@@ -149,7 +171,10 @@ func (f *Front) refused(ctx context.Context, m *message, bad *fault) {
 		return
 	}
 	r := observe.Refusal{Time: time.Now(), Trace: observe.TraceOf(ctx), Reason: bad.reasonOf(), Status: bad.status, Code: bad.code, Context: ctx}
-	in := observe.IncomingOf(ctx)
+	var in observe.Incoming
+	if scope := observe.ScopeOf(ctx); scope != nil && scope.Incoming != nil {
+		in = *scope.Incoming
+	}
 	if r.Remote = in.Remote; r.Remote != "" {
 		if host, _, err := net.SplitHostPort(r.Remote); err == nil {
 			r.Remote = host
@@ -176,16 +201,33 @@ type noting struct {
 	fault   *fault
 	ctx     context.Context
 	message *message
+	scope   observe.Scope
 	in      observe.Incoming
+	trace   bool // its id goes back to the client
 }
 
 // Unwrap is for http.ResponseController.
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
-// note remembers why a request is refused.
+// requestID is the header that carries the id of a request for people.
+const requestID = "X-Request-Id"
+
+// note remembers why a request is refused. Its client hears the id that it is
+// recorded with.
 func note(w http.ResponseWriter, bad *fault) {
-	if n, ok := w.(*noting); ok {
-		n.fault = bad
+	n, ok := w.(*noting)
+	if !ok {
+		return
+	}
+	n.fault = bad
+	if n.trace {
+		parent := n.in.Traceparent
+		if m := n.message; m != nil && m.traceparent != "" {
+			parent = m.traceparent
+		}
+		t := observe.Accept(parent, n.in.RequestID)
+		n.ctx = observe.WithTrace(n.ctx, t)
+		w.Header()[requestID] = []string{t.ID}
 	}
 }
 
@@ -203,8 +245,10 @@ func (f *endpoint) noted(w http.ResponseWriter, r *http.Request, serve func(cont
 		serve(r.Context(), w, r)
 		return
 	}
-	n := &noting{ResponseWriter: w}
-	n.ctx = now.incoming(r.Context(), r, &n.in)
+	n := &noting{ResponseWriter: w, trace: now.trace}
+	now.incoming(r, &n.in)
+	n.scope.Context, n.scope.Incoming = r.Context(), &n.in
+	n.ctx = &n.scope
 	serve(n.ctx, n, r)
 	if n.fault != nil {
 		now.refused(n.ctx, n.message, n.fault)

@@ -156,3 +156,76 @@ func TestHalfRequestsAreNotParked(t *testing.T) {
 		})
 	}
 }
+
+// A byte that came while a call ran is the begin of the next request: what net/http
+// has read of it must not be lost by parking.
+func TestWhatCameDuringACallIsNotParked(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, release := make(chan struct{}), make(chan struct{})
+	s := &http.Server{IdleTimeout: time.Minute, ReadTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			close(read)
+			<-release
+		}
+		_, _ = io.WriteString(w, r.URL.Path) // the client sees whether it comes
+	})}
+	p := park(s, l, 50*time.Millisecond).(*parking)
+	begun := make(chan struct{}, 10)
+	ended := make(chan error)
+	go func() { ended <- s.Serve(&watching{p, begun}) }()
+	defer func() {
+		_ = s.Close()
+		<-ended
+	}()
+	c := connect(t, l.Addr().String())
+	if _, err := io.WriteString(c, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	if _, err := io.WriteString(c, "G"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	close(release)
+	c.ask(t, "", "/wait")
+	// The rest does not come in time, so the connection ends; or it comes, and all of
+	// the request is there. That of a parked one would begin with its second letter.
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.parked); n != 0 {
+		t.Errorf("%d parked", n)
+	}
+}
+
+// watching tells of reads of one byte that brought it.
+type watching struct {
+	*parking
+	begun chan struct{}
+}
+
+func (w *watching) Accept() (net.Conn, error) {
+	c, err := w.parking.Accept()
+	if p, ok := c.(*parkable); ok {
+		p.Conn = &watched{p.Conn, w.begun}
+	}
+	return c, err
+}
+
+type watched struct {
+	net.Conn
+	begun chan struct{}
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if n == 1 && len(b) == 1 {
+		w.begun <- struct{}{}
+	}
+	return n, err
+}

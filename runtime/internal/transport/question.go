@@ -3,10 +3,10 @@ package transport
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/confirm"
@@ -38,7 +38,7 @@ func (q *question) ask(_ context.Context, asked confirm.Question) (confirm.Answe
 	if err := q.front.keeper.Open(q.message.state, asked); err != nil {
 		return confirm.No, err
 	}
-	var answers map[string]json.RawMessage
+	var answers map[string]jsontext.Value
 	if json.Unmarshal(q.message.answers, &answers) != nil || answers[questionID] == nil {
 		return confirm.No, errors.New("the answer is missing")
 	}
@@ -66,8 +66,8 @@ func appendElicitation(b []byte, text string) []byte {
 func asksForms(capabilities jsontext.Value) bool {
 	var c struct {
 		Elicitation *struct {
-			Form *struct{} `json:"form"`
-			URL  *struct{} `json:"url"`
+			Form *jsontext.Value `json:"form"`
+			URL  *jsontext.Value `json:"url"`
 		} `json:"elicitation"`
 	}
 	if len(capabilities) == 0 || json.Unmarshal(capabilities, &c) != nil || c.Elicitation == nil {
@@ -76,7 +76,8 @@ func asksForms(capabilities jsontext.Value) bool {
 	return c.Elicitation.Form != nil || c.Elicitation.URL == nil
 }
 
-// answerOf reads an ElicitResult. What is not plainly an agreement is none.
+// answerOf reads an ElicitResult. What is not plainly an agreement is none; so an
+// answer that says two things, or says it by other names.
 func answerOf(text []byte) confirm.Answer {
 	var r struct {
 		Action string `json:"action"`
@@ -111,7 +112,7 @@ func (c *conn) ask(ctx context.Context, q confirm.Question) (confirm.Answer, err
 	select {
 	case text := <-answer:
 		var r struct {
-			Result json.RawMessage `json:"result"`
+			Result jsontext.Value `json:"result"`
 		}
 		if json.Unmarshal(text, &r) != nil || r.Result == nil {
 			return confirm.Unable, nil // an error: it does not ask after all

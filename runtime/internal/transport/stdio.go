@@ -79,7 +79,7 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	}
 	c.room = sync.NewCond(&c.mu)
 	if t := f.telemetry; t != nil {
-		c.calls = observe.WithIncoming(calls, &observe.Incoming{Agreed: c.agreed})
+		c.calls = &observe.Scope{Context: calls, Incoming: &observe.Incoming{Agreed: c.agreed}, Shared: true}
 		begun := time.Now()
 		defer func() { t.Session(time.Since(begun), c.agreed()) }()
 	}
@@ -192,7 +192,7 @@ func (c *conn) take(line []byte) bool {
 			f.release()
 		}
 	}()
-	if f.outcast {
+	if f.outcast.Load() {
 		return false
 	}
 	m, bad := decode(line, &f.limits)
@@ -364,7 +364,7 @@ func (c *conn) takeBatch(line []byte) bool {
 		return refuse(bad)
 	}
 	f := c.host.hold()
-	if f.outcast {
+	if f.outcast.Load() {
 		f.release()
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,8 +33,13 @@ func counted(header ...string) *transport {
 	}}
 }
 
+func answerOf(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"text/plain"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}
+}
+
 func TestCache(t *testing.T) {
 	alice, bob := principal.Principal{Subject: "alice"}, principal.Principal{Subject: "bob"}
+	acme, other := principal.Principal{Tenant: "acme", Subject: "alice"}, principal.Principal{Tenant: "other", Subject: "alice"}
 	type step struct {
 		who  principal.Principal
 		path string
@@ -46,16 +52,28 @@ func TestCache(t *testing.T) {
 		header []string
 		steps  []step
 	}{
-		"fresh":     {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 59 * time.Second, "1", 1}, {alice, "/b", 0, "2", 2}}},
-		"stale":     {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "2", 2}}},
-		"by caller": {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 0, "2", 2}, {alice, "/a", 0, "1", 2}}},
-		"shared":    {plan.Cache{TTL: time.Minute, Shared: true}, nil, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 0, "1", 1}}},
-		"etag":      {plan.Cache{TTL: time.Minute, ETag: true}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "1", 2}, {alice, "/a", 59 * time.Second, "1", 2}}},
-		"no-store":  {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "max-age=9, no-store"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
-		"private":   {plan.Cache{TTL: time.Minute, Shared: true}, []string{"Cache-Control", "private"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
-		"own":       {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "private"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "1", 1}}},
-		"vary":      {plan.Cache{TTL: time.Minute}, []string{"Vary", "*"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
-		"no time":   {plan.Cache{}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"fresh":                {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 59 * time.Second, "1", 1}, {alice, "/b", 0, "2", 2}}},
+		"stale":                {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "2", 2}}},
+		"by caller":            {plan.Cache{TTL: time.Minute}, nil, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 0, "2", 2}, {alice, "/a", 0, "1", 2}}},
+		"shared":               {plan.Cache{TTL: time.Minute, Shared: true}, nil, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 0, "1", 1}}},
+		"etag":                 {plan.Cache{TTL: time.Minute, ETag: true}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "1", 2}, {alice, "/a", 59 * time.Second, "1", 2}}},
+		"no-store":             {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "max-age=9, no-store"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"private":              {plan.Cache{TTL: time.Minute, Shared: true}, []string{"Cache-Control", "private"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"own":                  {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "private"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "1", 1}}},
+		"vary":                 {plan.Cache{TTL: time.Minute}, []string{"Vary", "*"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"vary by more":         {plan.Cache{TTL: time.Minute}, []string{"Vary", "Accept, *"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"vary by what is sent": {plan.Cache{TTL: time.Minute}, []string{"Vary", "Accept"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "1", 1}}},
+		"tenants":              {plan.Cache{TTL: time.Minute, Shared: true}, nil, []step{{acme, "/a", 0, "1", 1}, {other, "/a", 0, "2", 2}, {alice, "/a", 0, "3", 3}, {acme, "/a", 0, "1", 3}}},
+		"by tenant":            {plan.Cache{TTL: time.Minute}, nil, []step{{acme, "/a", 0, "1", 1}, {other, "/a", 0, "2", 2}}},
+		"max-age":              {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "public, max-age=10"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 9 * time.Second, "1", 1}, {alice, "/a", time.Second, "2", 2}}},
+		"max-age is most":      {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "max-age=3600"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", time.Minute, "2", 2}}},
+		"max-age of zero":      {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "max-age=0"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"no max-age":           {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "max-age=-1"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
+		"s-maxage":             {plan.Cache{TTL: time.Minute, Shared: true}, []string{"Cache-Control", "s-maxage=20, max-age=0"}, []step{{alice, "/a", 0, "1", 1}, {bob, "/a", 19 * time.Second, "1", 1}, {bob, "/a", time.Second, "2", 2}}},
+		"s-maxage of own":      {plan.Cache{TTL: time.Minute}, []string{"Cache-Control", "s-maxage=0"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "1", 1}}},
+		"aged":                 {plan.Cache{TTL: time.Minute, ETag: true}, []string{"Cache-Control", "max-age=50", "Age", "40"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 9 * time.Second, "1", 1}, {alice, "/a", time.Second, "1", 2}, {alice, "/a", 9 * time.Second, "1", 2}}},
+		"etag only":            {plan.Cache{TTL: time.Minute, ETag: true}, []string{"Cache-Control", "max-age=0, must-revalidate"}, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "1", 2}}},
+		"no time":              {plan.Cache{}, nil, []step{{alice, "/a", 0, "1", 1}, {alice, "/a", 0, "2", 2}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -98,14 +116,135 @@ func TestCacheLeavesConditionsAlone(t *testing.T) {
 	}
 }
 
+// Who changes something reads what he changed: what was kept of the path is dropped,
+// for everybody, and so is what was asked for before.
+func TestCacheForgetsWhatIsChanged(t *testing.T) {
+	alice, bob := principal.Principal{Subject: "alice"}, principal.Principal{Subject: "bob"}
+	const base = "https://a.example"
+	for name, c := range map[string]struct {
+		method, path string
+		status       int // 0: no answer
+		forgotten    bool
+	}{
+		"put":            {"PUT", "/a", 200, true},
+		"delete":         {"DELETE", "/a", 204, true},
+		"post":           {"POST", "/a?x=1", 201, true},
+		"perhaps":        {"POST", "/a", 500, true},
+		"nobody knows":   {"POST", "/a", 0, true},
+		"refused":        {"PUT", "/a", 409, false},
+		"elsewhere":      {"PUT", "/a/b", 200, false},
+		"another letter": {"PUT", "/A", 200, false},
+		"read":           {"HEAD", "/a", 200, false},
+	} {
+		reads := 0
+		tr := &transport{answer: func(_ int, r *http.Request) (*http.Response, error) {
+			if r.Method == "GET" {
+				reads++
+				return answerOf(r, 200, fmt.Sprint(reads)), nil
+			}
+			if c.status == 0 {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return answerOf(r, c.status, ""), nil
+		}}
+		client := newClient(t, plan.Upstream{BaseURL: base, Cache: &plan.Cache{TTL: time.Hour}, Coalesce: true}, Options{Transport: tr})
+		read := func(who principal.Principal, path string) string {
+			a, err := client.Do(t.Context(), who, newRequest(t, "GET", base+path, ""), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(a.Body)
+		}
+		read(alice, "/a")
+		read(bob, "/a?fields=x")
+		read(alice, "/other")
+		_, _ = client.Do(t.Context(), alice, newRequest(t, c.method, base+c.path, ""), nil) // it may fail
+		if a, b, other := read(alice, "/a"), read(bob, "/a?fields=x"), read(alice, "/other"); (a != "1") != c.forgotten || (b != "2") != c.forgotten || other != "3" {
+			t.Errorf("%s: after that %s, %s and %s are read", name, a, b, other)
+		}
+	}
+}
+
+// An answer that was asked for before a change is not kept after it, and nobody joins
+// the request for it.
+func TestChangesWhileReading(t *testing.T) {
+	for _, u := range []plan.Upstream{
+		{Cache: &plan.Cache{TTL: time.Hour}},
+		{Coalesce: true},
+		{Coalesce: true, Cache: &plan.Cache{TTL: time.Hour}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			value := "old"
+			tr := roundTripper(func(r *http.Request) (*http.Response, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if r.Method == "PUT" {
+					value = "new"
+					return answerOf(r, 200, ""), nil
+				}
+				was := value
+				if was == "old" {
+					mu.Unlock()
+					time.Sleep(time.Minute)
+					mu.Lock()
+				}
+				return answerOf(r, 200, was), nil
+			})
+			u.BaseURL, u.Timeout = "https://a.example", time.Hour
+			c := newClient(t, u, Options{Transport: tr})
+			read := func() string {
+				a, err := c.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
+				if err != nil {
+					return err.Error()
+				}
+				return string(a.Body)
+			}
+			first := make(chan string)
+			go func() { first <- read() }()
+			time.Sleep(time.Second)
+			if _, err := c.Do(t.Context(), principal.Principal{}, newRequest(t, "PUT", "https://a.example/a", ""), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := read(); got != "new" {
+				t.Errorf("coalesce %v, cache %v: %s is read after the change", u.Coalesce, u.Cache != nil, got)
+			}
+			if got := <-first; got != "old" {
+				t.Errorf("%s was read before the change", got)
+			}
+			if got := read(); got != "new" {
+				t.Errorf("coalesce %v, cache %v: %s is kept", u.Coalesce, u.Cache != nil, got)
+			}
+			if c.cache != nil && len(c.cache.reading) != 0 {
+				t.Error("somebody is still reading")
+			}
+		})
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache(&plan.Cache{TTL: time.Hour})
 	for i := range 100 {
 		key := cacheKey{request: [32]byte{byte(i)}}
-		c.put(key, &Answer{Status: 200, Body: make([]byte, 1<<20)})
+		c.put(key, "", &reading{}, &Answer{Status: 200, Body: make([]byte, 1<<20)})
 	}
-	if c.size > maxCached || c.used.Len() != len(c.byKey) || c.used.Len() != maxCached>>20 {
+	if c.size > maxCached || c.used.Len() != len(c.byKey) || c.used.Len() != maxCached>>20 || len(c.byPath[""]) != len(c.byKey) {
 		t.Errorf("%d bytes in %d answers (%d keys)", c.size, c.used.Len(), len(c.byKey))
+	}
+	// Headers are bytes, too, and so are URLs.
+	large := newCache(&plan.Cache{TTL: time.Hour})
+	for i := range 1000 {
+		path := fmt.Sprintf("%d%s", i, strings.Repeat("/", 1<<10))
+		large.put(cacheKey{request: [32]byte{byte(i), byte(i >> 8)}}, path, &reading{}, &Answer{Status: 200, Header: http.Header{"X": {strings.Repeat("x", 250<<10)}}})
+	}
+	if n := large.used.Len(); n < 200 || n > maxCached>>10/251 || len(large.byPath) != n {
+		t.Errorf("%d answers with large headers, %d paths", n, len(large.byPath))
+	}
+	for len(large.byKey) > 0 {
+		large.remove(large.used.Back())
+	}
+	if large.size != 0 || len(large.byPath) != 0 {
+		t.Errorf("nothing is %d bytes at %d paths", large.size, len(large.byPath))
 	}
 	if a, _ := c.get(cacheKey{request: [32]byte{99}}); a == nil {
 		t.Error("the newest is gone")
@@ -113,7 +252,7 @@ func TestCacheIsBounded(t *testing.T) {
 	if a, _ := c.get(cacheKey{}); a != nil {
 		t.Error("the oldest is there")
 	}
-	c.put(cacheKey{request: [32]byte{200}}, &Answer{Status: 200, Body: make([]byte, maxCachedBody+1)})
+	c.put(cacheKey{request: [32]byte{200}}, "", &reading{}, &Answer{Status: 200, Body: make([]byte, maxCachedBody+1)})
 	if a, _ := c.get(cacheKey{request: [32]byte{200}}); a != nil {
 		t.Error("an answer that is too large was kept")
 	}

@@ -30,6 +30,7 @@ type flightKey struct {
 
 // flight is one of them. What it ended with is set before done is closed.
 type flight struct {
+	path   string // of the request; see pathOf
 	done   chan struct{}
 	cancel context.CancelFunc
 
@@ -45,7 +46,7 @@ type flight struct {
 // join waits for the flight of key, which fly makes when there is none: until it
 // ends, or who waits is gone, or end. The flight ends when nobody waits for it.
 // led tells whether it was made for this call.
-func (f *flights) join(ctx context.Context, end time.Time, key flightKey, fly func(context.Context) (*Answer, error)) (a *Answer, led bool, err error) {
+func (f *flights) join(ctx context.Context, end time.Time, key flightKey, path string, fly func(context.Context) (*Answer, error)) (a *Answer, led bool, err error) {
 	f.mu.Lock()
 	one := f.byKey[key]
 	if one == nil {
@@ -53,7 +54,7 @@ func (f *flights) join(ctx context.Context, end time.Time, key flightKey, fly fu
 			f.byKey = map[flightKey]*flight{}
 		}
 		led = true
-		one = &flight{done: make(chan struct{})}
+		one = &flight{path: path, done: make(chan struct{})}
 		// What is known of who asks first comes along, his going away does not.
 		var on context.Context
 		on, one.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -104,6 +105,18 @@ func (f *flights) run(ctx context.Context, key flightKey, one *flight, fly func(
 	one.answer, one.err = fly(ctx)
 }
 
+// changed ends joining of requests for a path: who asks from now on is to see what
+// was changed.
+func (f *flights) changed(path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, one := range f.byKey {
+		if one.path == path {
+			f.forget(key, one)
+		}
+	}
+}
+
 // forget ends joining. f.mu is held.
 func (f *flights) forget(key flightKey, one *flight) {
 	if f.byKey[key] == one {
@@ -113,7 +126,7 @@ func (f *flights) forget(key flightKey, one *flight) {
 
 // joined is do for requests that may be made once for several calls of a
 // principal.
-func (c *Client) joined(ctx context.Context, p principal.Principal, key flightKey, req *request.Request, security [][]string) (*Answer, error) {
+func (c *Client) joined(ctx context.Context, p principal.Principal, key flightKey, path string, req *request.Request, security [][]string) (*Answer, error) {
 	if !c.coalesce {
 		return c.do(ctx, p, req, security)
 	}
@@ -122,7 +135,7 @@ func (c *Client) joined(ctx context.Context, p principal.Principal, key flightKe
 	end := k.start.Add(c.timeout)
 	fly := func(ctx context.Context) (*Answer, error) { return c.do(ctx, p, req, security) }
 	for {
-		a, led, err := c.flights.join(ctx, end, key, fly)
+		a, led, err := c.flights.join(ctx, end, key, path, fly)
 		switch f, failed := errors.AsType[*Failure](err); {
 		case err == nil:
 			return a, nil

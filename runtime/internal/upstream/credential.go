@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	tokens "github.com/mcpc-dev/mcpc/runtime/internal/credential"
 	"github.com/mcpc-dev/mcpc/runtime/internal/expr"
@@ -25,12 +26,13 @@ type credential struct {
 	plan.Credential
 	user    expr.Func // nil: the value holds both
 	secret  expr.Func
-	from    string         // what has to be set: "environment variable X"
-	tokens  *tokens.Tokens // of oauth2 and tokenExchange
-	digest  *tokens.Digest // of digest
-	session expr.Func      // of awsSigV4; nil mostly
-	logins  *logins        // of session
-	slow    []plan.Secret  // those that may be another one when they are asked for again
+	from    string                      // what has to be set: "environment variable X"
+	tokens  *tokens.Tokens              // of oauth2 and tokenExchange
+	digest  *tokens.Digest              // of digest
+	learned atomic.Pointer[sealed.Text] // the last that Options.Learn was told of it
+	session expr.Func                   // of awsSigV4; nil mostly
+	logins  *logins                     // of session
+	slow    []plan.Secret               // those that may be another one when they are asked for again
 }
 
 // newCredential makes a credential ready. Tokens are asked for through what via
@@ -214,7 +216,7 @@ func bearer(from, token string) item {
 }
 
 // add adds one credential; the error never holds a value.
-func (a *auth) add(c *credential, env *expr.Env) error {
+func (a *auth) add(c *credential, env *expr.Env, learn func(string)) error {
 	secret, err := text(c.secret, env)
 	if err != nil {
 		return err
@@ -235,19 +237,21 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 		a.items = append(a.items, bearer(from, secret))
 		return nil
 	case "basic":
+		password, ok := secret, false
 		if c.user != nil {
 			user, err := text(c.user, env)
 			if err != nil {
 				return err
 			}
 			secret = user + ":" + secret
-		} else if _, password, ok := strings.Cut(secret, ":"); ok {
+		} else if _, password, ok = strings.Cut(secret, ":"); ok {
 			a.know(password)
 		} else {
 			return errors.New("it is not of the form user:password")
 		}
 		coded := base64.StdEncoding.EncodeToString([]byte(secret))
 		a.know(secret, coded)
+		c.learn(coded, learn, password)
 		a.items = append(a.items, item{from: from, where: "header", name: "Authorization", prefix: "Basic ", value: sealed.New(coded)})
 		return nil
 	}
@@ -264,6 +268,17 @@ func (a *auth) add(c *credential, env *expr.Env) error {
 	}
 	a.items = append(a.items, item{from: from, where: c.In, name: name, value: sealed.New(secret)})
 	return nil
+}
+
+// learn tells what comes of the credential, once as long as text stays the same.
+func (c *credential) learn(text string, tell func(string), more ...string) {
+	if last := c.learned.Load(); tell != nil && (last == nil || last.Reveal() != text) { // nobody is told of an explanation
+		now := sealed.New(text)
+		c.learned.Store(&now)
+		for _, t := range append(more, text) {
+			tell(t)
+		}
+	}
 }
 
 // escape encodes a part of a query; a space is %20, which every reader knows.
@@ -420,7 +435,15 @@ func (k *call) choose(ctx context.Context, security [][]string) error {
 func (k *call) use(a *auth) {
 	k.sent = a
 	if s := k.sent.session; s != nil {
-		s.note = k.sent.know
+		if s.note = k.sent.know; s.Shared {
+			sent := k.sent
+			s.note = func(texts ...string) {
+				sent.know(texts...)
+				for _, t := range texts {
+					k.learn(t)
+				}
+			}
+		}
 	}
 }
 
@@ -463,7 +486,7 @@ func (k *call) try(ctx context.Context, names []string) (a *auth, lacks []lack, 
 		case "awsSigV4", "hmac", "digest":
 			err = k.addSigner(a, c)
 		default:
-			err = a.add(c, &k.env)
+			err = a.add(c, &k.env, k.learn)
 		}
 		if f, ok := errors.AsType[*Failure](err); ok {
 			return nil, nil, f

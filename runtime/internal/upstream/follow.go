@@ -1,6 +1,10 @@
 package upstream
 
-import "reflect"
+import (
+	"math"
+	"reflect"
+	"time"
+)
 
 // Refresh has files that are kept for a while looked at at the next use.
 func (c *Client) Refresh() {
@@ -23,8 +27,13 @@ func (c *Client) follow(b *Client) {
 	if c.breakers != nil && reflect.DeepEqual(was.Breaker, is.Breaker) {
 		c.breakers = b.breakers
 	}
-	if c.limiter != nil && reflect.DeepEqual(was.Limit, is.Limit) {
+	switch {
+	case c.limiter == nil || b.limiter == nil:
+	case reflect.DeepEqual(was.Limit, is.Limit):
 		c.limiter = b.limiter
+	default: // with what was used up
+		used := math.Ceil(float64(b.limiter.Burst()) - b.limiter.Tokens())
+		c.limiter.AllowN(time.Now(), int(min(max(used, 0), float64(c.limiter.Burst()))))
 	}
 	if c.bulkhead != nil && reflect.DeepEqual(was.Bulkhead, is.Bulkhead) {
 		c.bulkhead = b.bulkhead

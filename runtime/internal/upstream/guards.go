@@ -109,7 +109,8 @@ func (k *call) closed() *Failure {
 	if k.breakers == nil {
 		return nil
 	}
-	if b := k.breaker(); b.State() == gobreaker.StateOpen {
+	b := k.breaker()
+	if b.until.Load() != 0 && b.State() == gobreaker.StateOpen {
 		return k.left(b)
 	}
 	return nil

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,6 +63,94 @@ func TestBreaker(t *testing.T) {
 	if err := call(other); err != nil {
 		t.Error(err)
 	}
+}
+
+// Who has hardly any time left does not open the breaker of those who have; who gave
+// the upstream most of its time does, whose ever deadline it was.
+func TestBreakerAndTheCallersTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Timeout: 10 * time.Second, Retry: plan.Retry{Attempts: 1}, Breaker: &plan.Breaker{Failures: 3, Window: time.Hour, Open: time.Minute, HalfOpen: 1}},
+			Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})})
+		call := func(limit time.Duration) string {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := c.Do(ctx, principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
+			f, _ := errors.AsType[*Failure](err)
+			return f.Kind
+		}
+		for range 10 {
+			if kind := call(time.Second); kind != KindTimeout {
+				t.Fatal(kind)
+			}
+		}
+		for _, limit := range []time.Duration{time.Minute, 10*time.Second - 1, 6 * time.Second} {
+			if kind := call(limit); kind != KindTimeout {
+				t.Fatal(kind)
+			}
+		}
+		if kind := call(time.Minute); kind != KindBreaker {
+			t.Errorf("an upstream that never answers: %s", kind)
+		}
+	})
+}
+
+// An open breaker refuses at once: nothing is waited for, and no turn is used up.
+func TestBreakerIsAskedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		status := 500
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Retry: plan.Retry{Attempts: 1}, Limit: &plan.RateLimit{Every: 10 * time.Second, Burst: 1},
+			Breaker: &plan.Breaker{Failures: 1, Window: time.Hour, Open: 5 * time.Second, HalfOpen: 1}},
+			Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return answerOf(r, status, ""), nil })})
+		call := func() error {
+			_, err := c.Do(t.Context(), principal.Principal{}, newRequest(t, "GET", "https://a.example/a", ""), nil)
+			return err
+		}
+		start := time.Now()
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			failure(t, call(), KindBreaker)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("refusals took %v", d)
+		}
+		status = 200
+		time.Sleep(10 * time.Second)
+		if err := call(); err != nil || time.Since(start) != 10*time.Second {
+			t.Errorf("the turn after ten seconds came after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// Kept answers may be for all; a request under way is one caller's, whose credentials
+// it has.
+func TestFlightsAreNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		c := newClient(t, plan.Upstream{BaseURL: "https://a.example", Coalesce: true, Cache: &plan.Cache{TTL: time.Minute, Shared: true}},
+			Options{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				sent.Add(1)
+				time.Sleep(time.Second)
+				return answerOf(r, 200, ""), nil
+			})})
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				who := principal.Principal{Subject: fmt.Sprint(i % 4)}
+				if _, err := c.Do(t.Context(), who, newRequest(t, "GET", "https://a.example/a", ""), nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := sent.Load(); n != 4 {
+			t.Errorf("%d requests for four callers", n)
+		}
+	})
 }
 
 // A breaker lets exactly as many probes through after its time as are asked for,

@@ -2,12 +2,14 @@ package upstream
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 )
 
 // Health is how the calls of a client have gone. Answers that were kept, and calls
@@ -30,26 +32,23 @@ type Health struct {
 
 // health gathers it. It is safe for concurrent use.
 type health struct {
-	mu sync.Mutex
-	Health
+	inFlight atomic.Int64
+	mu       sync.Mutex
+	Health   // without InFlight
 }
 
-func (h *health) begin() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.InFlight++
-}
+func (h *health) begin() { h.inFlight.Add(1) }
 
 func (h *health) end(a *Answer, err error) {
 	kind, good := "other", false
 	if a != nil && err == nil {
-		kind, good = fmt.Sprintf("%dxx", a.Status/100), a.Status < 500
+		kind, good = observe.Class(a.Status), a.Status < 500
 	} else if f, ok := errors.AsType[*Failure](err); ok {
 		kind = f.Kind
 	}
+	h.inFlight.Add(-1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.InFlight--
 	if h.Calls == nil {
 		h.Calls = map[string]uint64{}
 	}
@@ -71,7 +70,7 @@ func (c *Client) Health() (Health, bool) {
 	}
 	c.health.mu.Lock()
 	out := c.health.Health
-	out.Calls = maps.Clone(out.Calls)
+	out.InFlight, out.Calls = int(c.health.inFlight.Load()), maps.Clone(out.Calls)
 	c.health.mu.Unlock()
 	if b := c.breakers; b != nil {
 		out.Breaker = "closed"

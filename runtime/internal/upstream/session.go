@@ -471,6 +471,7 @@ func (k *call) resume(ctx context.Context, a *Answer) (again bool, fail *Failure
 		return false, &Failure{
 			Kind:    KindCredential,
 			Message: fmt.Sprintf("The session at %s had ended. Whether this call was carried out is not known; the next one has a new session.", lower(k.name)),
+			Next:    "Look whether it was carried out, with a call that only reads; if it was not, call again.",
 			Retry:   result.RetryCheck,
 		}
 	}

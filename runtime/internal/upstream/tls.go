@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/plan"
@@ -20,7 +22,7 @@ var errFiles = errors.New("a file of tls cannot be used")
 
 // ClientTLS is the configuration of connections as the plan says. The client
 // certificate is read for each connection, so that a new one is used from then
-// on; idle connections end by themselves.
+// on.
 func ClientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	c := &tls.Config{ServerName: p.ServerName, MinVersion: tls.VersionTLS12}
 	if p.MinVersion == "1.3" {
@@ -36,29 +38,41 @@ func ClientTLS(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.C
 		}
 	}
 	if p.Cert != "" {
+		var last atomic.Pointer[tls.Certificate]
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			cert, err := readFile(p.Cert)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errFiles, err)
+			pair, err := clientCertificate(p, readFile)
+			if err == nil {
+				last.Store(pair)
+			} else if was := last.Load(); was != nil {
+				return was, nil // half-written files: the old one is still good
 			}
-			key, err := readFile(p.Key)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errFiles, err)
-			}
-			pair, err := tls.X509KeyPair(cert, key)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %s and %s: %w", errFiles, p.Cert, p.Key, err)
-			}
-			return &pair, nil
+			return pair, err
 		}
 	}
 	return c, nil
 }
 
+// clientCertificate reads what this side shows.
+func clientCertificate(p *plan.ClientTLS, readFile func(string) ([]byte, error)) (*tls.Certificate, error) {
+	cert, err := readFile(p.Cert)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFiles, err)
+	}
+	key, err := readFile(p.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFiles, err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s and %s: %w", errFiles, p.Cert, p.Key, err)
+	}
+	return &pair, nil
+}
+
 // secured is a transport that is made when it is first needed: explaining a call
-// or listing tools does not need the files. A failure is tried again. The file of
-// the authorities is looked at again when a minute has passed; connections of
-// then on trust those of the new one.
+// or listing tools does not need the files. A failure is tried again. The files
+// are looked at again when a minute has passed: where one is another, there are
+// new connections from then on, and the old ones end with their last request.
 type secured struct {
 	plan     *plan.ClientTLS
 	base     *http.Transport
@@ -66,7 +80,7 @@ type secured struct {
 
 	mu     sync.Mutex
 	now    *http.Transport // nil: to be made
-	ca     []byte          // the text of the authorities that it trusts
+	texts  [3][]byte       // of the files that it was made with
 	looked time.Time
 }
 
@@ -98,35 +112,48 @@ func (s *secured) ready() (*http.Transport, error) {
 	if s.now != nil && time.Since(s.looked) < lookEvery {
 		return s.now, nil
 	}
+	texts, err := s.read()
 	if s.now != nil {
 		s.looked = time.Now()
-		if s.plan.CA == "" {
-			return s.now, nil
-		}
-		if text, err := s.readFile(s.plan.CA); err != nil || bytes.Equal(text, s.ca) {
+		if err != nil || slices.EqualFunc(texts[:], s.texts[:], bytes.Equal) {
 			return s.now, nil
 		}
 	}
-	ca := s.ca
-	c, err := ClientTLS(s.plan, func(name string) ([]byte, error) {
-		text, err := s.readFile(name)
-		if name == s.plan.CA {
-			ca = text
-		}
-		return text, err
-	})
+	var c *tls.Config
+	if err == nil {
+		c, err = ClientTLS(s.plan, s.readFile)
+	}
+	if err == nil && s.now != nil && c.GetClientCertificate != nil {
+		_, err = c.GetClientCertificate(nil)
+	}
 	switch {
 	case err != nil && s.now != nil: // half-written: those in use are still good
 		return s.now, nil
 	case err != nil:
 		return nil, err
 	case s.now != nil:
-		s.now.CloseIdleConnections()
+		s.now.CloseIdleConnections() // also those that become idle later
 	}
 	s.now = s.base.Clone()
 	s.now.TLSClientConfig = c
-	s.ca, s.looked = ca, time.Now()
+	s.texts, s.looked = texts, time.Now()
 	return s.now, nil
+}
+
+// read reads the files that connections are made with. Those of the client
+// certificate may come later: servers that do not ask for it get none.
+func (s *secured) read() (texts [3][]byte, err error) {
+	for i, name := range []string{s.plan.CA, s.plan.Cert, s.plan.Key} {
+		if name == "" {
+			continue
+		}
+		text, err := s.readFile(name)
+		if err != nil && (i == 0 || s.now != nil) {
+			return texts, fmt.Errorf("%w: %w", errFiles, err)
+		}
+		texts[i] = text
+	}
+	return texts, nil
 }
 
 // refresh has the files looked at at the next use.

@@ -86,6 +86,9 @@ func (k *call) addToken(ctx context.Context, a *auth, c *credential) error {
 	}
 	a.names = append(a.names, c.Name)
 	a.know(it.value.Reveal())
+	if !c.OfCaller() {
+		c.learn(it.value.Reveal(), k.learn)
+	}
 	a.items = append(a.items, it)
 	return nil
 }
@@ -147,6 +150,9 @@ func (k *call) renew(ctx context.Context, a *Answer) (renewed bool, fail *Failur
 		}
 		it.value, renewed = sealed.New(token), true
 		k.sent.know(token)
+		if it.ask.Subject.IsZero() {
+			k.learn(token)
+		}
 	}
 	if renewed {
 		k.sent.header(k.req.Header)

@@ -23,7 +23,7 @@ func (k *call) traced(ctx context.Context) {
 // beginSend tells telemetry of a request that is about to be sent. The header is
 // that of the request, with the span's own ids; nothing is changed in place.
 func (k *call) beginSend(ctx context.Context, method string, at *url.URL, h http.Header) http.Header {
-	if k.telemetry == nil {
+	if k.telemetry == nil || !k.telemetry.Sends(ctx) {
 		return h
 	}
 	s := newSend(k.Client, method, at)
@@ -86,7 +86,12 @@ type observedTransport struct {
 	next http.RoundTripper
 }
 
+func (t observedTransport) CloseIdleConnections() { closeIdle(t.next) }
+
 func (t observedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !t.telemetry.Sends(r.Context()) {
+		return t.next.RoundTrip(r)
+	}
 	s := newSend(t.Client, r.Method, r.URL)
 	if parent, state := t.telemetry.BeginSend(r.Context(), s); parent != "" && r.Header["Traceparent"] == nil {
 		r = r.Clone(r.Context())

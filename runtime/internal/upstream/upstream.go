@@ -81,6 +81,10 @@ type Options struct {
 	// Redact replaces secrets in text that came from an upstream and goes into
 	// an error, besides those that were sent with the call itself. May be nil.
 	Redact func(string) string
+	// Learn is told what must not be shown and is no secret of the plan, but comes of
+	// those: tokens, sessions, the password in a pair. What belongs to one caller is
+	// not told: it is known in his calls only. May be nil.
+	Learn func(string)
 	// Watch is told every answer, with the request it is for, as the tool made it:
 	// without credentials. It must not change either. May be nil.
 	Watch func(*request.Request, *Answer)
@@ -125,6 +129,7 @@ type Client struct {
 	env         expr.Env
 	renewal     func(plan.Secret) bool // nil: none
 	redact      func(string) string
+	learn       func(string)
 	watch       func(*request.Request, *Answer)
 	backoff     func(attempt int) time.Duration
 	gzip        sync.Pool
@@ -161,6 +166,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 		env:         expr.Env{Secret: o.Secret},
 		renewal:     o.Refused,
 		redact:      o.Redact,
+		learn:       o.Learn,
 		resolver:    o.Resolver,
 		watch:       o.Watch,
 		backoff:     backoff,
@@ -200,6 +206,9 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	if c.methods == nil {
 		c.methods = []string{http.MethodGet, http.MethodHead, http.MethodOptions}
 	}
+	if c.learn == nil {
+		c.learn = func(string) {}
+	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -214,7 +223,7 @@ func New(u plan.Upstream, o Options) (*Client, error) {
 	if u.BaseURL != "" {
 		base, err := url.Parse(u.BaseURL)
 		if err != nil {
-			return nil, fmt.Errorf("base URL: %w", err)
+			return nil, errors.New("base URL: it is no URL") // which may hold a password
 		}
 		c.admit(guard, base.Hostname())
 		c.base = base
@@ -278,9 +287,23 @@ func (c *Client) dialing(g *egress.Guard) *http.Transport {
 // Timeout is how long a call may take, retries included.
 func (c *Client) Timeout() time.Duration { return c.timeout }
 
-// Close closes connections that are not in use.
+// Close closes connections that are not in use, to the API and to where tokens and
+// sessions come from.
 func (c *Client) Close() {
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+	closeIdle(c.transport)
+	for _, cred := range c.credentials {
+		if cred.tokens != nil {
+			cred.tokens.CloseIdleConnections()
+		}
+		if cred.logins != nil {
+			closeIdle(cred.logins.transport)
+		}
+	}
+}
+
+// closeIdle closes connections that are not in use, where there are any.
+func closeIdle(t http.RoundTripper) {
+	if t, ok := t.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
@@ -324,16 +347,26 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 		// Two tokens of one caller may open different doors.
 		key.token = sha256.Sum256([]byte(callerToken(ctx, p)))
 	}
+	path := ""
+	if req.URL != nil {
+		path = pathOf(req.URL)
+	}
 	switch {
 	case !repeatable:
-		return c.do(ctx, p, req, security)
+		a, err := c.do(ctx, p, req, security)
+		if changes(req.Method, a, err) {
+			c.changed(path)
+		}
+		return a, err
 	case c.cache == nil:
-		return c.joined(ctx, p, flightKey{cacheKey: key}, req, security)
+		return c.joined(ctx, p, flightKey{cacheKey: key}, path, req, security)
 	}
 	known, fresh := c.cache.get(key)
 	if fresh {
 		return known.again(), nil
 	}
+	reading := c.cache.read(path)
+	defer c.cache.leave(path, reading)
 	flight := flightKey{cacheKey: key}
 	if known != nil && known.etag != "" {
 		if req.Header == nil {
@@ -342,7 +375,7 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 		flight.etag = known.etag
 		req.Header.Set("If-None-Match", known.etag)
 	}
-	a, err := c.joined(ctx, p, flight, req, security)
+	a, err := c.joined(ctx, p, flight, path, req, security)
 	if passing(a, err) {
 		if old := c.cache.bridge(known); old != nil {
 			return old, nil
@@ -352,11 +385,20 @@ func (c *Client) Do(ctx context.Context, p principal.Principal, req *request.Req
 	case err != nil:
 		return nil, err
 	case known != nil && a.Status == http.StatusNotModified:
-		c.cache.confirm(known)
+		c.cache.confirm(known, a.Header)
 		return known.again(), nil
 	}
-	c.cache.put(key, a)
+	c.cache.put(key, path, reading, a)
 	return a, nil
+}
+
+// changed says that something may have changed at a path: what was read of it before
+// is not given to anybody who asks from now on.
+func (c *Client) changed(path string) {
+	c.flights.changed(path)
+	if c.cache != nil {
+		c.cache.forget(path)
+	}
 }
 
 // do is Do without the cache.
@@ -424,11 +466,14 @@ func (k *call) guarded(outer, ctx context.Context) (a *Answer, again bool, wait 
 	defer func() { done(status, came) }()
 	k.attempts++
 	k.budget.earn()
+	begun := time.Now()
 	a, again, wait, err = k.attempt(outer, ctx)
 	if a != nil {
 		status = a.Status
 	}
-	came, _ = errors.AsType[*Failure](err)
+	if came, _ = errors.AsType[*Failure](err); came != nil && came.Kind == KindTimeout && outer.Err() != nil && time.Since(begun) < k.timeout/2 {
+		came = &Failure{Kind: KindCanceled} // who asks had little time left: that is not the upstream's doing
+	}
 	return a, again, wait, err
 }
 

@@ -23,5 +23,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "mcpc.probePort" -}}
-{{- if .Values.adminPort }}admin{{ else }}mcp{{ end -}}
+port: {{ if .Values.adminPort }}admin{{ else }}mcp{{ end }}
+{{- if and .Values.tls (not .Values.adminPort) }}
+scheme: HTTPS
+{{- end }}
 {{- end -}}
