@@ -197,7 +197,7 @@ func (b *Bridge) leave(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	var all sync.WaitGroup
 	for _, c := range b.clients {
-		all.Go(func() { c.End(ctx) })
+		all.Go(func() { c.End(ctx, nil) })
 	}
 	all.Wait()
 }

@@ -188,8 +188,15 @@ func (b *Bridge) close(other *Bridge) {
 		return
 	}
 	for name, c := range b.clients {
-		if other == nil || other.clients[name] != c {
+		switch {
+		case other == nil:
 			c.Close()
+		case other.clients[name] != c:
+			c.Close()
+			go func() { // it talks to the service
+				c.End(context.Background(), other.clients[name])
+				c.Close()
+			}()
 		}
 	}
 	for _, k := range b.stores {

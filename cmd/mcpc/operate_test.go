@@ -324,6 +324,55 @@ tool "slow" {
 	}
 }
 
+// A server that is ending finishes its calls, whatever SIGHUPs come: a terminal that
+// is closed sends several.
+func TestHangupWhileEnding(t *testing.T) {
+	for name, serving := range servings {
+		t.Run(name, func(t *testing.T) {
+			entered, leave := make(chan struct{}), make(chan struct{})
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				close(entered)
+				<-leave
+				fmt.Fprint(w, "finished")
+			}))
+			defer api.Close()
+			spec := filepath.Join(t.TempDir(), "s.hcl")
+			put(t, spec, fmt.Appendf(nil, "server \"t\" {}\napi \"a\" { base_url = %q }\ntool \"t\" {\n  description = \"T.\"\n  request \"GET\" \"/t\" {}\n}\n", api.URL))
+			cmd := serving(t, spec)
+			cmd.Args = append(cmd.Args, "--http", "127.0.0.1:0")
+			s := start(t, cmd)
+			answer := make(chan string, 1)
+			go func() {
+				_, text, _, err := post(http.DefaultClient, s.url, calling("t"))
+				answer <- fmt.Sprint(text, err)
+			}()
+			<-entered
+			send := func(sig os.Signal) {
+				t.Helper()
+				if err := s.cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+			}
+			send(syscall.SIGTERM)
+			for end := time.Now().Add(20 * time.Second); s.described() != ""; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("it does not end\n%s", s.said)
+				}
+			}
+			send(syscall.SIGHUP)
+			send(syscall.SIGHUP)
+			if got := s.described(); got != "" {
+				t.Errorf("it serves again: %q", got)
+			}
+			close(leave)
+			if got := <-answer; !strings.Contains(got, "finished") {
+				t.Errorf("the call that was under way: %s", got)
+			}
+			s.end()
+		})
+	}
+}
+
 // described is the description of a server's one tool; "" while it cannot be had.
 func (s *running) described() string {
 	_, text, _, err := post(http.DefaultClient, s.url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)

@@ -311,13 +311,17 @@ api "query" { base_url = "https://a.example?api_key=`+literal+`" }
 api "token" {
   base_url = "https://a.example"
   auth     = bearer("`+literal+`")
-  timeout  = 1
+  headers  = { "X-Api-Key" = "`+literal+`", "X-B" = {} }
 }
 `)
 	write("openapi.yaml", `
 openapi: 3.1.0
 info: {title: T, version: "1"}
-servers: [{url: "https://robot:`+literal+`@a.example"}, {url: "https://a.example?api_key=`+literal+`"}]
+servers:
+  - url: "https://robot:`+literal+`@a.example"
+  - url: "https://a.example?api_key=`+literal+`"
+  - url: "ftp://robot:`+literal+`@a.example"
+  - url: "https://robot:`+literal+`%@a.example"
 paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 `)
 
@@ -358,6 +362,10 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 	for _, format := range []string{"pretty", "line", "json", "github"} {
 		for _, broken := range []string{"broken.hcl", "literal.hcl", "openapi.yaml"} {
 			for _, verb := range []string{"validate", "lint", "inspect", "doctor", "list"} {
+				if broken == "openapi.yaml" { // which has no variables
+					command(verb, file(broken), "--format", format)
+					continue
+				}
 				command(with(verb, file(broken), "--format", format)...)
 			}
 		}
@@ -482,10 +490,6 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 	}
 	if surfaces["collector"] == "" {
 		t.Error("nothing was sent to the collector")
-	}
-	if os.Getenv("SHOW") != "" {
-		t.Log(surfaces["serve"], surfaces[strings.ReplaceAll(strings.Join(with("doctor", spec, "--timeout", "3s"), " "), dir+"/", "")], surfaces["collector"][:100])
-		t.Log(surfaces[strings.ReplaceAll(strings.Join(with("inspect", spec), " "), dir+"/", "")])
 	}
 }
 

@@ -61,7 +61,7 @@ func (p *parser) servers(n *specs.Node) []specs.ServerURL {
 		text = p.relative(strings.TrimSpace(text))
 		u, err := url.Parse(text)
 		if err != nil {
-			p.warn("invalid-server", s.Range(), p.variableHint(s), "the server URL %q is not valid; it is left out", clip(text))
+			p.warnURL("invalid-server", s.Range(), p.variableHint(s), text, "the server URL %q is not valid; it is left out")
 			continue
 		}
 		if !overHTTP(u) {
@@ -69,11 +69,26 @@ func (p *parser) servers(n *specs.Node) []specs.ServerURL {
 			if u.Host == "" {
 				hint = "an absolute URL begins with http:// or https://"
 			}
-			p.warn("invalid-server", s.Range(), hint, "the scheme %q of the server URL %q is not http or https; calls cannot go there", clip(u.Scheme), clip(text))
+			p.warnURL("invalid-server", s.Range(), hint, text, "the scheme %[2]q of the server URL %[1]q is not http or https; calls cannot go there", clip(u.Scheme))
 		}
 		list = append(list, specs.ServerURL{URL: text, Description: p.text(s.Get("description")), Range: s.Range()})
 	}
 	return list
+}
+
+// warnURL warns of a server's URL, the first argument of format, without what may be
+// secret in it.
+func (p *parser) warnURL(code string, at diag.Range, hint, address, format string, more ...any) {
+	shown, _, _ := strings.Cut(address, "?")
+	if i := strings.LastIndexByte(shown, '@'); i >= 0 {
+		scheme, _, _ := strings.Cut(shown[:i], "//")
+		shown = scheme + "//…" + shown[i:]
+	}
+	n := len(p.diags)
+	p.warn(code, at, hint, format, append([]any{clip(shown)}, more...)...)
+	if len(p.diags) > n && shown != address {
+		p.diags[n].Secret = true
+	}
 }
 
 // variableHint says how to give the variables of a server values that suit.
@@ -117,7 +132,7 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 		}
 		name, tail, closed := strings.Cut(after, "}")
 		if !closed {
-			p.warn("invalid-server", at, "", "the server URL %q has an unclosed {; it is left out", clip(template))
+			p.warnURL("invalid-server", at, "", template, "the server URL %q has an unclosed {; it is left out")
 			return "", false
 		}
 		rest = tail
@@ -131,7 +146,7 @@ func (p *parser) expand(s *specs.Node) (string, bool) {
 				out.WriteString(given)
 				continue
 			}
-			p.warn("undeclared-server-variable", at, fmt.Sprintf("declare it under variables with a default, or give it a value: --server-var %s=…", clip(name)), "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(template), clip(name))
+			p.warnURL("undeclared-server-variable", at, fmt.Sprintf("declare it under variables with a default, or give it a value: --server-var %s=…", clip(name)), template, "the server URL %q uses the variable %q, which is not declared; this server is left out", clip(name))
 			return "", false
 		}
 		var allowed []string

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -136,7 +137,8 @@ func (f *Front) ServeLines(ctx context.Context, in io.Reader, out io.Writer) err
 	case <-time.After(f.drain):
 		return errors.New("write to the client: it does not read")
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	// EIO is what is read of a terminal that is gone.
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EIO) {
 		return fmt.Errorf("read from the client: %w", err)
 	}
 	return nil

@@ -579,10 +579,14 @@ func hasPasswordField(page []byte) bool {
 	}
 }
 
-// End logs the sessions of the client out, for a short time at most. It is called
-// when no call is made any more.
-func (c *Client) End(ctx context.Context) {
-	for _, cred := range c.credentials {
+// End logs the sessions of the client out, for a short time at most, besides those
+// that another client goes on with; next may be nil. It is called when no call is
+// made any more.
+func (c *Client) End(ctx context.Context, next *Client) {
+	for name, cred := range c.credentials {
+		if next != nil && next.credentials[name] != nil && next.credentials[name].logins != nil && cred.logins != nil && next.credentials[name].logins.store == cred.logins.store {
+			continue
+		}
 		if l := cred.logins; l != nil && l.logout != nil {
 			l.store.Close(ctx, func(ctx context.Context, now *tokens.Session) { c.leave(ctx, l, now) })
 		}

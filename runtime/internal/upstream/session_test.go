@@ -215,8 +215,8 @@ func TestSessionsOfCallers(t *testing.T) {
 	if s.logins != 5 {
 		t.Error("two tenants share a session")
 	}
-	own.End(context.Background())
-	shared.End(context.Background())
+	own.End(context.Background(), nil)
+	shared.End(context.Background(), nil)
 	if s.logouts != 5 || len(s.sessions) != 0 {
 		t.Errorf("%d logouts, %d sessions are left", s.logouts, len(s.sessions))
 	}
