@@ -18,6 +18,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
 	"github.com/mcpc-dev/mcpc/runtime/internal/observe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // Finding is what [Server.Diagnose] found of one thing. Its texts are for an
@@ -62,6 +63,11 @@ func (s *Server) Diagnose(ctx context.Context, address string, patience time.Dur
 		name := p.Upstreams[i].Name
 		add("api "+name, b.clients[name].Probe)
 		add("api "+name, b.clients[name].ProbeCredentials)
+		if t := p.Upstreams[i].TLS; t != nil && t.Cert != "" {
+			add("api "+name, func(context.Context) []probe.Finding {
+				return probePair("client cert", "cert and key in tls of the api", t.Cert, t.Key, b.secrets.readFile)
+			})
+		}
 	}
 	for _, i := range p.Identities {
 		add("identity "+i.Name, func(ctx context.Context) []probe.Finding { return s.gate.Probe(ctx, i) })
@@ -81,6 +87,9 @@ func (s *Server) Diagnose(ctx context.Context, address string, patience time.Dur
 		}
 		if o.Log != nil && o.Log.File != "" {
 			add("log", func(context.Context) []probe.Finding { return []probe.Finding{probeWritable(o.Log.File)} })
+		}
+		if o.OTLP != nil {
+			add("collector", func(ctx context.Context) []probe.Finding { return b.probeCollector(ctx, o.OTLP, os.Getenv) })
 		}
 		if o.Audit != "" {
 			add("audit log", func(context.Context) []probe.Finding { return probeAudit(o.Audit) })
@@ -152,12 +161,60 @@ func probeListen(ctx context.Context, address string, encrypted bool) []probe.Fi
 	return []probe.Finding{probe.Problem("address", probe.Fail, "Stop what listens there, or choose another address.", "%v", err)}
 }
 
+// probeCollector goes the way to where telemetry is sent.
+func (b *Bridge) probeCollector(ctx context.Context, o *plan.OTLP, getenv func(string) string) []probe.Finding {
+	endpoint := o.Endpoint
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"} {
+		if endpoint == "" {
+			endpoint = getenv(name)
+		}
+	}
+	if endpoint == "" {
+		endpoint = "http://localhost:4318" // the standard's
+	}
+	t := probe.Target{URL: endpoint}
+	if o.CA != "" {
+		text, err := b.secrets.readFile(o.CA)
+		pool := x509.NewCertPool()
+		if err == nil && !pool.AppendCertsFromPEM(text) {
+			err = fmt.Errorf("%s holds no certificate in PEM form", o.CA)
+		}
+		if err != nil {
+			return []probe.Finding{probe.Problem("authorities", probe.Fail, "Correct ca of otlp.", "%v", err)}
+		}
+		t.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	list := probe.Service(ctx, t)
+	for i, f := range list {
+		if f.Status == probe.Fail { // calls are answered without it
+			list[i].Status = probe.Warn
+			list[i].Next = "Calls are answered all the same, and traces and metrics are lost. " + f.Next
+		}
+	}
+	return list
+}
+
 func (b *Bridge) probeCertificate() []probe.Finding {
-	p := b.plan.TLS
-	cert, err := b.secrets.readFile(p.Cert)
+	return probePair("certificate", "the files of tls in listen", b.plan.TLS.Cert, b.plan.TLS.Key, b.secrets.readFile)
+}
+
+// ProbeCertificate looks at the certificate a server is to show. A server is not made
+// with one that is wrong, so that it has to be looked at without.
+func ProbeCertificate(p *plan.Certificate) []Finding {
+	var list []Finding
+	for _, f := range probePair("certificate", "the files of tls in listen", p.Cert, p.Key, os.ReadFile) {
+		list = append(list, Finding{"listen", f})
+	}
+	return list
+}
+
+// probePair looks at a certificate and its key: whether they can be read and fit,
+// when the certificate ends, and who can read the key.
+func probePair(check, what, certFile, keyFile string, read func(string) ([]byte, error)) []probe.Finding {
+	cert, err := read(certFile)
 	var key []byte
 	if err == nil {
-		key, err = b.secrets.readFile(p.Key)
+		key, err = read(keyFile)
 	}
 	var pair tls.Certificate
 	if err == nil {
@@ -168,9 +225,14 @@ func (b *Bridge) probeCertificate() []probe.Finding {
 		leaf, err = x509.ParseCertificate(pair.Certificate[0])
 	}
 	if err != nil {
-		return []probe.Finding{probe.Problem("certificate", probe.Fail, "Correct the files of tls in listen.", "%v", err)}
+		return []probe.Finding{probe.Problem(check, probe.Fail, "Correct "+what+".", "%s with %s: %v", certFile, keyFile, err)}
 	}
-	return append([]probe.Finding{probe.Expiry("certificate", leaf.NotAfter)}, ProbeSecretFile("key", p.Key)...)
+	first := probe.Expiry(check, leaf.NotAfter)
+	if now := time.Now(); now.Before(leaf.NotBefore) {
+		first = probe.Problem(check, probe.Fail, "Set the clock of this machine, or wait.", "the certificate begins on %s", leaf.NotBefore.UTC().Format(time.DateOnly))
+	}
+	first.Detail = certFile + ": " + first.Detail
+	return append([]probe.Finding{first}, ProbeSecretFile("key", keyFile)...)
 }
 
 // probeWritable looks whether a file can be written, and leaves nothing behind.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -59,17 +60,25 @@ fails; warnings are about what works now.
 			if http == "" {
 				http = compiled.Plan.Listen
 			}
-			s, err := runtime.New(compiled.Plan, o)
-			if err != nil {
-				return failed(err)
-			}
 			list := []runtime.Finding{finding("spec", "plan", runtime.FindingOK, "", "%s", count(countListed(compiled.Plan), "tool"))}
 			if n := len(compiled.Diagnostics); n > 0 {
 				list[0].Status, list[0].Next = runtime.FindingWarn, fmt.Sprintf("mcpc validate %s shows them.", args[0])
 				list[0].Detail += fmt.Sprintf(", %s", count(n, "warning"))
 			}
 			list = append(list, secretFindings(compiled.Plan, o)...)
-			list = append(list, s.Diagnose(cmd.Context(), http, patience)...)
+			s, err := runtime.New(compiled.Plan, o)
+			if tls := compiled.Plan.TLS; err != nil && tls != nil {
+				// A wrong certificate must not hide all the rest.
+				list = append(list, runtime.ProbeCertificate(tls)...)
+				without := *compiled.Plan
+				without.TLS = nil
+				s, err = runtime.New(&without, o)
+			}
+			if err != nil {
+				list = append(list, finding("spec", "server", runtime.FindingFail, "Mend this first: nothing else can be looked at before.", "no server can be made of it: %v", err))
+			} else {
+				list = append(list, s.Diagnose(cmd.Context(), http, patience)...)
+			}
 			if cmd.Context().Err() != nil {
 				return cmd.Context().Err()
 			}
@@ -153,6 +162,11 @@ func (a *app) printFindings(list []runtime.Finding, asJSON bool) error {
 	for _, f := range list {
 		wide = max(wide, len(f.Check))
 	}
+	indent := 10 + wide
+	room := 0
+	if n := a.width(); n > indent+20 {
+		room = n - indent
+	}
 	var subjects []string
 	for _, f := range list {
 		if !slices.Contains(subjects, f.Subject) {
@@ -165,9 +179,10 @@ func (a *app) printFindings(list []runtime.Finding, asJSON bool) error {
 			if f.Subject != subject {
 				continue
 			}
-			fmt.Fprintf(&b, "  %s  %-*s  %s\n", paint(f.Status, fmt.Sprintf("%-4s", f.Status)), wide, f.Check, oneLine(f.Detail))
+			detail := folded(oneLine(f.Detail), room, indent)
+			fmt.Fprintf(&b, "  %s  %-*s  %s\n", paint(f.Status, fmt.Sprintf("%-4s", f.Status)), wide, f.Check, detail)
 			if f.Status != runtime.FindingOK && f.Next != "" {
-				fmt.Fprintf(&b, "        %-*s  %s\n", wide, "", oneLine(f.Next))
+				fmt.Fprintf(&b, "%*s%s\n", indent, "", folded(oneLine(f.Next), room, indent))
 			}
 		}
 	}
@@ -183,6 +198,29 @@ func (a *app) printFindings(list []runtime.Finding, asJSON bool) error {
 	}
 	_, err := a.stdout.Write(b.Bytes())
 	return err
+}
+
+// folded breaks text between words into lines of room columns; 0 is without end.
+func folded(s string, room, indent int) string {
+	if room == 0 {
+		return s
+	}
+	var b strings.Builder
+	at := 0
+	for i, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i > 0 && at+1+n > room:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			at = 0
+		case i > 0:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String()
 }
 
 // oneLine keeps what another machine says from writing lines of its own, or to a

@@ -3,6 +3,7 @@ package function
 import (
 	"errors"
 	"regexp"
+	"regexp/syntax"
 	"sync"
 	"unicode/utf8"
 )
@@ -11,7 +12,8 @@ import (
 // are RE2, matched in linear time, so one from a caller can do no harm.
 var patterns struct {
 	sync.Mutex
-	m map[string]*regexp.Regexp
+	m     map[string]*regexp.Regexp
+	sizes map[string]int
 }
 
 func patternOf(s string) (*regexp.Regexp, error) {
@@ -32,6 +34,30 @@ func patternOf(s string) (*regexp.Regexp, error) {
 	}
 	patterns.m[s] = re
 	return re, nil
+}
+
+// PatternSize is the number of steps of a pattern's program, which is what the
+// time of a match grows with besides the text; 0 when it is no pattern.
+func PatternSize(s string) int {
+	if len(s) > 2000 {
+		return 0
+	}
+	patterns.Lock()
+	defer patterns.Unlock()
+	if n, ok := patterns.sizes[s]; ok {
+		return n
+	}
+	n := 0
+	if re, err := syntax.Parse(s, syntax.Perl); err == nil {
+		if prog, err := syntax.Compile(re.Simplify()); err == nil {
+			n = len(prog.Inst)
+		}
+	}
+	if patterns.sizes == nil || len(patterns.sizes) >= 200 {
+		patterns.sizes = map[string]int{}
+	}
+	patterns.sizes[s] = n
+	return n
 }
 
 func patternAndText(in []any, pattern, text int) (*regexp.Regexp, string, error) {

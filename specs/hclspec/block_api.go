@@ -183,12 +183,8 @@ func apiBlock() *block {
 						set: into(func(t *apiTarget, s *setting) { t.breaker().Scope = s.text })},
 				}},
 			tlsSetting("the API", "erp.internal.example", func(target any) *specs.ClientTLS { return target.(*apiTarget).tls() }),
-			{name: "egress", kind: settingsKind, doc: "where calls of the API may go. Without it: to the host of the base URL, and of servers that operations of the document have. Addresses are checked when a connection is made. A host the author or the operator wrote may lead to private addresses, and to loopback if it is `localhost`, has no dot or is the address itself; a host that only a document fetched from elsewhere names has to lead to public ones. Link-local and metadata addresses are called only where the address itself is written", example: `egress = { allow = ["files.example.com", "10.2.0.0/16"], redirects = "allowed" }`,
+			{name: "egress", kind: settingsKind, local: true, doc: "where calls of the API may go. Without it: to the host of the base URL, and of servers that operations of the document have. Addresses are checked when a connection is made. A host the author or the operator wrote may lead to private addresses, and to loopback if it is `localhost`, has no dot or is the address itself; a host that only a document fetched from elsewhere names has to lead to public ones. Link-local and metadata addresses are called only where the address itself is written", example: `egress = { allow = ["files.example.com", "10.2.0.0/16"], redirects = "allowed" }`,
 				set: func(p *parser, target any, s *setting) {
-					if p.remote {
-						p.refuseRemote(s.rng) // what may be reached from here is decided here
-						return
-					}
 					setMembers(p, target, s)
 					e := target.(*apiTarget).egress()
 					if e.Redirects != nil && e.Redirects.Value == "allowed" && len(e.Allow) == 0 {

@@ -37,7 +37,7 @@ func authBlock() *block {
 	}
 	common := func() []attr {
 		return []attr{
-			{name: "token_url", kind: textKind, required: true, doc: "the token endpoint of the authorization server", example: `token_url = "https://login.example/token"`, check: checkIssuer,
+			{name: "token_url", kind: textKind, carries: true, required: true, doc: "the token endpoint of the authorization server", example: `token_url = "https://login.example/token"`, check: checkIssuer,
 				set: client(func(c *specs.OAuthClient, s *setting) { c.TokenURL = s.text })},
 			{name: "client_id", kind: textKind, required: true, doc: "as whom this server asks", example: `client_id = "mcpc"`,
 				set: client(func(c *specs.OAuthClient, s *setting) { c.ClientID = s.text })},
@@ -108,7 +108,7 @@ api "erp" {
   auth     = auth.erp
 }`,
 		attrs: []attr{
-			{name: "passthrough", kind: boolKind, standard: "`false`", doc: "send the access token the caller came with to the API as it is. It has to be meant for that API too: one that is not should be exchanged (`token_exchange`), because an API that takes tokens of other services can be called by whoever holds one. Calls without a token, and requests to another host than the `base_url`'s, fail", example: "passthrough = true",
+			{name: "passthrough", kind: boolKind, carries: true, standard: "`false`", doc: "send the access token the caller came with to the API as it is. It has to be meant for that API too: one that is not should be exchanged (`token_exchange`), because an API that takes tokens of other services can be called by whoever holds one. Calls without a token, and requests to another host than the `base_url`'s, fail", example: "passthrough = true",
 				set: into(func(t *authTarget, s *setting) {
 					if s.flag.Value {
 						t.kinds = append(t.kinds, "passthrough")
@@ -216,7 +216,7 @@ api "partner" {
 				attr{name: "separator", kind: textKind, standard: "`\"\\n\"`", doc: "between the parts", example: `separator = ""`,
 					set: into(func(c *specs.Credential, s *setting) { hmacOf(c).Separator = s.text })},
 			),
-			signer("digest", "digest", "Answers the challenges of HTTP digest authentication (RFC 7616: SHA-512/256, SHA-256 and MD5, with `auth`). The first request is sent twice; a refused password is not tried again.", `auth "camera" {
+			signer("digest", "digest", "Answers the challenges of HTTP digest authentication (RFC 7616: SHA-512/256, SHA-256 and MD5, with `auth`, or with `auth-int` where nothing else is offered). The first request is sent twice; a refused password is not tried again.", `auth "camera" {
   digest {
     username = "operator"
     password = env("CAMERA_PASSWORD")

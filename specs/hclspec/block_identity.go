@@ -63,7 +63,7 @@ func identityBlock() *block {
 						set: into(func(o *specs.OAuth, s *setting) { o.Tenant = s.text })},
 					{name: "introspection", kind: settingsKind, doc: "ask the issuer about every token, at most once a minute (RFC 7662): for tokens that are no JWT, which all issuers with this setting are asked about in turn, and to notice revoked ones", example: `introspection = { url = "https://login.example/introspect", client_id = "mcpc", client_secret = env("INTROSPECT_SECRET") }`, set: setMembers,
 						members: []attr{
-							{name: "url", kind: textKind, required: true, doc: "the introspection endpoint", example: `url = "https://login.example/introspect"`, check: checkIssuer,
+							{name: "url", kind: textKind, required: true, carries: true, doc: "the introspection endpoint", example: `url = "https://login.example/introspect"`, check: checkIssuer,
 								set: into(func(o *specs.OAuth, s *setting) { introspection(o).URL = s.text })},
 							{name: "client_id", kind: textKind, required: true, doc: "as whom this server asks", example: `client_id = "mcpc"`,
 								set: into(func(o *specs.OAuth, s *setting) { introspection(o).ClientID = s.text })},
@@ -170,7 +170,7 @@ identity "mesh" {
   }
 }`,
 				attrs: []attr{
-					{name: "ca", kind: textKind, required: true, doc: "file of the authorities that issue the certificates (PEM), its path relative to the spec", example: `ca = "clients.pem"`,
+					{name: "ca", kind: textKind, local: true, required: true, doc: "file of the authorities that issue the certificates (PEM), its path relative to the spec", example: `ca = "clients.pem"`,
 						set: func(p *parser, target any, s *setting) {
 							target.(*specs.MTLS).CA = &specs.Text{Value: p.resolve(s.text.Value), Range: s.text.Range}
 						}},

@@ -31,10 +31,6 @@ func observeBlock() *block {
 	// file is a file that is written or read, relative to the spec.
 	file := func(to func(target any, path *specs.Text)) func(*parser, any, *setting) {
 		return func(p *parser, target any, s *setting) {
-			if p.remote {
-				p.refuseRemote(s.text.Range)
-				return
-			}
 			to(target, &specs.Text{Value: p.resolve(s.text.Value), Range: s.text.Range})
 		}
 	}
@@ -58,7 +54,7 @@ func observeBlock() *block {
 						set: func(_ *parser, target any, s *setting) { log(target).Level = s.text }},
 					{name: "format", kind: textKind, standard: "`\"json\"`", words: []string{"json", "text"}, doc: "for programs or for people", example: `format = "text"`,
 						set: func(_ *parser, target any, s *setting) { log(target).Format = s.text }},
-					{name: "file", kind: textKind, standard: "stderr", doc: "appended to; its path relative to the spec", example: `file = "calls.log"`, check: checkFile,
+					{name: "file", kind: textKind, local: true, standard: "stderr", doc: "appended to; its path relative to the spec", example: `file = "calls.log"`, check: checkFile,
 						set: file(func(target any, path *specs.Text) { log(target).File = path })},
 				}},
 			{name: "arguments", kind: boolKind, standard: "`false`", doc: "write arguments into the log and the audit log, without what is secret", example: "arguments = true",
@@ -82,7 +78,7 @@ func observeBlock() *block {
 				}},
 			{name: "audit", kind: settingsKind, doc: "a log of every call whose lines are chained by hashes, so that a change shows; `mcpc audit verify` checks it. While it cannot be written, calls are refused", example: `audit = { file = "audit.log" }`, set: setMembers,
 				members: []attr{
-					{name: "file", kind: textKind, required: true, doc: "appended to; its path relative to the spec", example: `file = "audit.log"`, check: checkFile,
+					{name: "file", kind: textKind, local: true, required: true, doc: "appended to; its path relative to the spec", example: `file = "audit.log"`, check: checkFile,
 						set: file(func(target any, path *specs.Text) { target.(*specs.Observe).Audit = path })},
 				}},
 			{name: "admin", kind: textKind, doc: "host:port of a listener for operators: `/metrics` (Prometheus), `/healthz`, `/readyz`, `/info`. It has no TLS and asks nobody who he is, so it must be an address of this machine or of a private network", example: `admin = "127.0.0.1:9090"`,
@@ -107,7 +103,7 @@ func observeBlock() *block {
 					}
 				},
 				members: []attr{
-					{name: "endpoint", kind: textKind, standard: "`OTEL_EXPORTER_OTLP_ENDPOINT`", secret: true, doc: "URL of the collector; `/v1/traces` and `/v1/metrics` are appended", example: `endpoint = "https://collector.example:4318"`, check: checkCollector,
+					{name: "endpoint", kind: textKind, carries: true, standard: "`OTEL_EXPORTER_OTLP_ENDPOINT`", secret: true, doc: "URL of the collector; `/v1/traces` and `/v1/metrics` are appended", example: `endpoint = "https://collector.example:4318"`, check: checkCollector,
 						set: func(_ *parser, target any, s *setting) { otlp(target).Endpoint = s.text }},
 					{name: "headers", kind: entriesKind, standard: "`OTEL_EXPORTER_OTLP_HEADERS`", doc: "sent with every export; may hold sensitive values, which are read anew each time", example: `headers = { "Api-Key" = var.collector_key }`,
 						set: func(p *parser, target any, s *setting) { p.checkHeaders(s.entries); otlp(target).Headers = s.entries }},
@@ -134,7 +130,7 @@ func observeBlock() *block {
 							}
 							otlp(target).Attributes = s.pairs
 						}},
-					{name: "ca", kind: textKind, standard: "the system's", doc: "file of the certificates (PEM) that the collector's is signed by; relative to the spec", example: `ca = "collector-ca.pem"`, check: checkFile,
+					{name: "ca", kind: textKind, local: true, standard: "the system's", doc: "file of the certificates (PEM) that the collector's is signed by; relative to the spec", example: `ca = "collector-ca.pem"`, check: checkFile,
 						set: file(func(target any, path *specs.Text) { otlp(target).CA = path })},
 				}},
 			{name: "correlation", kind: boolKind, standard: "`false`", doc: "take the ids of a call from its client (headers `traceparent` and `X-Request-Id`, `_meta.traceparent`), send them upstream in these headers, and return the id as `_meta[\"mcpc/correlation\"]`", example: "correlation = true",

@@ -47,7 +47,7 @@ func serverBlock() *block {
 			example: `server "orders" {
   listen "http" { addr = ":8080" }
 }`,
-			attrs: []attr{{name: "trusted_proxies", kind: textsKind, standard: "none", doc: "addresses and networks of the proxies in front of the server. A connection from one of them is from whom its last entry in `X-Forwarded-For` names, and so on backwards while that is one of them, too; from others the header means nothing. `client.address` of a `rate_limit` is what it is for", example: `trusted_proxies = ["10.0.0.0/8"]`,
+			attrs: []attr{{name: "trusted_proxies", kind: textsKind, local: true, standard: "none", doc: "addresses and networks of the proxies in front of the server. A connection from one of them is from whom its last entry in `X-Forwarded-For` names, and so on backwards while that is one of them, too; from others the header means nothing. `client.address` of a `rate_limit` is what it is for", example: `trusted_proxies = ["10.0.0.0/8"]`,
 				check: checkProxy,
 				set:   into(func(s *specs.Server, v *setting) { s.Proxies = v.texts })},
 				{name: "addr", kind: textKind, required: true, doc: "host:port; without a host only this machine is served, 0.0.0.0 is every network", example: `addr = "127.0.0.1:8080"`,
@@ -58,7 +58,7 @@ func serverBlock() *block {
 						}
 						s.Listen = v.text
 					})},
-				{name: "tls", kind: settingsKind, doc: "serve HTTPS with this certificate; its files are looked at again every minute", example: `tls = { cert = "server.pem", key = "server.key" }`, set: setMembers,
+				{name: "tls", kind: settingsKind, local: true, doc: "serve HTTPS with this certificate; its files are looked at again every minute", example: `tls = { cert = "server.pem", key = "server.key" }`, set: setMembers,
 					members: []attr{
 						{name: "cert", kind: textKind, required: true, doc: "file of the chain (PEM), its path relative to the spec", example: `cert = "server.pem"`,
 							set: func(p *parser, target any, v *setting) {

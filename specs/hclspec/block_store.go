@@ -32,12 +32,8 @@ rate_limit "per-client" {
   on_error = "deny"
 }`,
 		attrs: []attr{
-			{name: "url", kind: secretKind, required: true, quiet: true, doc: "where it is: `redis://HOST:PORT/DATABASE`, with TLS `rediss://`; port and database may be missing. Of `env()`, which is read when the server runs, it may hold user and password", example: `url = "rediss://limits.example:6380/0"`,
+			{name: "url", kind: secretKind, local: true, required: true, quiet: true, doc: "where it is: `redis://HOST:PORT/DATABASE`, with TLS `rediss://`; port and database may be missing. Of `env()`, which is read when the server runs, it may hold user and password", example: `url = "rediss://limits.example:6380/0"`,
 				set: func(p *parser, target any, s *setting) {
-					if p.remote {
-						p.refuseRemote(s.rng) // what may be reached from here is decided here
-						return
-					}
 					target.(*specs.Store).URL = s.expr
 				}},
 			{name: "username", kind: secretKind, quiet: true, doc: "the user (ACL)", example: `username = "mcpc"`,

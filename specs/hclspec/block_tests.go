@@ -61,9 +61,9 @@ test "a service that is down is told as such" {
 				}},
 			{name: "reply", kind: valueKind, block: true, doc: "the body of the only answer, status 200: text, also `file(\"…\")`, or any other value, which is written as JSON. Text is of the type that the tool expects, or looks like", example: `reply = [{ id = 1 }]`,
 				set: into(func(t *testTarget, s *setting) { t.reply = s })},
-			{name: "recording", kind: textKind, doc: "a file with the answers, as `mcpc test --record` writes it; takes the place of `reply`", example: `recording = "testdata/orders.json"`,
+			{name: "recording", kind: textKind, local: true, doc: "a file with the answers, as `mcpc test --record` writes it; takes the place of `reply`", example: `recording = "testdata/orders.json"`,
 				set: func(p *parser, target any, s *setting) {
-					if p.remote || specs.IsURL(s.text.Value) {
+					if specs.IsURL(s.text.Value) {
 						p.refuseRemote(s.rng)
 						return
 					}

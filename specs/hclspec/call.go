@@ -1,8 +1,10 @@
 package hclspec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
@@ -94,7 +96,10 @@ func (p *parser) call(e *hclsyntax.FunctionCallExpr, r diag.Range, sc *scope) *s
 	if !known {
 		return &specs.Expr{Op: specs.ExprCall, Name: f.name, Args: args, Range: r}
 	}
-	v, err := apply(f.name, values)
+	v, err := p.compute(f.name, values, sc, r)
+	if errors.Is(err, errSpent) {
+		return nil
+	}
 	if err != nil {
 		return p.fail(sc, "invalid-operation", r, f.name+": "+err.Error(), "")
 	}
@@ -131,15 +136,44 @@ func (p *parser) mergeKnown(args []*specs.Expr, r diag.Range, sc *scope) *specs.
 // spend counts the work of evaluation, so that a few lines cannot grow into
 // gigabytes.
 func (p *parser) spend(n int, sc *scope, r diag.Range) bool {
-	const budget = 4 << 20
+	const budget = 2 << 20
 	if p.spent > budget {
 		return false
 	}
+	if p.spent&0xfff+n > 0xfff && p.ctx.Err() != nil { // nobody waits for it
+		p.spent = budget + 1
+		p.add(diag.Diagnostic{Code: "cancelled", Message: "reading the spec was given up", Range: r})
+		return false
+	}
 	if p.spent += n; p.spent > budget {
-		p.add(diag.Diagnostic{Code: "too-large", Message: "evaluating the spec takes too much memory here", Hint: "loops and locals multiply each other", Range: r})
+		p.add(diag.Diagnostic{Code: "too-large", Message: "evaluating the spec takes too much work here", Hint: "loops and locals multiply each other", Range: r})
 		return false
 	}
 	return true
+}
+
+// errSpent says that there is no work left, which has been reported.
+var errSpent = errors.New("the budget is spent")
+
+// compute is [apply], and counts what it reads: a function over a large value in
+// a loop is as much work as many values.
+func (p *parser) compute(name string, args []*specs.Node, sc *scope, r diag.Range) (*specs.Node, error) {
+	work := 0
+	for _, a := range args {
+		work = min(work+p.weight(a), 1<<30)
+	}
+	if strings.HasPrefix(name, "regex") && len(args) > 1 {
+		// A pattern is compiled, and its size multiplies the time of a match.
+		for i, size := range []int{function.PatternSize(args[0].Text), function.PatternSize(args[1].Text)} {
+			if i == 0 || name == "regexreplace" {
+				work = min(work+size/2+len(args[1-i].Text)/64*size/2, 1<<30)
+			}
+		}
+	}
+	if !p.spend(work, sc, r) {
+		return nil, errSpent
+	}
+	return apply(name, args)
 }
 
 // weight is the size of a value with everything in it. Values are shared, so

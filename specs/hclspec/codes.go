@@ -13,6 +13,7 @@ func Codes() []Code {
 		{"syntax", "the text is not HCL (or JSON)"},
 		{"not-utf8", "a file is not UTF-8 text"},
 		{"too-large", "a file, or what its expressions grow to, is too large"},
+		{"cancelled", "whoever asked for the spec does not wait any more"},
 		{"too-deep", "brackets or expressions are nested too deeply"},
 		{"empty-spec", "the directory holds no spec"},
 		{"unreadable-file", "a file cannot be read"},

@@ -1,8 +1,10 @@
 package hclspec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -265,8 +267,16 @@ func (p *parser) template(parts []hclsyntax.Expression, r diag.Range, sc *scope)
 // join makes a template of parts. Neighbouring constants become one.
 func (p *parser) join(parts []*specs.Expr, r diag.Range, sc *scope) *specs.Expr {
 	var out []*specs.Expr
+	var run strings.Builder // neighbouring constants; copied once, however many they are
+	flush := func() {
+		if n := len(out); run.Len() > 0 {
+			out[n-1] = constant(p.place(specs.NewString(out[n-1].Value.Text+run.String()), out[n-1].Range), out[n-1].Range)
+			run.Reset()
+		}
+	}
 	for _, x := range parts {
 		if x.Op != specs.ExprConst {
+			flush()
 			if x.Op == specs.ExprTemplate {
 				out = append(out, x.Args...)
 			} else {
@@ -289,12 +299,12 @@ func (p *parser) join(parts []*specs.Expr, r diag.Range, sc *scope) *specs.Expr 
 			continue
 		}
 		if n := len(out); n > 0 && out[n-1].Op == specs.ExprConst {
-			last := out[n-1]
-			out[n-1] = constant(p.place(specs.NewString(last.Value.Text+s), last.Range), last.Range)
+			run.WriteString(s)
 			continue
 		}
 		out = append(out, constant(p.place(specs.NewString(s), x.Range), x.Range))
 	}
+	flush()
 	switch {
 	case len(out) == 0:
 		return constant(p.place(specs.NewString(""), r), r)
@@ -363,7 +373,10 @@ func (p *parser) operate(name string, r diag.Range, sc *scope, args ...*specs.Ex
 		}
 		values[i] = x.Value
 	}
-	v, err := apply(name, values)
+	v, err := p.compute(name, values, sc, r)
+	if errors.Is(err, errSpent) {
+		return nil
+	}
 	if err != nil {
 		return p.fail(sc, "invalid-operation", r, err.Error(), "")
 	}

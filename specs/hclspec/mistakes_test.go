@@ -90,7 +90,7 @@ func TestMistakes(t *testing.T) {
 
 // Every kind of mistake the reference lists is provoked by an archive.
 func TestEveryCodeIsProvoked(t *testing.T) {
-	elsewhere := map[string]string{"too-deep": "TestHostileText", "remote-spec": "TestRemoteSpec", "not-utf8": "TestNotUTF8"}
+	elsewhere := map[string]string{"too-deep": "TestHostileText", "cancelled": "TestHostileWork", "remote-spec": "TestRemoteSpec", "not-utf8": "TestNotUTF8"}
 	var all strings.Builder
 	archives, _ := filepath.Glob("testdata/mistakes/*.txtar")
 	for _, path := range archives {

@@ -55,6 +55,8 @@ type attr struct {
 	secrets  bool                                    // secrets in it are references, as in a secretKind
 	quiet    bool                                    // of a secretKind: it need not be one, such as a user name
 	secret   bool                                    // what is written there may be a secret by mistake: it is not shown
+	local    bool                                    // it names a file or a network of this machine: a spec from a URL cannot
+	carries  bool                                    // secrets of the operator or of callers are sent where it says: a spec from a URL cannot say so by itself
 	check    func(s string) (problem, advice string) // of a text; problem "" is fine
 	set      func(p *parser, target any, s *setting)
 }
@@ -160,8 +162,24 @@ type memberSetting struct {
 // setMembers is the setter of settings: the members set themselves.
 func setMembers(p *parser, target any, s *setting) {
 	for _, m := range s.members {
-		m.row.set(p, target, m.setting)
+		p.assign(m.row, target, m.setting)
 	}
+}
+
+// assign sets an attribute, unless the spec comes from a URL and may not, which is
+// reported, and false.
+func (p *parser) assign(row *attr, target any, s *setting) bool {
+	switch {
+	case p.remote && row.local:
+		p.refuseRemote(s.rng)
+	case p.remote && row.carries && !p.operators(s.raw):
+		p.add(diag.Diagnostic{Code: "remote-spec", Message: fmt.Sprintf("a spec read from a URL cannot say by itself where secrets are sent, as %s does", row.name),
+			Hint: fmt.Sprintf("write %s = var.%s, and let whoever runs it give that with --var; or download the spec and read it", row.name, row.name), Range: s.rng})
+	default:
+		row.set(p, target, s)
+		return true
+	}
+	return false
 }
 
 // into adapts a setter of one target type to the table.
@@ -320,9 +338,7 @@ func (p *parser) decodeBody(c *block, h *head, body *hclsyntax.Body, target any)
 			row.set(p, target, s)
 			continue
 		}
-		if p.decodeAttr(row, c, a.Expr, s) {
-			row.set(p, target, s)
-		} else {
+		if !p.decodeAttr(row, c, a.Expr, s) || !p.assign(row, target, s) {
 			h.failed = true
 		}
 	}

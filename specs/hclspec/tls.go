@@ -25,11 +25,11 @@ func tlsSetting(whom, host string, of func(target any) *specs.ClientTLS) attr {
 			}
 		},
 		members: []attr{
-			{name: "ca", kind: textKind, standard: "the system's", doc: "file of the authorities that are trusted, instead of the system's (PEM)", example: `ca = "internal-ca.pem"`,
+			{name: "ca", kind: textKind, local: true, standard: "the system's", doc: "file of the authorities that are trusted, instead of the system's (PEM)", example: `ca = "internal-ca.pem"`,
 				set: file(func(t *specs.ClientTLS, path *specs.Text) { t.CA = path })},
-			{name: "cert", kind: textKind, doc: "file of the certificate this server shows (PEM)", example: `cert = "client.pem"`,
+			{name: "cert", kind: textKind, local: true, doc: "file of the certificate this server shows (PEM)", example: `cert = "client.pem"`,
 				set: file(func(t *specs.ClientTLS, path *specs.Text) { t.Cert = path })},
-			{name: "key", kind: textKind, doc: "file of its private key (PEM)", example: `key = "client.key"`,
+			{name: "key", kind: textKind, local: true, doc: "file of its private key (PEM)", example: `key = "client.key"`,
 				set: file(func(t *specs.ClientTLS, path *specs.Text) { t.Key = path })},
 			{name: "server_name", kind: textKind, standard: "the host", doc: "the name the certificate of " + whom + " has to have", example: fmt.Sprintf("server_name = %q", host),
 				check: func(s string) (problem, advice string) {

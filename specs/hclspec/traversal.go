@@ -169,6 +169,9 @@ func (p *parser) index(c, k *specs.Expr, r diag.Range, sc *scope) *specs.Expr {
 	if k.Op == specs.ExprConst {
 		switch {
 		case c.Op == specs.ExprConst:
+			if c.Value.Kind == specs.Object && !p.spend(len(c.Value.Fields)/32, sc, r) { // it is searched
+				return nil
+			}
 			v, err := member(c.Value, k.Value)
 			if err != nil {
 				hint := ""

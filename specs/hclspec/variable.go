@@ -29,6 +29,7 @@ type variable struct {
 	rules       []variableRule
 	value       *specs.Expr // nil: none, which has been reported
 	valueAt     diag.Range  // where it was written
+	operators   bool        // it was given by whoever runs the spec, not by the spec
 }
 
 // variableRule is a validation block of a variable.
@@ -135,8 +136,9 @@ func (p *parser) closeVariable(h *head, v *variable) {
 	from := ""
 	switch {
 	case isGiven && g.value != nil:
-		value, at, from = g.value, g.rng, g.from
+		value, at, from, v.operators = g.value, g.rng, g.from, true
 	case isGiven:
+		v.operators = true
 		value, from = p.textValue(g.text, v, g.from, at), g.from
 		if value == nil {
 			return
@@ -151,6 +153,7 @@ func (p *parser) closeVariable(h *head, v *variable) {
 				if value, from = p.textValue(s, v, name, at), name; value == nil {
 					return
 				}
+				v.operators = true
 				break
 			}
 		}
@@ -370,8 +373,30 @@ func (p *parser) resolve(path string) string {
 
 // refuseRemote says that a spec from a URL cannot look at this machine.
 func (p *parser) refuseRemote(r diag.Range) *specs.Expr {
-	p.add(diag.Diagnostic{Code: "remote-spec", Message: "a spec read from a URL cannot name environment variables, files or programs of this machine", Hint: "download the spec, read it, and name the file; or give values with --var", Range: r})
+	p.add(diag.Diagnostic{Code: "remote-spec", Message: "a spec read from a URL cannot name environment variables, files, programs or networks of this machine", Hint: "download the spec, read it, and name the file; or give values with --var", Range: r})
 	return nil
+}
+
+// operators tells whether an expression is a variable, and its value comes from
+// whoever runs the spec.
+func (p *parser) operators(e hclsyntax.Expression) bool {
+	for {
+		inner, ok := e.(*hclsyntax.ParenthesesExpr)
+		if !ok {
+			break
+		}
+		e = inner.Expression
+	}
+	t, ok := e.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || len(t.Traversal) != 2 || t.Traversal.RootName() != "var" {
+		return false
+	}
+	name, ok := t.Traversal[1].(hcl.TraverseAttr)
+	if !ok {
+		return false
+	}
+	v := p.variables[name.Name]
+	return v != nil && v.operators
 }
 
 // readText reads a text file of the spec.

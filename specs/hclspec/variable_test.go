@@ -1,7 +1,9 @@
 package hclspec
 
 import (
+	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -147,27 +149,127 @@ rate_limit "h" {
   rate  = "5/s"
   store = store.g
 }
+server "i" {
+  listen "http" {
+    addr = "127.0.0.1:0"
+    tls  = { cert = "/etc/ssl/cert.pem", key = "/etc/ssl/key.pem" }
+  }
+}
+api "j" {
+  base_url = "https://j.example"
+  tls      = { ca = "/etc/ca.pem", cert = "c.pem", key = "/home/me/.ssh/id_rsa", min_version = "1.3" }
+}
+variable "told" { type = string }
+variable "kept" { default = "https://login.evil.example/token" }
+variable "id" { sensitive = true }
+auth "k" {
+  oauth2 {
+    token_url     = "https://login.evil.example/token"
+    client_id     = "mcpc"
+    client_secret = var.id
+  }
+}
+auth "l" {
+  oauth2 {
+    token_url     = var.kept
+    client_id     = "mcpc"
+    client_secret = var.id
+  }
+}
+auth "m" {
+  oauth2 {
+    token_url     = (var.told)
+    client_id     = "mcpc"
+    client_secret = var.id
+  }
+}
+auth "n" { passthrough = true }
+identity "o" {
+  oauth {
+    issuer        = "https://login.evil.example"
+    audience      = "https://mcp.example/mcp"
+    introspection = { url = "https://login.evil.example/i", client_id = "x", client_secret = var.id }
+  }
+}
 `
 	read := &specs.Reader{Client: serve(spec)}
 	var loaded []string
-	doc, list := Parse(t.Context(), read, "https://specs.example/team/a.hcl", Options{}, func(s Source) (*specs.API, diag.List) {
+	doc, list := Parse(t.Context(), read, "https://specs.example/team/a.hcl", Options{Vars: map[string]string{"told": "https://login.example/token"}}, func(s Source) (*specs.API, diag.List) {
 		loaded = append(loaded, s.Location)
 		return nil, nil
 	})
-	if len(list) != 9 {
-		t.Errorf("want 9 refusals:\n%s", show(list))
+	const want = "testdata/remote-spec.txt"
+	if *update {
+		writeFile(t, want, show(list))
+	}
+	if got := show(list); got != readFile(t, want) {
+		t.Errorf("other refusals than in %s:\n%s", want, got)
 	}
 	for _, d := range list {
-		if d.Code != "remote-spec" {
+		if d.Code != "remote-spec" && d.Code != "unused-auth" {
 			t.Errorf("%s", d.Message)
 		}
 	}
-	if strings.Join(loaded, " ") != "https://specs.example/f.yaml" || doc.Server.Name != "a" {
+	if strings.Join(loaded, " ") != "https://specs.example/f.yaml" || doc.Server.Name != "i" {
 		t.Errorf("loaded %v as %s", loaded, doc.Server.Name)
 	}
 	for _, dep := range read.Dependencies() {
-		if dep.Kind != "url" {
+		if dep.Kind != "url" && !strings.HasPrefix(dep.Name, "MCPC_VAR_") {
 			t.Errorf("looked at %s %s", dep.Kind, dep.Name)
 		}
 	}
+}
+
+// Whatever attribute names a file, now or one day: of a spec from a URL no path
+// comes out, and nothing of this machine is looked at.
+func TestRemoteSpecHasNoPaths(t *testing.T) {
+	var visit func(b *block)
+	visit = func(b *block) {
+		if b.example != "" && b.name != "" {
+			read := &specs.Reader{Client: serve(b.example)}
+			doc, _ := Parse(t.Context(), read, "https://specs.example/team/a.hcl", Options{Tests: true}, func(Source) (*specs.API, diag.List) { return nil, nil })
+			text := fmt.Sprintf("%+v", reflectTexts(reflect.ValueOf(doc), map[uintptr]bool{}))
+			if strings.Contains(text, "https:/specs.example") {
+				t.Errorf("%s: a path of the spec comes out of a spec from a URL: %s", b.name, text)
+			}
+			for _, dep := range read.Dependencies() {
+				if dep.Kind != "url" && !strings.HasPrefix(dep.Name, "MCPC_VAR_") {
+					t.Errorf("%s: looked at %s %s", b.name, dep.Kind, dep.Name)
+				}
+			}
+		}
+		for _, c := range b.inner {
+			visit(c)
+		}
+	}
+	visit(language())
+}
+
+// reflectTexts are the texts in a value, besides where it was written.
+func reflectTexts(v reflect.Value, seen map[uintptr]bool) (list []string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() || seen[v.Pointer()] || v.Type() == reflect.TypeFor[*diag.Source]() {
+			return nil
+		}
+		seen[v.Pointer()] = true
+		return reflectTexts(v.Elem(), seen)
+	case reflect.Interface:
+		return reflectTexts(v.Elem(), seen)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			list = append(list, reflectTexts(v.Field(i), seen)...)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			list = append(list, reflectTexts(v.Index(i), seen)...)
+		}
+	case reflect.Map:
+		for i := v.MapRange(); i.Next(); {
+			list = append(list, reflectTexts(i.Value(), seen)...)
+		}
+	case reflect.String:
+		list = append(list, v.String())
+	}
+	return list
 }

@@ -31,7 +31,7 @@ type Digest struct {
 type challenge struct {
 	host                            string
 	realm, nonce, opaque, algorithm string
-	auth                            bool // quality of protection "auth", rather than that of RFC 2069
+	qop                             string // quality of protection, "auth" or "auth-int"; "" is that of RFC 2069
 }
 
 // NewDigest returns a Digest that knows no challenge yet.
@@ -53,7 +53,7 @@ type Login struct {
 }
 
 // Sign is a [Signer]: it answers the challenge of the host, if one is known.
-func (l *Login) Sign(r *http.Request, _ []byte, _ time.Time) {
+func (l *Login) Sign(r *http.Request, body []byte, _ time.Time) {
 	l.mu.Lock()
 	c := l.challenge
 	known := c.nonce != "" && c.host == r.URL.Host
@@ -65,7 +65,7 @@ func (l *Login) Sign(r *http.Request, _ []byte, _ time.Time) {
 	l.sent = ""
 	if known {
 		l.sent = c.nonce
-		r.Header.Set("Authorization", c.answer(l.User, l.Password.Reveal(), r.Method, r.URL.RequestURI(), uses, l.random()))
+		r.Header.Set("Authorization", c.answer(l.User, l.Password.Reveal(), r.Method, r.URL.RequestURI(), body, uses, l.random()))
 	}
 }
 
@@ -89,7 +89,7 @@ func (l *Login) Take(host string, h http.Header) bool {
 	return true
 }
 
-func (c challenge) answer(user, password, method, uri string, uses int, cnonce string) string {
+func (c challenge) answer(user, password, method, uri string, body []byte, uses int, cnonce string) string {
 	base, sess := strings.CutSuffix(c.algorithm, "-SESS")
 	i := slices.IndexFunc(digests, func(a struct {
 		name string
@@ -107,17 +107,21 @@ func (c challenge) answer(user, password, method, uri string, uses int, cnonce s
 		a1 = sum(a1, c.nonce, cnonce)
 	}
 	count := fmt.Sprintf("%08x", uses)
-	response := sum(a1, c.nonce, sum(method, uri))
-	if c.auth {
-		response = sum(a1, c.nonce, count, cnonce, "auth", sum(method, uri))
+	a2 := sum(method, uri)
+	if c.qop == "auth-int" {
+		a2 = sum(method, uri, sum(string(body)))
+	}
+	response := sum(a1, c.nonce, a2)
+	if c.qop != "" {
+		response = sum(a1, c.nonce, count, cnonce, c.qop, a2)
 	}
 	algorithm := base
 	if sess {
 		algorithm += "-sess"
 	}
 	out := "Digest username=" + quote(user) + ", realm=" + quote(c.realm) + ", uri=" + quote(uri) + ", algorithm=" + algorithm + ", nonce=" + quote(c.nonce)
-	if c.auth {
-		out += ", nc=" + count + ", cnonce=" + quote(cnonce) + ", qop=auth"
+	if c.qop != "" {
+		out += ", nc=" + count + ", cnonce=" + quote(cnonce) + ", qop=" + c.qop
 	}
 	out += ", response=" + quote(response)
 	if c.opaque != "" {
@@ -140,18 +144,34 @@ func read401(h http.Header) (best challenge, stale, ok bool) {
 				algorithm = "MD5"
 			}
 			base := strings.TrimSuffix(algorithm, "-SESS")
-			auth := p["qop"] != ""
-			usable := !auth || slices.ContainsFunc(strings.Split(p["qop"], ","), func(q string) bool { return strings.EqualFold(strings.TrimSpace(q), "auth") })
+			qop, usable := protection(p["qop"])
 			for i, d := range digests {
 				if d.name == base && i < rank && usable && p["nonce"] != "" {
 					rank, ok = i, true
 					stale = strings.EqualFold(p["stale"], "true")
-					best = challenge{realm: p["realm"], nonce: p["nonce"], opaque: p["opaque"], algorithm: algorithm, auth: auth}
+					best = challenge{realm: p["realm"], nonce: p["nonce"], opaque: p["opaque"], algorithm: algorithm, qop: qop}
 				}
 			}
 		}
 	}
 	return best, stale, ok
+}
+
+// protection chooses of the qualities that a service offers: "auth" before
+// "auth-int", which covers the body too and which few services get right.
+func protection(offered string) (qop string, usable bool) {
+	if offered == "" {
+		return "", true
+	}
+	for q := range strings.SplitSeq(offered, ",") {
+		switch q = strings.ToLower(strings.TrimSpace(q)); q {
+		case "auth":
+			return q, true
+		case "auth-int":
+			qop = q
+		}
+	}
+	return qop, qop != ""
 }
 
 // challenges are the parameters of the digest challenges of one field, which may

@@ -99,6 +99,9 @@ func TestDigest(t *testing.T) {
 		{"SHA-256", "Digest " + rfc7616 + ", algorithm=SHA-256", "Circle of Life", cnonce, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
 		{"the better of two", `Basic realm="a, b", Digest ` + rfc7616 + ", algorithm=MD5, Digest " + rfc7616 + ", algorithm=SHA-256", "Circle of Life", cnonce, "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
 		{"RFC 2617", `Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"`, "Circle Of Life", "0a4f113b", "6629fae49393a05397450978507c4ef1"},
+		// The RFC has no example of auth-int; these are of another implementation of its section 3.4, over the same challenge and body.
+		{"MD5 over the body", "Digest " + strings.Replace(rfc7616, "auth, auth-int", "auth-int", 1) + ", algorithm=MD5", "Circle of Life", cnonce, "802c7b37f84261b6743607457ca89c64"},
+		{"SHA-256 over the body", "Digest " + strings.Replace(rfc7616, "auth, auth-int", "AUTH-INT, other", 1) + ", algorithm=SHA-256", "Circle of Life", cnonce, "f8ba62dc4efbcda9535f51f3b87b1e34378102877c18329162ef4c47e544c0f3"},
 	} {
 		d := &Login{Digest: NewDigest(), User: "Mufasa", Password: secret.New(c.password)}
 		d.random = func() string { return c.cnonce }
@@ -107,7 +110,7 @@ func TestDigest(t *testing.T) {
 			continue
 		}
 		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://x.example/dir/index.html", nil)
-		d.Sign(r, nil, time.Time{})
+		d.Sign(r, []byte(`{"a":1}`), time.Time{})
 		if got := r.Header.Get("Authorization"); !strings.Contains(got, `response="`+c.want+`"`) || !strings.Contains(got, "nc=00000001, ") || !strings.Contains(got, `uri="/dir/index.html"`) {
 			t.Errorf("%s: %s", c.name, got)
 		}
@@ -133,7 +136,7 @@ func TestDigest(t *testing.T) {
 			t.Errorf("signed %s, want the nonce %s", r.Header.Get("Authorization"), want)
 		}
 	}
-	for _, bad := range []string{`Basic realm="x"`, `Digest nonce="a", algorithm=FUTURE`, `Digest nonce="a", qop="auth-int"`, `Digest realm="a"`} {
+	for _, bad := range []string{`Basic realm="x"`, `Digest nonce="a", algorithm=FUTURE`, `Digest nonce="a", qop="auth-conf"`, `Digest realm="a"`} {
 		take(first, false, bad)
 	}
 	// Two calls were challenged at once: one nonce is enough.

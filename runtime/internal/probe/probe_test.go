@@ -58,6 +58,8 @@ func TestService(t *testing.T) {
 		{"another's certificate", Target{URL: encrypted.URL, TLS: other}, 200, 0, "tcp:ok tls:fail", "server_name"},
 		{"TLS at a port that has none", Target{URL: strings.Replace(plain.URL, "http:", "https:", 1)}, 200, 0, "tcp:ok tls:fail", "plain HTTP"},
 		{"nobody there", Target{URL: "http://127.0.0.1:1"}, 200, 0, "tcp:fail", "firewall"},
+		{"a name that the certificate has not", Target{URL: strings.Replace(encrypted.URL, "127.0.0.1", "localhost", 1), TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}, 200, 0, "dns:ok tcp:ok tls:fail", "Use a name that the certificate has"},
+		{"a name nobody knows", Target{URL: "http://doctor.invalid"}, 200, 0, "dns:fail", "Correct the host"},
 		{"no address", Target{URL: "ftp://x"}, 200, 0, "address:fail", "http"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

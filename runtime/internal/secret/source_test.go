@@ -167,6 +167,8 @@ type standIn struct {
 	requests []string
 	password string
 	down     bool
+	forbid   bool   // it has a good token, and no right
+	service  string // the token of the service account that is accepted
 }
 
 func (v *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -185,7 +187,16 @@ func (v *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/v1/auth/") {
 		var in map[string]string
 		_ = json.NewDecoder(r.Body).Decode(&in)
-		if in["role_id"] != "r0le" || in["secret_id"] != "s3cret-id" {
+		if r.URL.Path == "/v1/auth/kubernetes/login" || r.URL.Path == "/v1/auth/clusters/eu/login" {
+			// https://developer.hashicorp.com/vault/api-docs/auth/kubernetes
+			if r.Method != http.MethodPost || len(in) != 2 || in["role"] != "mcpc" || v.service == "" || in["jwt"] != v.service {
+				reply(403, object{"errors": []string{"permission denied"}})
+				return
+			}
+		} else if r.URL.Path != "/v1/auth/approle/login" {
+			reply(404, object{"errors": []string{}})
+			return
+		} else if in["role_id"] != "r0le" || in["secret_id"] != "s3cret-id" {
 			reply(400, object{"errors": []string{"invalid role or secret ID " + in["secret_id"]}})
 			return
 		}
@@ -195,7 +206,7 @@ func (v *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(200, object{"auth": object{"client_token": token, "lease_duration": 1200, "renewable": true}})
 		return
 	}
-	if !v.tokens[r.Header.Get("X-Vault-Token")] {
+	if !v.tokens[r.Header.Get("X-Vault-Token")] || v.forbid {
 		reply(403, object{"errors": []string{"permission denied"}})
 		return
 	}
@@ -297,6 +308,113 @@ func TestVault(t *testing.T) {
 	stand.mu.Unlock()
 	now = now.Add(2 * time.Minute)
 	read("next")
+}
+
+// The token of a service account is read at every login, which is made anew when
+// the last one is three quarters through its lease, and once when its token is
+// refused.
+func TestVaultKubernetes(t *testing.T) {
+	stand := &standIn{tokens: map[string]bool{}, password: "p4ss", service: "jwt.one"}
+	server := httptest.NewServer(stand)
+	defer server.Close()
+	file, unreadable := "jwt.one\n", false
+	now := time.Now()
+	sources := func(more map[string]string) *Sources {
+		s := NewSources(Options{
+			Getenv: func(name string) string {
+				if name == "VAULT_ADDR" {
+					return server.URL
+				}
+				return more[name]
+			},
+			ReadFile: func(path string) ([]byte, error) {
+				if path != "/var/run/secrets/kubernetes.io/serviceaccount/token" || unreadable {
+					return nil, os.ErrNotExist
+				}
+				return []byte(file), nil
+			},
+		})
+		s.now = func() time.Time { return now }
+		s.vault.now = s.now
+		return s
+	}
+	role := map[string]string{"MCPC_VAULT_KUBERNETES_ROLE": "mcpc"}
+	var s *Sources
+	// step reads the secret as the vault has it now, and says what was asked.
+	step := func(what, want, problem string, requests ...string) {
+		t.Helper()
+		stand.requests = nil
+		got, err := s.vault.read(plan.Vault{Path: "secret/data/erp", Field: "password"})
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if got != want || text != problem {
+			t.Errorf("%s: %q, %q; want %q, %q", what, got, text, want, problem)
+		}
+		for _, secret := range []string{"jwt.", "hvs.", "p4ss"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s: the error shows %q", what, secret)
+			}
+		}
+		var asked []string
+		for _, r := range stand.requests {
+			asked = append(asked, strings.TrimSuffix(r, ` namespace=""`))
+		}
+		if fmt.Sprint(asked) != fmt.Sprint(requests) {
+			t.Errorf("%s: asked %q, want %q", what, asked, requests)
+		}
+	}
+	const login, read = "POST /v1/auth/kubernetes/login", "GET /v1/secret/data/erp"
+	s = sources(role)
+	step("first", "p4ss", "", login, read)
+	step("the login is kept", "p4ss", "", read)
+	now = now.Add(14 * time.Minute)
+	step("shortly before its time", "p4ss", "", read)
+	now = now.Add(2 * time.Minute)
+	step("three quarters through the lease of 20 minutes", "p4ss", "", login, read)
+
+	// Kubernetes has replaced the token of the service account, and Vault has
+	// revoked the login.
+	stand.service, file = "jwt.two", "jwt.two\n"
+	stand.tokens = map[string]bool{}
+	step("refused: one login more", "p4ss", "", read, login, read)
+	stand.tokens, stand.service = map[string]bool{}, "jwt.three"
+	step("the login is refused, too", "", "Vault refused the login (status 403)", read, login)
+	file = "jwt.three"
+	step("until the file has changed", "p4ss", "", login, read)
+	stand.forbid = true
+	step("the role has no right to it: no third attempt", "", "Vault does not allow it to this server's token", read, login, read)
+	stand.forbid = false
+	stand.down = true
+	step("sealed while logged in", "", "Vault answered 503", read)
+	now = now.Add(time.Hour)
+	step("sealed at the login", "", "Vault refused the login (status 503)", login)
+	stand.down = false
+	step("unsealed", "p4ss", "", login, read)
+	unreadable = true
+	step("a login needs no file while it lasts", "p4ss", "", read)
+	unreadable = false
+
+	s = sources(map[string]string{"MCPC_VAULT_KUBERNETES_ROLE": "mcpc", "MCPC_VAULT_AUTH_MOUNT": "/clusters/eu/"})
+	step("mounted elsewhere", "p4ss", "", "POST /v1/auth/clusters/eu/login", read)
+	s = sources(map[string]string{"MCPC_VAULT_KUBERNETES_ROLE": "mcpc", "MCPC_VAULT_AUTH_MOUNT": "nowhere"})
+	step("not mounted", "", "Vault refused the login (status 404)", "POST /v1/auth/nowhere/login")
+	s = sources(map[string]string{"MCPC_VAULT_KUBERNETES_ROLE": "other"})
+	step("another role", "", "Vault refused the login (status 403)", login)
+
+	// What is known stays while Vault is sealed.
+	s = sources(role)
+	ref := plan.Secret{Vault: &plan.Vault{Path: "secret/data/erp", Field: "password"}, TTL: time.Minute}
+	for _, down := range []bool{false, true} {
+		stand.mu.Lock()
+		stand.down = down
+		stand.mu.Unlock()
+		if got, err := s.Get(ref); got != "p4ss" || err != nil {
+			t.Errorf("sealed %v: %q, %v", down, got, err)
+		}
+		now = now.Add(2 * time.Minute)
+	}
 }
 
 // What a secret costs that was read already.

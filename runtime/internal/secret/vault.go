@@ -112,14 +112,12 @@ func (v *vault) credentials(ctx context.Context) (token string, own bool, err *E
 		return t, false, err
 	}
 	mount, login := v.Getenv("MCPC_VAULT_AUTH_MOUNT"), map[string]string{}
-	var asked string
+	var asked, name, path, what string // the file is the value of name in the login
 	switch {
 	case v.Getenv("MCPC_VAULT_ROLE_ID") != "":
 		login["role_id"], login["secret_id"] = v.Getenv("MCPC_VAULT_ROLE_ID"), v.Getenv("MCPC_VAULT_SECRET_ID")
 		if file := v.Getenv("MCPC_VAULT_SECRET_ID_FILE"); file != "" && login["secret_id"] == "" {
-			if login["secret_id"], err = v.file(file, "MCPC_VAULT_SECRET_ID_FILE"); err != nil {
-				return "", false, err
-			}
+			name, path, what = "secret_id", file, "MCPC_VAULT_SECRET_ID_FILE"
 		}
 		if mount == "" {
 			mount = "approle"
@@ -127,9 +125,7 @@ func (v *vault) credentials(ctx context.Context) (token string, own bool, err *E
 		asked = "approle " + login["role_id"]
 	case v.Getenv("MCPC_VAULT_KUBERNETES_ROLE") != "":
 		login["role"] = v.Getenv("MCPC_VAULT_KUBERNETES_ROLE")
-		if login["jwt"], err = v.file(kubernetesFile, "the service account"); err != nil {
-			return "", false, err
-		}
+		name, path, what = "jwt", kubernetesFile, "the service account"
 		if mount == "" {
 			mount = "kubernetes"
 		}
@@ -143,6 +139,11 @@ func (v *vault) credentials(ctx context.Context) (token string, own bool, err *E
 	v.mu.Unlock()
 	if valid {
 		return token, true, nil
+	}
+	if name != "" { // read for every login: it is replaced from time to time
+		if login[name], err = v.file(path, what); err != nil {
+			return "", false, err
+		}
 	}
 	body, _ := json.Marshal(login) // of texts, never fails
 	status, answer, err := v.ask(ctx, http.MethodPost, "auth/"+strings.Trim(mount, "/")+"/login", "", body)

@@ -99,7 +99,7 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 	}
 	got, err := cred.tokens.Try(ctx, ask)
 	if err != nil {
-		return fail("token", "Check the client's id and secret, the token URL and the scopes at the authorization server.", "no token: %v", err)
+		return fail("token", "See whether its token URL can be reached from here; check the client's id and secret, the token URL and the scopes at the authorization server.", "no token: %v", err)
 	}
 	var lacking []string
 	for _, s := range cred.OAuth.Scopes {
