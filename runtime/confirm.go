@@ -85,7 +85,7 @@ func (b *Bridge) discreet(ctx context.Context, k *Call, question string) string 
 			}
 		}
 	}
-	visit(map[string]any(k.args.Values), false)
+	visit(k.args.Values, false)
 	if list != nil {
 		question = upstream.Redact(question, list)
 	}

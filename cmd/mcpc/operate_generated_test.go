@@ -12,7 +12,11 @@ import (
 	"github.com/mcpc-dev/mcpc/compiler"
 )
 
-func init() { servings["generated"] = generatedServe }
+// What mcpc serve does on SIGHUP, a generated server does.
+func TestGeneratedOnHangup(t *testing.T) {
+	t.Run("certificates", func(t *testing.T) { certificatesOnHangup(t, generatedServe) })
+	t.Run("while ending", func(t *testing.T) { hangupWhileEnding(t, generatedServe) })
+}
 
 // generatedServe is a server that was generated and built.
 func generatedServe(t *testing.T, spec string) *exec.Cmd {

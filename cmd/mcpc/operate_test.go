@@ -36,8 +36,8 @@ type running struct {
 	url   string // of /mcp; "" on stdio
 }
 
-// servings are the ways a spec is served in; the other is generated.
-var servings = map[string]func(t *testing.T, spec string) *exec.Cmd{"serve": mcpcServe}
+// serving is a way a spec is served in: by mcpc serve, or by a generated server.
+type serving func(t *testing.T, spec string) *exec.Cmd
 
 // mcpcServe is this test binary as the command.
 func mcpcServe(t *testing.T, spec string) *exec.Cmd {
@@ -48,6 +48,9 @@ func mcpcServe(t *testing.T, spec string) *exec.Cmd {
 	}
 	return &exec.Cmd{Path: self, Args: []string{"mcpc", "serve", spec, "--no-cache"}}
 }
+
+// patient is a client whose calls end some time.
+var patient = &http.Client{Timeout: time.Minute}
 
 // start starts a server and waits until it serves.
 func start(t *testing.T, cmd *exec.Cmd) *running {
@@ -186,49 +189,50 @@ func put(t *testing.T, name string, text []byte) {
 // takes clients of the new authority and no others, on the connections they have,
 // too. What was under way ends as it began, and files that are not whole change
 // nothing.
-func TestCertificatesOnHangup(t *testing.T) {
-	for name, serving := range servings {
-		t.Run(name, func(t *testing.T) {
-			first, second := newAuthority(t, "first"), newAuthority(t, "second")
-			house := newAuthority(t, "house")
-			dir := t.TempDir()
-			at := func(name string) string { return filepath.Join(dir, name) }
-			write := func(kind string, cert, key []byte) {
-				t.Helper()
-				put(t, at(kind+".key"), key)
-				put(t, at(kind+".pem"), cert)
-			}
-			shown := func(kind, name string, by *authority) {
-				t.Helper()
-				cert, key := by.issue(t, name)
-				write(kind, cert, key)
-			}
+func TestCertificatesOnHangup(t *testing.T) { certificatesOnHangup(t, mcpcServe) }
 
-			entered, leave := make(chan struct{}), make(chan struct{})
-			api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == "/slow" {
-					close(entered)
-					<-leave
-				}
-				fmt.Fprintf(w, "called by %s", r.TLS.PeerCertificates[0].Subject.CommonName)
-			}))
-			pair, err := tls.X509KeyPair(house.issue(t, "api"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			pool := x509.NewCertPool()
-			pool.AppendCertsFromPEM(house.pem)
-			api.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: tls.VersionTLS12}
-			api.EnableHTTP2 = true
-			api.Config.ErrorLog = log.New(io.Discard, "", 0)
-			api.StartTLS()
-			defer api.Close()
+func certificatesOnHangup(t *testing.T, by serving) {
+	t.Helper()
+	first, second := newAuthority(t, "first"), newAuthority(t, "second")
+	house := newAuthority(t, "house")
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write := func(kind string, cert, key []byte) {
+		t.Helper()
+		put(t, at(kind+".key"), key)
+		put(t, at(kind+".pem"), cert)
+	}
+	shown := func(kind, name string, by *authority) {
+		t.Helper()
+		cert, key := by.issue(t, name)
+		write(kind, cert, key)
+	}
 
-			shown("server", "server-1", house)
-			shown("client", "client-1", house)
-			put(t, at("house.pem"), house.pem)
-			put(t, at("clients.pem"), first.pem)
-			put(t, at("s.hcl"), fmt.Appendf(nil, `server "t" {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(entered)
+			<-leave
+		}
+		fmt.Fprintf(w, "called by %s", r.TLS.PeerCertificates[0].Subject.CommonName)
+	}))
+	pair, err := tls.X509KeyPair(house.issue(t, "api"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(house.pem)
+	api.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: tls.VersionTLS12}
+	api.EnableHTTP2 = true
+	api.Config.ErrorLog = log.New(io.Discard, "", 0)
+	api.StartTLS()
+	defer api.Close()
+
+	shown("server", "server-1", house)
+	shown("client", "client-1", house)
+	put(t, at("house.pem"), house.pem)
+	put(t, at("clients.pem"), first.pem)
+	put(t, at("s.hcl"), fmt.Appendf(nil, `server "t" {
   listen "http" {
     addr = "127.0.0.1:0"
     tls  = { cert = %q, key = %q }
@@ -253,129 +257,126 @@ tool "slow" {
   request "GET" "/slow" {}
 }
 `, at("server.pem"), at("server.key"), at("clients.pem"), api.URL, at("house.pem"), at("client.pem"), at("client.key")))
-			s := start(t, serving(t, at("s.hcl")))
-			if !strings.HasPrefix(s.url, "https://") {
-				t.Fatalf("it serves at %s", s.url)
-			}
-			client := func(by *authority) *http.Client {
-				own, err := tls.X509KeyPair(by.issue(t, "caller"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				tr := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}}
-				t.Cleanup(tr.CloseIdleConnections)
-				return &http.Client{Transport: tr, Timeout: 30 * time.Second}
-			}
-			// expect calls and says what is seen: the server's certificate, and what the API
-			// saw; "" is a caller who is refused.
-			expect := func(c *http.Client, server, caller string) {
-				t.Helper()
-				status, text, state, err := post(c, s.url, calling("quick"))
-				switch {
-				case err != nil:
-					t.Errorf("%v\n%s", err, s.said)
-				case caller == "" && status != http.StatusUnauthorized, caller != "" && !strings.Contains(text, `"called by `+caller+`"`):
-					t.Errorf("not %q: %d %s\n%s", caller, status, text, s.said)
-				case state.PeerCertificates[0].Subject.CommonName != server:
-					t.Errorf("the server is %s, not %s", state.PeerCertificates[0].Subject.CommonName, server)
-				}
-			}
-			old := client(first)
-			expect(old, "server-1", "client-1")
-			expect(client(second), "server-1", "")
-
-			slow := make(chan string, 1)
-			go func() {
-				_, text, _, err := post(old, s.url, calling("slow"))
-				slow <- fmt.Sprint(text, err)
-			}()
-			<-entered
-			shown("server", "server-2", house)
-			shown("client", "client-2", house)
-			put(t, at("clients.pem"), second.pem)
-			s.hangup()
-			renewed := client(second)
-			expect(renewed, "server-2", "client-2")
-			expect(old, "server-1", "") // on the connection that it has
-			expect(client(first), "server-2", "")
-			close(leave)
-			if got := <-slow; !strings.Contains(got, "called by client-1") {
-				t.Errorf("the call that was under way: %s", got)
-			}
-
-			write("server", []byte("-----BEGIN CERT"), nil)
-			write("client", []byte("-----BEGIN CERT"), nil)
-			put(t, at("clients.pem"), nil)
-			s.hangup()
-			expect(renewed, "server-2", "client-2")
-			expect(client(second), "server-2", "client-2")
-
-			shown("server", "server-3", house)
-			shown("client", "client-3", house)
-			put(t, at("clients.pem"), append(first.pem, second.pem...))
-			s.hangup()
-			expect(client(second), "server-3", "client-3")
-			expect(client(first), "server-3", "client-3")
-			if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			s.end()
-		})
+	s := start(t, by(t, at("s.hcl")))
+	if !strings.HasPrefix(s.url, "https://") {
+		t.Fatalf("it serves at %s", s.url)
 	}
+	client := func(by *authority) *http.Client {
+		own, err := tls.X509KeyPair(by.issue(t, "caller"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12}}
+		t.Cleanup(tr.CloseIdleConnections)
+		return &http.Client{Transport: tr, Timeout: 30 * time.Second}
+	}
+	// expect calls and says what is seen: the server's certificate, and what the API
+	// saw; "" is a caller who is refused.
+	expect := func(c *http.Client, server, caller string) {
+		t.Helper()
+		status, text, state, err := post(c, s.url, calling("quick"))
+		switch {
+		case err != nil:
+			t.Errorf("%v\n%s", err, s.said)
+		case caller == "" && status != http.StatusUnauthorized, caller != "" && !strings.Contains(text, `"called by `+caller+`"`):
+			t.Errorf("not %q: %d %s\n%s", caller, status, text, s.said)
+		case state.PeerCertificates[0].Subject.CommonName != server:
+			t.Errorf("the server is %s, not %s", state.PeerCertificates[0].Subject.CommonName, server)
+		}
+	}
+	old := client(first)
+	expect(old, "server-1", "client-1")
+	expect(client(second), "server-1", "")
+
+	slow := make(chan string, 1)
+	go func() {
+		_, text, _, err := post(old, s.url, calling("slow"))
+		slow <- fmt.Sprint(text, err)
+	}()
+	<-entered
+	shown("server", "server-2", house)
+	shown("client", "client-2", house)
+	put(t, at("clients.pem"), second.pem)
+	s.hangup()
+	renewed := client(second)
+	expect(renewed, "server-2", "client-2")
+	expect(old, "server-1", "") // on the connection that it has
+	expect(client(first), "server-2", "")
+	close(leave)
+	if got := <-slow; !strings.Contains(got, "called by client-1") {
+		t.Errorf("the call that was under way: %s", got)
+	}
+
+	write("server", []byte("-----BEGIN CERT"), nil)
+	write("client", []byte("-----BEGIN CERT"), nil)
+	put(t, at("clients.pem"), nil)
+	s.hangup()
+	expect(renewed, "server-2", "client-2")
+	expect(client(second), "server-2", "client-2")
+
+	shown("server", "server-3", house)
+	shown("client", "client-3", house)
+	put(t, at("clients.pem"), append(first.pem, second.pem...))
+	s.hangup()
+	expect(client(second), "server-3", "client-3")
+	expect(client(first), "server-3", "client-3")
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.end()
 }
 
 // A server that is ending finishes its calls, whatever SIGHUPs come: a terminal that
 // is closed sends several.
-func TestHangupWhileEnding(t *testing.T) {
-	for name, serving := range servings {
-		t.Run(name, func(t *testing.T) {
-			entered, leave := make(chan struct{}), make(chan struct{})
-			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				close(entered)
-				<-leave
-				fmt.Fprint(w, "finished")
-			}))
-			defer api.Close()
-			spec := filepath.Join(t.TempDir(), "s.hcl")
-			put(t, spec, fmt.Appendf(nil, "server \"t\" {}\napi \"a\" { base_url = %q }\ntool \"t\" {\n  description = \"T.\"\n  request \"GET\" \"/t\" {}\n}\n", api.URL))
-			cmd := serving(t, spec)
-			cmd.Args = append(cmd.Args, "--http", "127.0.0.1:0")
-			s := start(t, cmd)
-			answer := make(chan string, 1)
-			go func() {
-				_, text, _, err := post(http.DefaultClient, s.url, calling("t"))
-				answer <- fmt.Sprint(text, err)
-			}()
-			<-entered
-			send := func(sig os.Signal) {
-				t.Helper()
-				if err := s.cmd.Process.Signal(sig); err != nil {
-					t.Fatal(err)
-				}
-			}
-			send(syscall.SIGTERM)
-			for end := time.Now().Add(20 * time.Second); s.described() != ""; time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatalf("it does not end\n%s", s.said)
-				}
-			}
-			send(syscall.SIGHUP)
-			send(syscall.SIGHUP)
-			if got := s.described(); got != "" {
-				t.Errorf("it serves again: %q", got)
-			}
-			close(leave)
-			if got := <-answer; !strings.Contains(got, "finished") {
-				t.Errorf("the call that was under way: %s", got)
-			}
-			s.end()
-		})
+func TestHangupWhileEnding(t *testing.T) { hangupWhileEnding(t, mcpcServe) }
+
+func hangupWhileEnding(t *testing.T, by serving) {
+	t.Helper()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-leave
+		fmt.Fprint(w, "finished")
+	}))
+	defer api.Close()
+	spec := filepath.Join(t.TempDir(), "s.hcl")
+	put(t, spec, fmt.Appendf(nil, "server \"t\" {}\napi \"a\" { base_url = %q }\ntool \"t\" {\n  description = \"T.\"\n  request \"GET\" \"/t\" {}\n}\n", api.URL))
+	cmd := by(t, spec)
+	cmd.Args = append(cmd.Args, "--http", "127.0.0.1:0")
+	s := start(t, cmd)
+	answer := make(chan string, 1)
+	go func() {
+		_, text, _, err := post(patient, s.url, calling("t"))
+		answer <- fmt.Sprint(text, err)
+	}()
+	<-entered
+	send := func(sig os.Signal) {
+		t.Helper()
+		if err := s.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
 	}
+	send(syscall.SIGTERM)
+	for end := time.Now().Add(20 * time.Second); s.described() != ""; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it does not end\n%s", s.said)
+		}
+	}
+	send(syscall.SIGHUP)
+	send(syscall.SIGHUP)
+	if got := s.described(); got != "" {
+		t.Errorf("it serves again: %q", got)
+	}
+	close(leave)
+	if got := <-answer; !strings.Contains(got, "finished") {
+		t.Errorf("the call that was under way: %s", got)
+	}
+	s.end()
 }
 
 // described is the description of a server's one tool; "" while it cannot be had.
 func (s *running) described() string {
-	_, text, _, err := post(http.DefaultClient, s.url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	_, text, _, err := post(patient, s.url, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	var answer struct {
 		Result struct {
 			Tools []struct{ Description string }

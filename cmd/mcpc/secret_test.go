@@ -403,7 +403,7 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 		req.Header.Set("Accept", "application/json, text/event-stream")
 		name, value, _ := strings.Cut(header, ": ")
 		req.Header.Set(name, value)
-		res, err := http.DefaultClient.Do(req)
+		res, err := (&http.Client{Timeout: time.Minute}).Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,7 +95,7 @@ func TestTerminalIsClosed(t *testing.T) {
 				close(leave)
 			} else {
 				go func() {
-					_, text, _, err := post(http.DefaultClient, s.url, calling("t"))
+					_, text, _, err := post(patient, s.url, calling("t"))
 					answer <- fmt.Sprint(text, err)
 				}()
 				<-entered

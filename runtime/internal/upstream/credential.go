@@ -237,14 +237,15 @@ func (a *auth) add(c *credential, env *expr.Env, learn func(string)) error {
 		a.items = append(a.items, bearer(from, secret))
 		return nil
 	case "basic":
-		password, ok := secret, false
+		password := secret
 		if c.user != nil {
 			user, err := text(c.user, env)
 			if err != nil {
 				return err
 			}
 			secret = user + ":" + secret
-		} else if _, password, ok = strings.Cut(secret, ":"); ok {
+		} else if _, after, ok := strings.Cut(secret, ":"); ok {
+			password = after
 			a.know(password)
 		} else {
 			return errors.New("it is not of the form user:password")
