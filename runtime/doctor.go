@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/internal/limit"
@@ -124,11 +126,65 @@ func probeStore(ctx context.Context, k *limit.Keeper) []probe.Finding {
 	took, err := k.Check(ctx)
 	switch {
 	case err != nil:
-		return []probe.Finding{probe.Problem("decision", probe.Fail, "Correct the url, the password or the rights of the store: it has to run scripts (EVAL, EVALSHA) and write keys.", "the store does not decide: %v", err)}
+		said, next := storeProblem(err)
+		return []probe.Finding{probe.Problem("decision", probe.Fail, next, "the store does not decide: %s", said)}
 	case took > slowStore:
 		return []probe.Finding{probe.Problem("decision", probe.Warn, "Use a store that is nearer: each call waits for it.", "the store decides in %v", took.Round(time.Millisecond))}
 	}
 	return []probe.Finding{probe.Found("decision", "the store decides, in less than %v", slowStore)}
+}
+
+// storeProblem is what an error of a store says, and what to do about it. Redis tells
+// causes apart by the first word of its errors.
+func storeProblem(err error) (said, next string) {
+	said = err.Error()
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, w) })
+	}
+	_, unresolved := errors.AsType[*net.DNSError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, name := errors.AsType[x509.HostnameError](err)
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	timeout, _ := errors.AsType[net.Error](err)
+	switch {
+	case has("NOAUTH", "called without any password", "HELLO must be called with the client already authenticated"):
+		return said, "Give the store a password: it wants one, and the spec has none."
+	case has("WRONGPASS", "invalid password", "invalid username-password"):
+		return said, "Correct the password of the store, or its username."
+	case has("AUTH, but no password is set", "without any password configured"):
+		return said, "Take the password out of the spec, or give the Redis server one: it has none."
+	case has("NOPERM"):
+		return said, "Give the user of the store the rights to run scripts (EVAL, EVALSHA) and to write keys."
+	case has("non deterministic commands", "unknown command", "wrong number of arguments for 'auth'"):
+		return said, "Use Redis 6 or newer, with EVAL and EVALSHA: this server is too old, or has them switched off."
+	case has("READONLY"):
+		return said, "Name the primary in the url: this server is a replica, and cannot be written to."
+	case has("OOM"):
+		return said, "Give the Redis server more memory (maxmemory), or another policy of eviction."
+	case has("LOADING", "CLUSTERDOWN", "MASTERDOWN"):
+		return said, "Wait until the Redis server is ready, and look at its logs if it does not become so."
+	case has("MISCONF"):
+		return said, "Look at the logs of the Redis server: it cannot write its disk, and takes no writes."
+	case has("invalid DB index", "DB index is out of range"):
+		return said, "Correct the number of the database at the end of the url."
+	case has("unknown message type", "unexpected number byte", "received unexpected", "unexpected string in"):
+		return "what listens there does not speak the protocol of Redis", "Correct the host and the port in the url, or use rediss:// where the server wants TLS."
+	case noTLS:
+		return said, "Use redis:// in the url: what listens there does not speak TLS."
+	case authority:
+		return said, "Name the file of its authority: tls { ca = … } in the store, or install it on this machine."
+	case name:
+		return said, "Use a name that the certificate has, or tls { server_name = … } in the store."
+	case unresolved:
+		return said, "Correct the host in the url of the store, or the name service of this machine."
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return said, "Start Redis there, open the way to it (firewall, network policy), or correct the host and the port in the url."
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return "what listens there ends the connection: " + said, "See whether it is Redis, and whether it wants TLS (rediss://) or refuses this machine."
+	case errors.Is(err, context.DeadlineExceeded), timeout != nil && timeout.Timeout():
+		return "no answer in time", "See whether Redis is what listens there, and why it is slow: overload, or a firewall that drops."
+	}
+	return said, "Correct the url or the tls of the store in the spec."
 }
 
 // probeListen looks whether an address can be listened on, or is by a server like

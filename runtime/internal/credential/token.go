@@ -78,6 +78,7 @@ type Error struct {
 	// gave none.
 	Code    string
 	Message string // completes "no token could be had: "
+	Status  int    // that of the answer; 0 when there was none, or it was 200
 	// Passing tells that it may be different soon.
 	Passing bool
 	// Wait is how long nothing is tried again; 0 when that is not said.
@@ -335,7 +336,7 @@ func refusal(status int, body []byte) *Error {
 	var answer struct {
 		Error string `json:"error"`
 	}
-	e := &Error{Passing: status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout}
+	e := &Error{Status: status, Passing: status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout}
 	if json.Unmarshal(body, &answer) == nil && slices.Contains(refusals, answer.Error) {
 		e.Code = answer.Error
 	}

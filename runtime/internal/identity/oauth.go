@@ -48,6 +48,18 @@ type unavailable struct{ cause error }
 func (u *unavailable) Error() string { return "the authorization server cannot be asked" }
 func (u *unavailable) Unwrap() error { return u.cause }
 
+// statusError is an answer other than 200.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
+
+// What an introspection may say besides that a token is active.
+var (
+	errInactive = errors.New("the token is not active")
+	errNoActive = errors.New("the answer of the introspection does not say whether the token is active")
+	errNoObject = errors.New("the answer of the introspection is no JSON object")
+)
+
 // issuer verifies the access tokens of one authorization server.
 type issuer struct {
 	name string
@@ -331,10 +343,13 @@ func (s *issuer) introspect(ctx context.Context, token string) (*Caller, error) 
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&claims); err != nil {
-		return nil, &unavailable{errors.New("the answer of the introspection is no JSON object")}
+		return nil, &unavailable{errNoObject}
 	}
-	if active, _ := claims["active"].(bool); !active {
-		return nil, errors.New("the token is not active")
+	switch active, said := claims["active"].(bool); {
+	case !said:
+		return nil, errNoActive
+	case !active:
+		return nil, errInactive
 	}
 	m := jwt.MapClaims(claims)
 	// Whose token it is, is checked even though the right server says that it is
@@ -368,7 +383,7 @@ func fetch(c *http.Client, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case res.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("status %d", res.StatusCode)
+		return nil, statusError(res.StatusCode)
 	case len(text) > maxDocument:
 		return nil, errors.New("the answer is too large")
 	}

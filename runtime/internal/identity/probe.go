@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -76,20 +79,48 @@ func (s *issuer) probe(ctx context.Context) (list []probe.Finding) {
 				return list
 			}
 		}
-		// What is no token is not active: the answer shows whether we may ask.
-		if _, err := s.introspect(ctx, "mcpc-doctor"); err != nil && err.Error() != "the token is not active" {
-			return append(list, probe.Problem("introspection", probe.Fail, "Check the URL of the introspection, and the client's id and secret.", "%v", reasonOf(err)))
-		}
-		list = append(list, probe.Found("introspection", "it answers"))
+		list = append(list, s.probeIntrospection(ctx))
 	}
 	return list
 }
 
-func reasonOf(err error) error {
-	if u, ok := err.(*unavailable); ok { //nolint:errorlint // made a line above
-		return u.cause
+// probeIntrospection asks about what is no token. That it is not active shows that the
+// server may ask.
+func (s *issuer) probeIntrospection(ctx context.Context) probe.Finding {
+	_, err := s.introspect(ctx, "mcpc-doctor")
+	if errors.Is(err, errInactive) {
+		return probe.Found("introspection", "it answers the client %s", s.Introspection.ClientID)
 	}
-	return err
+	problem := func(next, format string, a ...any) probe.Finding {
+		return probe.Problem("introspection", probe.Fail, next, format, a...)
+	}
+	u, asked := errors.AsType[*unavailable](err)
+	if !asked && !errors.Is(err, errNoActive) {
+		return problem("Correct the URL of the introspection, or mend what is there: every token would be accepted.", "it says that a token which is none is active")
+	}
+	if asked {
+		err = u.cause
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // the address is in the spec
+	}
+	status, _ := errors.AsType[statusError](err)
+	next := "See whether the URL of the introspection can be reached from here in time."
+	switch {
+	case status == http.StatusUnauthorized:
+		next = "Correct the client's id or secret in introspection: the authorization server does not accept them."
+	case status == http.StatusForbidden:
+		next = "Have the authorization server allow the client to introspect tokens."
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status >= 300 && status < 400:
+		next = "Correct the URL of the introspection: the metadata of the issuer names it as introspection_endpoint."
+	case status >= http.StatusInternalServerError:
+		next = "The authorization server fails; look at its logs."
+	case status != 0:
+		next = "See in the logs of the authorization server why it refuses to be asked."
+	case errors.Is(err, errNoObject), errors.Is(err, errNoActive):
+		next = "Correct the URL of the introspection: what is there does not answer as RFC 7662 wants."
+	}
+	return problem(next, "%v", err)
 }
 
 func probeKeys(p *plan.APIKeys, now time.Time) (list []probe.Finding) {

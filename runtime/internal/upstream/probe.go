@@ -13,6 +13,7 @@ import (
 	"github.com/mcpc-dev/mcpc/runtime/internal/probe"
 	"github.com/mcpc-dev/mcpc/runtime/internal/request"
 	sealed "github.com/mcpc-dev/mcpc/runtime/internal/secret"
+	"github.com/mcpc-dev/mcpc/runtime/plan"
 )
 
 // Probe goes the way to the upstream, with its own TLS and rules for addresses.
@@ -84,22 +85,38 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 	if cred.from != "" {
 		list = append(list, probe.Found("secret", "credential %s: the %s is set", cred.Name, cred.from))
 	}
-	switch {
-	case cred.tokens == nil:
+	if cred.tokens == nil {
 		return list
-	case cred.OfCaller():
-		// There is no caller to exchange a token of.
-		for _, f := range probe.Service(ctx, c.probeTarget(cred.OAuth.TokenURL)) {
-			f.Check, f.Detail = "token endpoint", f.Check+": "+f.Detail
-			if f.Status != probe.OK {
-				list = append(list, f)
-			}
+	}
+	// What the endpoint answers to a GET is nobody's matter: the way to it and its
+	// clock are.
+	for _, f := range probe.Service(ctx, c.probeTarget(cred.OAuth.TokenURL)) {
+		if f.Status == probe.OK || f.Check == "http" && f.Status == probe.Warn {
+			continue
 		}
-		return append(list, probe.Found("token", "credential %s: tokens are made of a caller's, and there is none here", cred.Name))
+		away := f.Status == probe.Fail && f.Check != "clock"
+		f.Detail = fmt.Sprintf("credential %s: %s of the token URL: %s", cred.Name, f.Check, f.Detail)
+		if f.Check != "clock" {
+			f.Check = "token"
+		}
+		if list = append(list, f); away {
+			return list
+		}
+	}
+	if cred.OfCaller() {
+		// There is no caller to exchange a token of. What is no token is refused as
+		// such by a server that knows the client and exchanges tokens for it.
+		ask.Subject = sealed.New("mcpc-doctor")
 	}
 	got, err := cred.tokens.Try(ctx, ask)
-	if err != nil {
-		return fail("token", "See whether its token URL can be reached from here; check the client's id and secret, the token URL and the scopes at the authorization server.", "no token: %v", err)
+	refused, _ := errors.AsType[*tokens.Error](err)
+	switch {
+	case cred.OfCaller() && err == nil:
+		return fail("token", "Do not use this authorization server before it verifies the tokens that it exchanges.", "a token was given for a caller's token that is none")
+	case cred.OfCaller() && refused != nil && refused.Status < http.StatusInternalServerError && slices.Contains([]string{"invalid_request", "invalid_grant", "invalid_token"}, refused.Code):
+		return append(list, probe.Found("token", "credential %s: tokens are exchanged: one of no caller was refused as such (%s)", cred.Name, refused.Code))
+	case err != nil:
+		return fail("token", tokenNext(refused, cred.OAuth), "no token: %v", err)
 	}
 	var lacking []string
 	for _, s := range cred.OAuth.Scopes {
@@ -111,6 +128,50 @@ func (c *Client) probe(ctx context.Context, cred *credential) (list []probe.Find
 		return append(list, probe.Problem("token", probe.Warn, "Have the client allowed these scopes, or do not ask for them.", "credential %s: a token without the scopes %s", cred.Name, strings.Join(lacking, " ")))
 	}
 	return append(list, probe.Found("token", "credential %s: a token for %s, with the scopes asked for%s", cred.Name, got.Life.Round(time.Second), inParentheses(cred.OAuth.Scopes)))
+}
+
+// tokenNext is what to do about a token that was not given.
+func tokenNext(e *tokens.Error, o *plan.OAuthClient) string {
+	grant := "client_credentials"
+	if o.SubjectType != "" {
+		grant = "urn:ietf:params:oauth:grant-type:token-exchange"
+	}
+	switch {
+	case e == nil:
+		return "Ask again with a longer --timeout."
+	case e.Code == "unauthorized_client", e.Code == "unsupported_grant_type", e.Code == "access_denied":
+		return "Have the authorization server allow the client the grant " + grant + "."
+	case e.Code == "invalid_scope", e.Code == "insufficient_scope":
+		return "Have the client allowed the scopes, or correct them in the spec: they are" + orNone(inParentheses(o.Scopes)) + "."
+	case e.Code == "invalid_target":
+		return "Correct audience or resource in the spec, or have the client allowed to ask for it."
+	case e.Code == "invalid_client", e.Status == http.StatusUnauthorized:
+		if o.Alg != "" {
+			return "Register the public key of the client, or correct client_id, the private key, its key_id and its algorithm."
+		}
+		return "Correct client_id or the client's secret, or how it is sent: in the header or in the body."
+	case e.Status == http.StatusTooManyRequests, e.Code == "slow_down":
+		return "Wait: the authorization server is asked too often."
+	case e.Status == http.StatusNotFound, e.Status == http.StatusMethodNotAllowed, e.Status >= 300 && e.Status < 400:
+		return "Correct token_url: no token endpoint is there."
+	case e.Status >= http.StatusInternalServerError:
+		return "The authorization server fails; look at its logs."
+	case e.Status != 0:
+		return "See in the logs of the authorization server why it refuses what the spec asks for."
+	case e.Passing:
+		return "See whether the token URL answers a POST from here in time."
+	}
+	if strings.HasPrefix(e.Message, "the private key") {
+		return "Give the client's private key in PEM form, and of the kind that the algorithm wants."
+	}
+	return "Correct token_url: what is there does not answer as a token endpoint does."
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return " none"
+	}
+	return s
 }
 
 // slow is why a secret of a program or of Vault could not be had; "" when it was.
