@@ -147,7 +147,7 @@ func storeProblem(err error) (said, next string) {
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
 	timeout, _ := errors.AsType[net.Error](err)
 	switch {
-	case has("NOAUTH", "called without any password", "HELLO must be called with the client already authenticated"):
+	case has("NOAUTH", "HELLO must be called with the client already authenticated"):
 		return said, "Give the store a password: it wants one, and the spec has none."
 	case has("WRONGPASS", "invalid password", "invalid username-password"):
 		return said, "Correct the password of the store, or its username."
@@ -161,13 +161,13 @@ func storeProblem(err error) (said, next string) {
 		return said, "Name the primary in the url: this server is a replica, and cannot be written to."
 	case has("OOM"):
 		return said, "Give the Redis server more memory (maxmemory), or another policy of eviction."
-	case has("LOADING", "CLUSTERDOWN", "MASTERDOWN"):
+	case has("LOADING", "CLUSTERDOWN", "MASTERDOWN", "the slot has no redis node"):
 		return said, "Wait until the Redis server is ready, and look at its logs if it does not become so."
 	case has("MISCONF"):
 		return said, "Look at the logs of the Redis server: it cannot write its disk, and takes no writes."
 	case has("invalid DB index", "DB index is out of range"):
 		return said, "Correct the number of the database at the end of the url."
-	case has("unknown message type", "unexpected number byte", "received unexpected", "unexpected string in"):
+	case has("received unknown message type", "received unexpected"):
 		return "what listens there does not speak the protocol of Redis", "Correct the host and the port in the url, or use rediss:// where the server wants TLS."
 	case noTLS:
 		return said, "Use redis:// in the url: what listens there does not speak TLS."

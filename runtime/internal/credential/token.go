@@ -174,7 +174,11 @@ func (t *Tokens) Try(ctx context.Context, a Ask) (Granted, error) {
 	if h.err != nil {
 		return Granted{}, h.err
 	}
-	return Granted{strings.Fields(h.scope), time.Until(h.until)}, nil
+	g := Granted{Life: time.Until(h.until)}
+	if h.scope != "" {
+		g.Scopes = strings.Fields(h.scope)
+	}
+	return g, nil
 }
 
 // Forget drops a token that an upstream refused, unless it was replaced already.

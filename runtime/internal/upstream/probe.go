@@ -149,7 +149,7 @@ func tokenNext(e *tokens.Error, o *plan.OAuthClient) string {
 		if o.Alg != "" {
 			return "Register the public key of the client, or correct client_id, the private key, its key_id and its algorithm."
 		}
-		return "Correct client_id or the client's secret, or how it is sent: in the header or in the body."
+		return "Correct client_id or client_secret, or how it is sent: client_auth is basic (header) or post (body)."
 	case e.Status == http.StatusTooManyRequests, e.Code == "slow_down":
 		return "Wait: the authorization server is asked too often."
 	case e.Status == http.StatusNotFound, e.Status == http.StatusMethodNotAllowed, e.Status >= 300 && e.Status < 400:
