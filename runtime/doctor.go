@@ -178,6 +178,9 @@ func storeProblem(err error) (said, next string) {
 	case unresolved:
 		return said, "Correct the host in the url of the store, or the name service of this machine."
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+			said = fmt.Sprintf("no connection to %s: %s", op.Addr, strings.TrimPrefix(op.Err.Error(), "connect: "))
+		}
 		return said, "Start Redis there, open the way to it (firewall, network policy), or correct the host and the port in the url."
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return "what listens there ends the connection: " + said, "See whether it is Redis, and whether it wants TLS (rediss://) or refuses this machine."

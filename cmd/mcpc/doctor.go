@@ -37,10 +37,11 @@ func (a *app) doctor() *cobra.Command {
 Of each service and authorization server it looks at the name, the connection,
 the certificate, an answer to GET without credentials, and the clock; of
 credentials, whether their secrets are there and whether a token is given for
-them, with the scopes asked for; of stores, whether they decide and how fast;
-of identities, the metadata, keys and algorithms of the issuer and the dates of
-API keys; and whether addresses are free, logs can be written, and the chain of
-the audit log is whole.
+them, with the scopes asked for (an exchange is tried with a token that is none,
+which has to be refused as such); of stores, whether they decide and how fast;
+of identities, the metadata, keys, algorithms and introspection of the issuer and
+the dates of API keys; and whether addresses are free, logs can be written, and
+the chain of the audit log is whole.
 
 No tool is called, and no secret is printed. The exit code is 5 when something
 fails; warnings are about what works now.
@@ -182,7 +183,7 @@ func (a *app) printFindings(list []runtime.Finding, asJSON bool) error {
 			detail := folded(oneLine(f.Detail), room, indent)
 			fmt.Fprintf(&b, "  %s  %-*s  %s\n", paint(f.Status, fmt.Sprintf("%-4s", f.Status)), wide, f.Check, detail)
 			if f.Status != runtime.FindingOK && f.Next != "" {
-				fmt.Fprintf(&b, "%*s%s\n", indent, "", folded(oneLine(f.Next), room, indent))
+				fmt.Fprintf(&b, "%*s→ %s\n", indent, "", folded(oneLine(f.Next), max(room-2, 0), indent+2))
 			}
 		}
 	}

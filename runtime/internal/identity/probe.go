@@ -120,6 +120,9 @@ func (s *issuer) probeIntrospection(ctx context.Context) probe.Finding {
 	case errors.Is(err, errNoObject), errors.Is(err, errNoActive):
 		next = "Correct the URL of the introspection: what is there does not answer as RFC 7662 wants."
 	}
+	if status != 0 {
+		return problem(next, "it answers the client %s with %d", s.Introspection.ClientID, int(status))
+	}
 	return problem(next, "%v", err)
 }
 

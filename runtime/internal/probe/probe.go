@@ -223,9 +223,10 @@ func reason(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "tls: "), "x509: ")
 }
 
-func round(d time.Duration) time.Duration {
-	if d < 10*time.Millisecond {
-		return d.Round(100 * time.Microsecond)
+// round is a time as people want to know it.
+func round(d time.Duration) string {
+	if d < time.Millisecond {
+		return "less than 1ms"
 	}
-	return d.Round(time.Millisecond)
+	return d.Round(time.Millisecond).String()
 }
