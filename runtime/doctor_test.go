@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -273,5 +274,24 @@ func TestProbeStore(t *testing.T) {
 				t.Errorf("%+v holds the password", list[0])
 			}
 		})
+	}
+}
+
+// Causes that take a certificate or time.
+func TestStoreProblem(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		says string
+	}{
+		{x509.UnknownAuthorityError{}, "the file of its authority"},
+		{x509.HostnameError{Certificate: &x509.Certificate{}, Host: "redis.example"}, "server_name"},
+		{fmt.Errorf("connect: %w", context.DeadlineExceeded), "a firewall that drops"},
+		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, "a firewall that drops"},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)}, "open the way to it"},
+		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, "rediss://"},
+	} {
+		if said, next := storeProblem(c.err); said == "" || !strings.Contains(next, c.says) {
+			t.Errorf("%v: %q, %q does not say %q", c.err, said, next, c.says)
+		}
 	}
 }
