@@ -52,7 +52,7 @@ var rules = []rule{
 	{"runtime/internal/secret", []string{"runtime/plan"}, nil, "what must not be shown, and where it comes from, knows nothing of who needs it"},
 	{"runtime/internal/confirm", nil, nil, "who is asked is in the context of a call"},
 	{"runtime/internal/probe", nil, nil, "the way to a service is looked at without knowing whose it is"},
-	{"runtime/internal/identity", []string{"internal/egress", "runtime/internal/principal", "runtime/internal/probe", "runtime/internal/secret", "runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset"}, "who calls is found out from an HTTP request alone"},
+	{"runtime/internal/identity", []string{"internal/egress", "runtime/internal/principal", "runtime/internal/probe", "runtime/internal/secret", "runtime/plan"}, []string{"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/jwkset", "golang.org/x/sync"}, "who calls is found out from an HTTP request alone"},
 	{"runtime/internal/policy", []string{"runtime/internal/expr", "runtime/internal/identity", "runtime/plan"}, nil, "a decision is made of who calls, what is called and its arguments, and of nothing else"},
 	{"runtime/internal/limit", []string{"runtime/function", "runtime/internal/expr", "runtime/plan"}, nil, "a limit knows keys and costs, not callers"},
 	{"runtime/redisstore", []string{"runtime/internal/expr", "runtime/internal/limit", "runtime/internal/upstream", "runtime/plan"}, []string{"github.com/redis/rueidis"},

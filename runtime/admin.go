@@ -66,14 +66,11 @@ func (s *Server) AdminHandler() http.Handler {
 	const text = "text/plain; charset=utf-8"
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, text, []byte("alive\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		switch o := s.line.now.Load().bridge.observer; {
-		case s.front.Draining():
-			say(w, http.StatusServiceUnavailable, text, []byte("draining\n"))
-		case o != nil && !o.Ready():
-			say(w, http.StatusServiceUnavailable, text, []byte("the audit log cannot be written\n"))
-		default:
-			say(w, http.StatusOK, text, []byte("ready\n"))
+		if why := s.front.Unready(); why != "" {
+			say(w, http.StatusServiceUnavailable, text, []byte(why+"\n"))
+			return
 		}
+		say(w, http.StatusOK, text, []byte("ready\n"))
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		o := s.line.now.Load().bridge.observer
@@ -82,7 +79,7 @@ func (s *Server) AdminHandler() http.Handler {
 			return
 		}
 		ready := 0
-		if o.Ready() && !s.front.Draining() {
+		if s.front.Unready() == "" {
 			ready = 1
 		}
 		b := fmt.Appendf(nil, "# HELP mcpc_ready Whether calls are taken: 1, or 0 while draining or while the audit log cannot be written.\n# TYPE mcpc_ready gauge\nmcpc_ready %d\n", ready)

@@ -72,7 +72,7 @@ func (b *Bridge) guard(ctx context.Context, k *Call, run func(context.Context, *
 			res = b.failure(ctx, k.tool, "panic", fmt.Errorf("%v\n%s", p, debug.Stack()))
 		}
 	}()
-	if b.observer != nil && !b.observer.Ready() {
+	if b.unready() != "" {
 		return result.Error("audit", "Nothing was done: this server records every call, and cannot at the moment.",
 			"Tell the operator of this server.", result.RetryMay)
 	}

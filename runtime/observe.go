@@ -40,6 +40,14 @@ func (k *Call) lap(s observe.Stage) {
 	k.seen.last = now
 }
 
+// unready is why no calls are made at the moment; "" is that they are.
+func (b *Bridge) unready() string {
+	if b.observer != nil && !b.observer.Ready() {
+		return "the audit log cannot be written"
+	}
+	return ""
+}
+
 // begin begins to observe a call, and gives it a trace unless it has one.
 func (b *Bridge) begin(ctx context.Context, k *Call) (context.Context, time.Time) {
 	start := time.Now()

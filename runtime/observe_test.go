@@ -466,3 +466,42 @@ func TestClientsMakeNoSeries(t *testing.T) {
 		t.Errorf("%d series became %d", before, after)
 	}
 }
+
+// A server whose audit log is gone says on every listener that it takes no calls, and
+// takes none.
+func TestUnready(t *testing.T) {
+	p := library("https://x.example")
+	p.Observe = &plan.Observe{Audit: filepath.Join(t.TempDir(), "audit.log"), Admin: "127.0.0.1:0"}
+	s := newServer(t, p, Options{Getenv: env("LIBRARY_TOKEN", "t"), Transport: prepared{[]byte(`{}`)}, AllowedHosts: []string{"*"}})
+	readiness := func() (said []string) {
+		for _, h := range []http.Handler{s.Handler(), s.AdminHandler()} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			said = append(said, fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String())))
+		}
+		return said
+	}
+	call := func() *Result {
+		res, err := s.Call(t.Context(), Principal{}, "get_book", []byte(`{"id":7}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	if got := readiness(); !slices.Equal(got, []string{"200 ready", "200 ready"}) || call().IsError {
+		t.Fatalf("before: %q", got)
+	}
+	if err := os.Remove(p.Observe.Audit); err != nil {
+		t.Fatal(err)
+	}
+	const gone = "503 the audit log cannot be written"
+	// It is noticed when the last line is forced onto the disk.
+	for end := time.Now().Add(20 * time.Second); !slices.Equal(readiness(), []string{gone, gone}); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after: %q", readiness())
+		}
+	}
+	if res := call(); res.Code != "audit" {
+		t.Errorf("a call: %+v", res)
+	}
+}

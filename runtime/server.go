@@ -248,6 +248,7 @@ func (b *Bridge) server(native map[string]Handler, before *identity.Gate) (*Serv
 		Trace:          b.plan.Observe != nil && b.plan.Observe.Correlation,
 		Telemetry:      b.spans(),
 		Refused:        b.refusals(),
+		Unready:        b.unready,
 	})
 	return s, nil
 }

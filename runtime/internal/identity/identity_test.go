@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -627,6 +628,65 @@ func TestIntrospection(t *testing.T) {
 	i.down = true
 	if _, refusal := g.Identify(bearer("another")); refusal == nil || refusal.Status != 503 {
 		t.Errorf("down: %+v", refusal)
+	}
+}
+
+// Those who come with the same token at once have it asked about once, whoever of them
+// leaves first; and about few others at a time, however many are made up.
+func TestIntrospectionsAtOnce(t *testing.T) {
+	var asked, most, now atomic.Int64
+	enough := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		n := now.Add(1)
+		defer now.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		<-enough
+		fmt.Fprintf(w, `{"active":%t,"aud":"https://mcp.example/mcp","sub":"alice"}`, r.FormValue("token") == "good")
+	}))
+	defer server.Close()
+	g, err := New([]plan.Identity{{Name: "people", OAuth: &plan.OAuth{Issuer: "https://login.example", Audience: []string{"https://mcp.example/mcp"},
+		Introspection: &plan.Introspection{URL: server.URL, ClientID: "mcpc"}}}}, nil, Options{Client: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	identify := func(ctx context.Context, token string) *Refusal {
+		_, refusal := g.Identify(bearer(token).WithContext(ctx))
+		return refusal
+	}
+	var all sync.WaitGroup
+	first, leave := context.WithCancel(t.Context())
+	all.Go(func() {
+		if refusal := identify(first, "good"); refusal == nil || refusal.Status != 503 {
+			t.Errorf("who left: %+v", refusal)
+		}
+	})
+	for asked.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	for range 100 {
+		all.Go(func() {
+			if refusal := identify(t.Context(), "good"); refusal != nil {
+				t.Errorf("%+v", refusal)
+			}
+		})
+	}
+	leave()
+	for i := range 100 {
+		all.Go(func() {
+			if refusal := identify(t.Context(), fmt.Sprint("made up ", i)); refusal == nil || refusal.Status != 401 {
+				t.Errorf("%+v", refusal)
+			}
+		})
+	}
+	for asked.Load() < maxAsking {
+		time.Sleep(time.Millisecond)
+	}
+	close(enough)
+	all.Wait()
+	if most.Load() != maxAsking || asked.Load() != 101 {
+		t.Errorf("%d at once, %d in all", most.Load(), asked.Load())
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/mcpc-dev/mcpc/internal/egress"
 	"github.com/mcpc-dev/mcpc/runtime/internal/principal"
@@ -59,6 +61,9 @@ type issuer struct {
 	secret func(plan.Secret) (string, error)
 	now    func() time.Time
 
+	flights singleflight.Group  // of introspections, by the hash of the token
+	asking  *semaphore.Weighted // that are under way
+
 	mu       sync.Mutex
 	verified map[[sha256.Size]byte]remembered
 }
@@ -85,7 +90,7 @@ func newIssuer(name string, p plan.OAuth, o Options, now func() time.Time, log *
 	if p.Subject == "" {
 		p.Subject = "sub"
 	}
-	s := &issuer{name: name, OAuth: p, asked: asked, client: o.Client, secret: o.Secret, now: now, verified: map[[sha256.Size]byte]remembered{}}
+	s := &issuer{name: name, OAuth: p, asked: asked, client: o.Client, secret: o.Secret, now: now, asking: semaphore.NewWeighted(maxAsking), verified: map[[sha256.Size]byte]remembered{}}
 	if s.client == nil {
 		guard, err := egress.New(nil, nil)
 		if err != nil {
@@ -128,28 +133,37 @@ func (s *issuer) verify(ctx context.Context, token string) (*Caller, error) {
 	}
 	var buf [1 << 10]byte // most tokens are shorter
 	hash := sha256.Sum256(append(buf[:0], token...))
-	now := s.now()
-	s.mu.Lock()
-	known, ok := s.verified[hash]
-	s.mu.Unlock()
-	if ok && now.Before(known.until) {
-		return known.caller, nil
+	if c := s.known(hash); c != nil {
+		return c, nil
 	}
-	var c *Caller
-	var err error
-	hold := verifiedFor
 	if s.Introspection != nil && !looksJWT(token) {
-		c, err = s.introspect(ctx, token)
-		hold = introspected
-	} else if c, err = s.parse(ctx, token); err == nil && s.Introspection != nil {
-		// A token that verifies may have been revoked.
-		c, err = s.introspect(ctx, token)
-		hold = introspected
+		return s.ask(ctx, hash, token)
 	}
+	c, err := s.parse(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	c.token = secret.New(token)
+	if s.Introspection != nil {
+		// A token that verifies may have been revoked.
+		return s.ask(ctx, hash, token)
+	}
+	s.remember(hash, c, verifiedFor)
+	return c, nil
+}
+
+// known is the caller of a token that was verified a short while ago; nil for none.
+func (s *issuer) known(hash [sha256.Size]byte) *Caller {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok := s.verified[hash]; ok && s.now().Before(r.until) {
+		return r.caller
+	}
+	return nil
+}
+
+// remember keeps a caller for a while, and no longer than his token is good.
+func (s *issuer) remember(hash [sha256.Size]byte, c *Caller, hold time.Duration) {
+	now := s.now()
 	until := now.Add(hold)
 	if !c.Expires.IsZero() && c.Expires.Before(until) {
 		until = c.Expires
@@ -167,7 +181,6 @@ func (s *issuer) verify(ctx context.Context, token string) (*Caller, error) {
 		}
 	}
 	s.verified[hash] = remembered{c, until}
-	return c, nil
 }
 
 // looksJWT tells whether a token has the three parts of a signed JWT.
@@ -227,7 +240,7 @@ func (s *issuer) parse(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, errors.New("the audience of the token cannot be read")
 	}
-	return s.caller(claims, audience)
+	return s.caller(token, claims, audience)
 }
 
 // reason says in a sentence of ours what a library says in words that may hold
@@ -254,7 +267,7 @@ func reason(err error) error {
 }
 
 // caller is who claims are about, once their issuer is known to have made them.
-func (s *issuer) caller(claims map[string]any, audience []string) (*Caller, error) {
+func (s *issuer) caller(token string, claims map[string]any, audience []string) (*Caller, error) {
 	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(s.Audience, a) }) {
 		return nil, errors.New("the token is for another audience")
 	}
@@ -265,7 +278,7 @@ func (s *issuer) caller(claims map[string]any, audience []string) (*Caller, erro
 		v, _ := claims[name].(string)
 		return v
 	}
-	c := &Caller{Identity: s.name, Claims: claims, Principal: principal.Principal{Subject: text(s.Subject), Client: text(s.Client), Tenant: text(s.Tenant)}}
+	c := &Caller{Identity: s.name, Claims: claims, token: secret.New(token), Principal: principal.Principal{Subject: text(s.Subject), Client: text(s.Client), Tenant: text(s.Tenant)}}
 	if s.Client == "" {
 		if c.Principal.Client = text("client_id"); c.Principal.Client == "" {
 			c.Principal.Client = text("azp")
@@ -302,6 +315,38 @@ func stringsOf(list []any) (out []string) {
 		}
 	}
 	return out
+}
+
+// maxAsking is how many tokens an authorization server is asked about at once. Those
+// who make up tokens must not have it spend more than that on them.
+const maxAsking = 32
+
+// ask is introspect, once for all who wait for the same token.
+func (s *issuer) ask(ctx context.Context, hash [sha256.Size]byte, token string) (*Caller, error) {
+	answer := s.flights.DoChan(string(hash[:]), func() (any, error) {
+		ctx := context.WithoutCancel(ctx) // who came first may leave first
+		turn, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+		if s.asking.Acquire(turn, 1) != nil {
+			return nil, &unavailable{errors.New("it is asked about too many tokens at once")}
+		}
+		defer s.asking.Release(1)
+		if c := s.known(hash); c != nil {
+			return c, nil // of a flight that has just ended
+		}
+		c, err := s.introspect(ctx, token)
+		if err == nil {
+			s.remember(hash, c, introspected)
+		}
+		return c, err
+	})
+	select {
+	case a := <-answer:
+		c, _ := a.Val.(*Caller)
+		return c, a.Err
+	case <-ctx.Done():
+		return nil, &unavailable{ctx.Err()}
+	}
 }
 
 // introspect asks the authorization server about a token (RFC 7662).
@@ -353,7 +398,7 @@ func (s *issuer) introspect(ctx context.Context, token string) (*Caller, error) 
 	if err != nil {
 		return nil, errors.New("the audience of the token cannot be read")
 	}
-	return s.caller(claims, audience)
+	return s.caller(token, claims, audience)
 }
 
 // fetch sends a request and returns the body of a 200.

@@ -84,7 +84,8 @@ type Options struct {
 	Telemetry observe.Telemetry
 	// Refused is told of every request that became no call; nil: nobody wants to know.
 	Refused  func(*observe.Refusal)
-	MaxCalls int // that a client on stdio has running at once, if less than 64; 0 is 64
+	Unready  func() string // why no calls are made at the moment, "" for none; may be nil
+	MaxCalls int           // that a client on stdio has running at once, if less than 64; 0 is 64
 	// Leave is how long an HTTP server that ends goes on taking calls after it has
 	// said that it is not ready any more.
 	Leave time.Duration
@@ -116,6 +117,7 @@ type Front struct {
 	trace     bool
 	telemetry observe.Telemetry
 	onRefusal func(*observe.Refusal)
+	unready   func() string
 	hosts     allowList
 	origins   allowList
 	serving   *serving // the host's
@@ -163,7 +165,7 @@ func New(p *plan.Server, c Caller, o Options) *Front {
 	if f.calls = maxCalls; o.MaxCalls > 0 {
 		f.calls = min(f.calls, o.MaxCalls)
 	}
-	f.trace, f.telemetry, f.onRefusal = o.Trace, o.Telemetry, o.Refused
+	f.trace, f.telemetry, f.onRefusal, f.unready = o.Trace, o.Telemetry, o.Refused, o.Unready
 	f.changes, f.leave = o.Changes, o.Leave
 	f.addresses, f.proxies = o.Addresses, o.Proxies
 	f.host = newHost(f)

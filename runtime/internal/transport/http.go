@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -56,8 +55,8 @@ func (f *endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 	case "/healthz":
 		plain(w, http.StatusOK, "alive")
 	case "/readyz":
-		if f.Draining() {
-			plain(w, http.StatusServiceUnavailable, "draining")
+		if why := f.Unready(); why != "" {
+			plain(w, http.StatusServiceUnavailable, why)
 			return
 		}
 		plain(w, http.StatusOK, "ready")
@@ -137,20 +136,8 @@ func (f *endpoint) current(ctx context.Context, w http.ResponseWriter, r *http.R
 }
 
 func (f *endpoint) serveMCP(ctx context.Context, w http.ResponseWriter, r *http.Request) (stay *subscriber) {
-	// A web page must not reach a server on its visitor's machine: neither
-	// under a name that it made resolve to it (Host) nor directly (Origin).
-	if !f.hosts.host(r.Host) {
-		refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Host %q is not one of this server's; allow it if it is", clip(r.Host)).because("host"))
+	if !f.reached(w, r) {
 		return nil
-	}
-	if origin := r.Header["Origin"]; len(origin) > 0 {
-		if len(origin) > 1 || !f.origins.origin(origin[0]) {
-			refuse(w, faultf(mcp.INVALID_REQUEST, http.StatusForbidden, "the Origin %q is not allowed here", clip(origin[0])).because("origin"))
-			return nil
-		}
-		if f.origins.names(strings.ToLower(origin[0])) && f.crossOrigin(w, r, origin[0]) {
-			return nil
-		}
 	}
 	if r.Method == http.MethodGet && f.changes {
 		return f.listen(ctx, w, r)
@@ -204,6 +191,12 @@ func (f *endpoint) serveMCP(ctx context.Context, w http.ResponseWriter, r *http.
 		f.serveBatch(ctx, w, r, body, json)
 		return nil
 	}
+	return f.serveMessage(ctx, w, r, body, json, events)
+}
+
+// serveMessage answers a message. json and events are the forms of an answer that its
+// client takes.
+func (f *endpoint) serveMessage(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte, json, events bool) (stay *subscriber) {
 	m, bad := decode(body, &f.limits)
 	var e Era
 	if bad == nil {

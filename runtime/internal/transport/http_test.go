@@ -159,6 +159,9 @@ func TestCrossOrigin(t *testing.T) {
 		r.Header.Set("Access-Control-Request-Headers", "mcp-method")
 		w := httptest.NewRecorder()
 		f.Handler().ServeHTTP(w, r)
+		if got := w.Header().Get("Access-Control-Expose-Headers"); strings.Contains(got, "X-Request-Id") != (want != "") {
+			t.Errorf("%s may read %q", origin, got)
+		}
 		if got := w.Header().Get("Access-Control-Allow-Origin"); got != want {
 			t.Errorf("%s: allowed %q", origin, got)
 		}

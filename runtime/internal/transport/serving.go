@@ -39,6 +39,17 @@ func (s *serving) leave() {
 	}
 }
 
+// Unready is why calls should be sent elsewhere; "" is that they are taken.
+func (f *Front) Unready() string {
+	if f.Draining() {
+		return "draining"
+	}
+	if now := f.host.now.Load(); now.unready != nil {
+		return now.unready()
+	}
+	return ""
+}
+
 // Draining tells whether the server is about to end.
 func (f *Front) Draining() bool { return f.serving.leaving.Load() || f.serving.draining.Load() }
 
