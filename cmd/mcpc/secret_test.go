@@ -110,7 +110,7 @@ auth "login" {
 // Each is an api that is called by a tool of its name.
 var guardedAPIs = map[string]string{
 	"bearer":  `auth = bearer(env("BEARER"))`,
-	"basic":   `auth = basic("robot", env("BASIC"))`,
+	"basic":   `auth = basic("robert", env("BASIC"))`,
 	"query":   `auth = api_key("query", "key", file("%[3]s/file"))`,
 	"cookie":  `auth = api_key("cookie", "sid", env("COOKIE"))`,
 	"made":    `headers = { "X-Made" = "v-${base64encode(var.given)}" }`,
@@ -411,6 +411,7 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 		text, _ := io.ReadAll(res.Body)
 		fmt.Fprintf(&answers, "%d %v %s\n", res.StatusCode, res.Header, text)
 	}
+	pair := base64.StdEncoding.EncodeToString([]byte("robert:" + secrets["BASIC"])) // as it is sent: what it holds is not the password in base64, which starts within a group
 	post("Authorization: Bearer "+secrets["caller"], "bearer", nil)
 	for name := range guardedAPIs {
 		post("X-Api-Key: letmein", name, map[string]string{"id": "7"})
@@ -423,6 +424,7 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 			for _, one := range []string{"token", "session", "sid", "field", "program"} {
 				post("X-Api-Key: letmein", name, map[string]string{"id": "7", "note": secrets[one]})
 			}
+			post("X-Api-Key: letmein", name, map[string]string{"id": "7", "note": pair})
 		}
 	}
 	if asked.Load() == 0 {
@@ -478,7 +480,7 @@ paths: {/a: {get: {operationId: a, responses: {"200": {description: d}}}}}
 				}
 			}
 		}
-		if strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("robot:"+secrets["BASIC"]))) {
+		if strings.Contains(text, pair) {
 			t.Errorf("Basic credentials are in what %s gives", where)
 		}
 	}

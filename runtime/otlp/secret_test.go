@@ -99,7 +99,7 @@ api "bearer" {
 }
 api "basic" {
   base_url = "http://127.0.0.1:1"
-  auth     = basic("robot", var.password)
+  auth     = basic("robert", var.password)
   retry { attempts = 1 }
 }
 api "query" {
@@ -187,7 +187,7 @@ func TestSecrets(t *testing.T) {
 		pin, named, iban := secret("pin"), secret("named"), secret("iban")
 		const number = "123-45-6789"
 		private := []string{pin, named, iban, number} // the client's own, and nobody else's
-		secrets := []string{token, password, key, session, given, collectorKey, caller, inURL, inQuery, base64.StdEncoding.EncodeToString([]byte("robot:" + inURL)), base64.StdEncoding.EncodeToString([]byte("robot:" + password))}
+		secrets := []string{token, password, key, session, given, collectorKey, caller, inURL, inQuery, base64.StdEncoding.EncodeToString([]byte("robot:" + inURL)), base64.StdEncoding.EncodeToString([]byte("robert:" + password))}
 		if err := os.WriteFile(filepath.Join(dir, "key"), []byte(key), 0o600); err != nil {
 			rt.Fatal(err)
 		}

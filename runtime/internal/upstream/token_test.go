@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,6 +189,30 @@ func TestRenewOnce(t *testing.T) {
 	wg.Wait()
 	if n := s.given.Load(); n != 2 {
 		t.Errorf("%d tokens were asked for, want 2", n)
+	}
+}
+
+// A token of the server's own is told as a secret when it is first had and when it
+// replaces one that was refused: another call may bring it before it is sent again.
+// One that was got for a caller is not.
+func TestTokensLearned(t *testing.T) {
+	s := newIssuer(t)
+	for kind, want := range map[string]int{"oauth2": 2, "tokenExchange": 0} {
+		c := s.client(t, kind, nil)
+		var learned, given []string
+		c.learn = func(text string) { learned = append(learned, text) }
+		ctx, ann := as(t, "ann", "hers")
+		for range 2 {
+			token, _, _ := strings.Cut(strings.TrimPrefix(ask(ctx, c, ann, "GET", s.URL), "200 "), " ")
+			given = append(given, token)
+			s.revoke()
+		}
+		if !strings.HasPrefix(given[0], "token-") || !strings.HasPrefix(given[1], "token-") || given[0] == given[1] {
+			t.Fatalf("%s: the tokens are %q", kind, given)
+		}
+		if given = given[:want]; !slices.Equal(learned, given) {
+			t.Errorf("%s: learned %q, want %q", kind, learned, given)
+		}
 	}
 }
 
