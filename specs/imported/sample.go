@@ -72,11 +72,11 @@ func (b *Builder) Credential(host string, headers []Field) (auth *Auth, rest []F
 				b.Hide(value)
 			}
 			continue
-		case lower == "content-type":
-			media = value
-			continue
 		case isConst && strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }):
 			b.Warn("not-imported", h.Range, "", "the header %s holds a control character and is left out", h.Name)
+			continue
+		case lower == "content-type":
+			media = value
 			continue
 		case lower == "authorization" && auth == nil:
 			auth = b.authorization(of, HostName(host), h.Value)
