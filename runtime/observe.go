@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mcpc-dev/mcpc/runtime/function"
@@ -64,6 +65,9 @@ func (b *Bridge) begin(ctx context.Context, k *Call) (context.Context, time.Time
 	return ctx, start
 }
 
+// records are used again: nobody keeps one, and each call has one.
+var records = sync.Pool{New: func() any { return new(observe.Record) }}
+
 // end records a call.
 func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time) {
 	o := b.observer
@@ -71,7 +75,12 @@ func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time)
 		b.logCall(ctx, k, res, time.Since(start))
 		return
 	}
-	r := observe.Record{
+	r := records.Get().(*observe.Record)
+	defer func() {
+		*r = observe.Record{} // it holds what the call was about
+		records.Put(r)
+	}()
+	*r = observe.Record{
 		Time: start, Trace: observe.TraceOf(ctx), Principal: k.Principal,
 		Kind: k.kind, Tool: k.name(), StepOf: k.of, Native: k.native, Rule: k.seen.rule, Limit: k.seen.limit,
 		Outcome: outcomeOf(res), Attempts: k.seen.attempts,
@@ -95,7 +104,7 @@ func (b *Bridge) end(ctx context.Context, k *Call, res *Result, start time.Time)
 			}
 		}
 	}
-	o.Done(ctx, &r, k.seen.own)
+	o.Done(ctx, r, k.seen.own)
 	if !o.Logs() {
 		b.logCall(ctx, k, res, r.Total)
 	}
@@ -201,7 +210,8 @@ func (b *Bridge) telemetry(p *plan.OTLP) (observe.Telemetry, error) {
 // caller of ctx came with where calls are recorded.
 func (b *Bridge) redact(ctx context.Context, text string) string {
 	if b.observer != nil {
-		return b.observer.Redactor.For(ctx).Text(text)
+		red := b.observer.Redactor.For(ctx)
+		return red.Text(text)
 	}
 	return b.secrets.redact(text)
 }

@@ -180,7 +180,10 @@ func (o *Observer) Done(ctx context.Context, r *Record, own bool) {
 		o.Telemetry.EndCall(ctx, r, own)
 	}
 	if o.audit != nil || o.out != nil {
-		o.write(r.level(), func(b []byte) []byte { return r.appendMembers(b, o.Redactor.For(ctx), o.arguments) })
+		o.write(r.level(), func(b []byte) []byte {
+			red := o.Redactor.For(ctx)
+			return r.appendMembers(b, &red, o.arguments)
+		})
 	}
 }
 

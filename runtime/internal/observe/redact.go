@@ -39,15 +39,13 @@ type Redactor struct {
 
 // For is the redactor for what belongs to a request: it knows the credentials
 // that came with it, too. What it costs is spent on texts that are long enough to
-// hold one. It is not safe for concurrent use.
-func (r *Redactor) For(ctx context.Context) *Redactor {
-	in := ScopeOf(ctx).incoming()
-	if in == nil || in.Header == nil || r.list == nil {
-		return r
-	}
+// hold one. It is not safe for concurrent use, and a value, since each call has one.
+func (r *Redactor) For(ctx context.Context) Redactor {
 	own := *r
-	own.request = in
-	return &own
+	if in := ScopeOf(ctx).incoming(); in != nil && in.Header != nil && r.list != nil {
+		own.request = in
+	}
+	return own
 }
 
 // Given replaces in a text the credentials that came with the request of ctx; nil
@@ -57,7 +55,8 @@ func (r *Redactor) Given(ctx context.Context) func(string) string {
 }
 
 func (r *Redactor) given(in *Incoming) func(string) string {
-	if r.list == nil {
+	list := r.list
+	if list == nil {
 		return nil
 	}
 	given := in.credentials()
@@ -74,7 +73,7 @@ func (r *Redactor) given(in *Incoming) func(string) string {
 			return s
 		}
 		if hide == nil {
-			hide = r.list(given)
+			hide = list(given)
 		}
 		return hide(s)
 	}

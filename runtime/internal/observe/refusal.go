@@ -122,7 +122,8 @@ func (o *Observer) refusalsCounted() {
 // appendMembers appends the members of the refusal's JSON object, without braces.
 func (r *Refusal) appendMembers(b []byte, red *Redactor) []byte {
 	if r.Context != nil {
-		red = red.For(r.Context)
+		own := red.For(r.Context)
+		red = &own
 	}
 	b = appendHead(b, r.Time, "warn")
 	b = append(b, `,"event":"refused","reason":`...)
