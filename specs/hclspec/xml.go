@@ -359,6 +359,12 @@ func isXMLNameRune(r rune, first bool) bool {
 	return false
 }
 
+// named tells whether the name in buf goes on with r. It has one colon at most
+// (Namespaces in XML).
+func (c *xmlReader) named(r rune) bool {
+	return isXMLNameRune(r, false) && (r != ':' || !strings.Contains(c.buf, ":"))
+}
+
 // step reads one character. at is its place.
 func (c *xmlReader) step(r rune, at xmlAt) (problem, hint string) {
 	if len(c.buf) > maxXMLName {
@@ -413,7 +419,7 @@ func (c *xmlReader) step(r rune, at xmlAt) (problem, hint string) {
 			return "< begins no tag here", "a literal < is written &lt;"
 		}
 	case xmlTagName:
-		if isXMLNameRune(r, false) {
+		if c.named(r) {
 			c.buf += string(r)
 			break
 		}
@@ -426,7 +432,7 @@ func (c *xmlReader) step(r rune, at xmlAt) (problem, hint string) {
 		return c.inTag(r)
 	case xmlAttr:
 		switch {
-		case isXMLNameRune(r, false):
+		case c.named(r):
 			c.buf += string(r)
 		case r == '=':
 			c.place = xmlEquals
@@ -590,13 +596,21 @@ func (c *xmlReader) other(r rune) (problem, hint string) {
 			c.buf = ""
 		}
 	case xmlPI:
-		if r != '>' || !strings.HasSuffix(c.buf, "?") || c.buf == "?" {
+		if (c.buf == "" || c.buf == "?") && !isXMLNameRune(r, true) {
+			return "a processing instruction begins with its name", "write <?name …?>"
+		}
+		if r != '>' || !strings.HasSuffix(c.buf, "?") {
 			c.buf += string(r)
 			break
 		}
 		body, declaration := strings.CutPrefix(strings.TrimSuffix(c.buf, "?"), "?")
-		target, _, _ := strings.Cut(strings.TrimSpace(body), " ")
+		target := body
+		if i := strings.IndexFunc(body, isXMLSpace); i >= 0 {
+			target = body[:i]
+		}
 		switch {
+		case strings.ContainsFunc(target, func(r rune) bool { return !isXMLNameRune(r, false) }):
+			return "the name of a processing instruction ends with a space", "write <?name …?>"
 		case strings.EqualFold(target, "xml") && !declaration:
 			return "the XML declaration stands at the very beginning of a document", "remove it"
 		case declaration && target == "xml":

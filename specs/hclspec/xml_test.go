@@ -91,7 +91,9 @@ func FuzzXML(f *testing.F) {
 		if fragment {
 			s = "<root>" + s + "</root>"
 		}
-		if err := wellFormed(s); err != nil {
+		// Names of letters that are not ASCII are not looked at; encoding/xml knows
+		// those of an older edition of XML 1.0.
+		if err := wellFormed(s); err != nil && !strings.Contains(err.Error(), "invalid XML name") {
 			t.Fatalf("%q is accepted, but %v", s, err)
 		}
 	})
