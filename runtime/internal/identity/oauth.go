@@ -448,9 +448,8 @@ func metadataURL(resource string) string {
 	return u.String()
 }
 
-// MetadataAt tells whether the metadata is at a path of the server: at the
-// well-known one, at that with the server's own path, and at the one that
-// challenges name, which a proxy may lead here under another path. g may be nil.
+// MetadataAt tells whether a path is the one that challenges name for the metadata:
+// it has another path of the server in it where a proxy leads that here. g may be nil.
 func (g *Gate) MetadataAt(path string) bool {
 	if g == nil || len(g.oauth) == 0 || !strings.HasPrefix(path, MetadataPath) {
 		return false

@@ -76,6 +76,14 @@ func (s *Scope) incoming() *Incoming {
 	return s.Incoming
 }
 
+// IncomingOf is what the request of ctx came with; empty when no client made it.
+func IncomingOf(ctx context.Context) Incoming {
+	if in := ScopeOf(ctx).incoming(); in != nil {
+		return *in
+	}
+	return Incoming{}
+}
+
 // RequestOf is what telemetry is told of the request of ctx; nil for nothing.
 func RequestOf(ctx context.Context) *Request {
 	if s := ScopeOf(ctx); s != nil {

@@ -65,10 +65,7 @@ func (f *Front) observed(ctx context.Context, m *message) (context.Context, *obs
 		return ctx, nil
 	}
 	ctx, scope := observe.Own(ctx)
-	in := scope.Incoming
-	if in == nil {
-		in = &observe.Incoming{}
-	}
+	in := observe.IncomingOf(ctx)
 	parent, state := in.Traceparent, in.Tracestate
 	if m.traceparent != "" {
 		parent, state = m.traceparent, m.tracestate
@@ -171,10 +168,7 @@ func (f *Front) refused(ctx context.Context, m *message, bad *fault) {
 		return
 	}
 	r := observe.Refusal{Time: time.Now(), Trace: observe.TraceOf(ctx), Reason: bad.reasonOf(), Status: bad.status, Code: bad.code, Context: ctx}
-	var in observe.Incoming
-	if scope := observe.ScopeOf(ctx); scope != nil && scope.Incoming != nil {
-		in = *scope.Incoming
-	}
+	in := observe.IncomingOf(ctx)
 	if r.Remote = in.Remote; r.Remote != "" {
 		if host, _, err := net.SplitHostPort(r.Remote); err == nil {
 			r.Remote = host
